@@ -19,7 +19,7 @@ export function keyPairFromSeed(seed: Uint8Array): KeyPair {
 
 export function sign(key: KeyPair, message: Uint8Array): Uint8Array {
   const signature = Buffer.alloc(SIGNATURE_BYTES)
-  sodium.crypto_sign_detached(signature, message, key.secretKey)
+  sodium.crypto_sign_detached(signature, message as Buffer, key.secretKey as Buffer)
   return new Uint8Array(signature)
 }
 
@@ -29,5 +29,6 @@ export function sign(key: KeyPair, message: Uint8Array): Uint8Array {
  */
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.byteLength !== PUBLIC_KEY_BYTES || signature.byteLength !== SIGNATURE_BYTES) return false
-  return sodium.crypto_sign_verify_detached(signature, message, publicKey)
+  // The binding takes any Uint8Array; only its types say Buffer.
+  return sodium.crypto_sign_verify_detached(signature as Buffer, message as Buffer, publicKey as Buffer)
 }
