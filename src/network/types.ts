@@ -11,14 +11,7 @@ export type { GetVotes, RawVotes }
 export type NodeMode = 'FULL' | 'LIGHT' | 'WARP' | 'OBSERVER'
 
 /** The peer session of protocol §13, seen from our side: SYNCING = we are behind this peer. */
-export type SessionState =
-  | 'CONNECTING'
-  | 'HANDSHAKING'
-  | 'DETERMINING'
-  | 'SYNCING'
-  | 'SYNCED'
-  | 'PROVIDING'
-  | 'CLOSED'
+export type SessionState = 'CONNECTING' | 'HANDSHAKING' | 'DETERMINING' | 'SYNCING' | 'SYNCED' | 'PROVIDING' | 'CLOSED'
 
 export type Topic = 'events' | 'block' | 'vote' | 'finalized' | 'header'
 
