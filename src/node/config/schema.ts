@@ -1,0 +1,139 @@
+import { type Static, type TSchemaOptions, Type } from 'typebox'
+
+/**
+ * Every setting of a node: its key, type, default, bounds and what it is for. A key is written the same everywhere:
+ * `p2p.max_peers` is `[p2p] max_peers` in config.toml, MOLOCH_P2P_MAX_PEERS in the environment and
+ * `config.p2p.max_peers` here. A setting that bounds something names the attack or fault it is there for.
+ */
+
+/** What a setting may say about itself beyond JSON Schema's own words. */
+export interface SettingOptions extends TSchemaOptions {
+  /** A format checked by checks.ts. */
+  check?: 'multiaddr' | 'host'
+  /** Never shown by `config show` nor logged. */
+  secret?: boolean
+  /** Too dangerous to be left behind in a file: only a flag of `moloch start` sets it. */
+  flagOnly?: boolean
+}
+
+const text = (initial: string, description: string, options: SettingOptions = {}) =>
+  Type.String({ ...options, default: initial, description })
+const list = (initial: readonly string[], description: string, options: SettingOptions = {}) =>
+  Type.Array(Type.String(), { ...options, default: initial, description })
+const flag = (initial: boolean, description: string, options: SettingOptions = {}) =>
+  Type.Boolean({ ...options, default: initial, description })
+const integer = (initial: number, [minimum, maximum]: readonly [number, number], description: string) =>
+  Type.Integer({ minimum, maximum, default: initial, description })
+const oneOf = <const Values extends string[]>(
+  values: readonly [...Values],
+  initial: Values[number],
+  description: string
+) => Type.Enum(values, { default: initial, description })
+const section = <Properties extends Parameters<typeof Type.Object>[0]>(properties: Properties, description: string) =>
+  Type.Object(properties, { additionalProperties: false, description })
+
+const MiB = 2 ** 20
+
+export const configSchema = Type.Object(
+  {
+    mode: oneOf(['full'], 'full', 'what the node keeps: full = every block, checked from genesis'),
+    p2p: section(
+      {
+        listen: list(['/ip4/0.0.0.0/tcp/9645'], 'multiaddrs to accept peers on', { check: 'multiaddr' }),
+        announce: list([], 'multiaddrs to tell peers instead of the ones listened on (behind NAT)', {
+          check: 'multiaddr'
+        }),
+        bootstrap: list([], 'multiaddrs of peers to keep a connection to, each ending in /p2p/<peer id>', {
+          check: 'multiaddr'
+        }),
+        mdns: flag(false, 'find peers on the local network; tells everybody on it that this node is there'),
+        max_peers: integer(100, [1, 10_000], 'connections at once; bounds memory and sockets when crowds connect'),
+        max_peers_per_ip: integer(
+          16,
+          [1, 10_000],
+          'connections at once from one IP; one host cannot take all of the places'
+        ),
+        max_pending_inbound: integer(
+          32,
+          [1, 10_000],
+          'inbound connections before their handshake is done; half-open floods'
+        ),
+        inbound_per_second: integer(
+          10,
+          [1, 10_000],
+          'new inbound connections a second and host; reconnect storms, Noise CPU'
+        ),
+        ip_colocation: flag(true, 'lower the gossip score of many peers behind one IP (sybils); false for a devnet'),
+        status_interval_ms: integer(30_000, [100, 600_000], 'time between Status exchanges with each peer'),
+        hello_timeout_ms: integer(10_000, [100, 120_000], 'time for a peer to pass Hello; silent peers hold a place')
+      },
+      'peers'
+    ),
+    api: section(
+      {
+        host: text('127.0.0.1', 'address of the HTTP API; beyond loopback it needs api.token or api.public', {
+          check: 'host'
+        }),
+        port: integer(8645, [0, 65_535], 'port of the HTTP API; 0 = any free one'),
+        token: text('', 'bearer token that writes need; empty = none asked, then only loopback may write', {
+          secret: true
+        }),
+        public: flag(false, 'let anybody read when bound beyond loopback'),
+        max_wait_ms: integer(30_000, [0, 600_000], 'longest ?wait=finalized; held requests cost memory'),
+        max_waiters: integer(1000, [0, 100_000], '?wait=finalized requests at once; held requests cost memory')
+      },
+      'the HTTP API'
+    ),
+    log: section(
+      {
+        level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'the least that is logged'),
+        format: oneOf(['auto', 'pretty', 'json'], 'auto', 'auto = pretty on a terminal, else JSON lines')
+      },
+      'the log, on stderr'
+    ),
+    sync: section(
+      {
+        max_buffer_bytes: integer(
+          64 * MiB,
+          [8 * MiB, 4096 * MiB],
+          'downloaded and not yet stored; fast peers, slow disk'
+        ),
+        peer_concurrency: integer(2, [1, 16], 'block requests at once to one peer'),
+        verify_workers: integer(0, [0, 64], 'threads that check blocks; 0 = one a core, at most 4'),
+        verify_events: flag(false, 'check event signatures of finalized blocks too; the validators that voted did')
+      },
+      'catching up'
+    ),
+    consensus: section(
+      {
+        new_signer_log: flag(
+          false,
+          'sign although the signer log is missing: sure that no other copy of the key signs',
+          {
+            flagOnly: true
+          }
+        )
+      },
+      'validators'
+    ),
+    mempool: section(
+      {
+        max_events: integer(50_000, [1, 10_000_000], 'events held; floods of events'),
+        max_bytes: integer(64 * MiB, [MiB, 4096 * MiB], 'bytes of events held; floods of large events'),
+        max_per_actor: integer(20_000, [1, 10_000_000], 'events of one actor; one loud actor cannot crowd out others'),
+        max_per_source: integer(
+          40_000,
+          [1, 10_000_000],
+          'events by one peer or API caller; keys are free, sources are not'
+        )
+      },
+      'events that wait for a block'
+    )
+  },
+  { additionalProperties: false }
+)
+
+/** The settings, all present. `home` comes from --home, MOLOCH_HOME or the default, never from a file inside it. */
+export type Config = { readonly home: string } & Static<typeof configSchema>
+
+export type Mode = Config['mode']
