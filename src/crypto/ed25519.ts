@@ -17,7 +17,7 @@ export function keyPairFromSeed(seed: Uint8Array): KeyPair {
   return { publicKey: new Uint8Array(publicKey), secretKey: new Uint8Array(secretKey) }
 }
 
-export function sign(key: KeyPair, message: Uint8Array): Uint8Array {
+export function sign(key: KeyPair, message: Uint8Array): Uint8Array<ArrayBuffer> {
   const signature = Buffer.alloc(SIGNATURE_BYTES)
   sodium.crypto_sign_detached(signature, message as Buffer, key.secretKey as Buffer)
   return new Uint8Array(signature)
@@ -31,4 +31,9 @@ export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Ui
   if (publicKey.byteLength !== PUBLIC_KEY_BYTES || signature.byteLength !== SIGNATURE_BYTES) return false
   // The binding takes any Uint8Array; only its types say Buffer.
   return sodium.crypto_sign_verify_detached(signature as Buffer, message as Buffer, publicKey as Buffer)
+}
+
+/** Whether the bytes are a key that a secret one can have: a canonical point of the prime-order group. */
+export function isPublicKey(bytes: Uint8Array): boolean {
+  return bytes.byteLength === PUBLIC_KEY_BYTES && sodium.crypto_core_ed25519_is_valid_point(bytes as Buffer)
 }

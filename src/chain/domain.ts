@@ -1,0 +1,121 @@
+/**
+ * Every hashed and signed layout of the chain (protocol §3, §5, §6, §8, §9). Each begins with a domain string and the
+ * genesis hash, so that nothing signed for one purpose or chain means anything for another. Integers are big-endian.
+ */
+import { concatBytes, u32be, u64be, utf8 } from '../codec/bytes.ts'
+import { sha256 } from '../crypto/sha256.ts'
+import type { HeaderFields } from './header.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+export const HASH_BYTES = 32
+/** 32 zero bytes: the nil vote's block, the nonce not yet known, the root of an empty trie, the proposer of block 0. */
+export const ZERO_HASH: Bytes = new Uint8Array(HASH_BYTES)
+
+const HEADER = utf8('moloch/header/v1')
+const EVENT = utf8('moloch/event/v1')
+const SEAL = utf8('moloch/seal/v1')
+const VOTE = utf8('moloch/vote/v1')
+const PROPOSAL = utf8('moloch/proposal/v1')
+const HELLO = utf8('moloch/hello/v1')
+const STATE = utf8('moloch/state/v1')
+
+export const VOTE_TYPE_BYTES = { PREVOTE: 1, PRECOMMIT: 2 } as const
+
+/** @throws RangeError for a field that has no place in the layout (walkers and builders see to it before) */
+export function blockHash(genesisHash: Uint8Array, header: HeaderFields): Bytes {
+  return sha256(
+    concatBytes(
+      HEADER,
+      genesisHash,
+      u32be(header.version),
+      u64be(header.height),
+      header.parentHash,
+      header.eventsRoot,
+      u32be(header.eventCount),
+      header.mmrRoot,
+      header.stateRoot,
+      header.validatorsHash,
+      header.nextValidatorsHash,
+      u64be(header.timestamp),
+      header.proposer
+    )
+  )
+}
+
+/** What an actor signs. `body` is the encoded EventBody. */
+export function eventMessage(genesisHash: Uint8Array, body: Uint8Array): Bytes {
+  return concatBytes(EVENT, genesisHash, body)
+}
+
+/** What a proposer signs as the block's seal. */
+export function sealMessage(genesisHash: Uint8Array, hash: Uint8Array): Bytes {
+  return concatBytes(SEAL, genesisHash, hash)
+}
+
+export interface VoteSlot {
+  readonly type: 'PREVOTE' | 'PRECOMMIT'
+  readonly height: number
+  readonly round: number
+  /** Empty = nil. */
+  readonly blockHash: Uint8Array
+}
+
+export function voteMessage(genesisHash: Uint8Array, vote: VoteSlot): Bytes {
+  const hash = vote.blockHash.byteLength === 0 ? ZERO_HASH : vote.blockHash
+  const type = Uint8Array.of(VOTE_TYPE_BYTES[vote.type])
+  return concatBytes(VOTE, genesisHash, type, u64be(vote.height), u32be(vote.round), hash)
+}
+
+export interface ProposalSlot {
+  readonly height: number
+  readonly round: number
+  readonly validRound?: number | undefined
+  readonly blockHash: Uint8Array
+}
+
+export function proposalMessage(genesisHash: Uint8Array, proposal: ProposalSlot): Bytes {
+  const validRound = proposal.validRound === undefined ? 0 : proposal.validRound + 1
+  return concatBytes(
+    PROPOSAL,
+    genesisHash,
+    u64be(proposal.height),
+    u32be(proposal.round),
+    u32be(validRound),
+    proposal.blockHash
+  )
+}
+
+export interface HelloSlot {
+  /** 1 Hello, 2 HelloAck. */
+  readonly role: 1 | 2
+  readonly initiatorNonce: Uint8Array
+  /** 32 zero bytes in Hello. */
+  readonly responderNonce: Uint8Array
+  /** Raw multihash of the peer id, as the secured connection has it. */
+  readonly initiatorPeerId: Uint8Array
+  readonly responderPeerId: Uint8Array
+}
+
+export function helloMessage(genesisHash: Uint8Array, hello: HelloSlot): Bytes {
+  return concatBytes(
+    HELLO,
+    genesisHash,
+    Uint8Array.of(hello.role),
+    hello.initiatorNonce,
+    hello.responderNonce,
+    sha256(hello.initiatorPeerId),
+    sha256(hello.responderPeerId)
+  )
+}
+
+/** `state_root` from the roots of the three index tries (protocol §6). */
+export function stateRootHash(
+  eventTotal: number,
+  validatorsHash: Uint8Array,
+  actorRoot: Uint8Array,
+  resourceRoot: Uint8Array,
+  actionRoot: Uint8Array
+): Bytes {
+  return sha256(concatBytes(STATE, u64be(eventTotal), validatorsHash, actorRoot, resourceRoot, actionRoot))
+}

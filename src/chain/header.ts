@@ -1,0 +1,51 @@
+import { Header } from '../codec/generated/chain.ts'
+import { sha256 } from '../crypto/sha256.ts'
+import { blockHash, stateRootHash, ZERO_HASH } from './domain.ts'
+import type { Genesis } from './genesis.ts'
+
+export type { Header } from '../codec/generated/chain.ts'
+
+export const HEADER_VERSION = 1
+
+/** A header's fields, whatever buffer they are views of; the decoded `Header` is one. */
+export interface HeaderFields {
+  readonly version: number
+  readonly height: number
+  readonly parentHash: Uint8Array
+  readonly eventsRoot: Uint8Array
+  readonly eventCount: number
+  readonly mmrRoot: Uint8Array
+  readonly stateRoot: Uint8Array
+  readonly validatorsHash: Uint8Array
+  readonly nextValidatorsHash: Uint8Array
+  readonly timestamp: number
+  readonly proposer: Uint8Array
+}
+
+/** The canonical encoding. */
+export function encodeHeader(header: HeaderFields): Uint8Array<ArrayBuffer> {
+  // Only the declared kind of buffer differs: protons' types want Uint8Array<ArrayBuffer>.
+  return Header.encode(header as Header)
+}
+
+/** Block 0, implied by the genesis (protocol §2): no events, no signatures. */
+export function genesisHeader(genesis: Genesis): Header {
+  const emptyRoot = sha256(new Uint8Array(0))
+  return {
+    version: HEADER_VERSION,
+    height: 0,
+    parentHash: genesis.hash,
+    eventsRoot: emptyRoot,
+    eventCount: 0,
+    mmrRoot: emptyRoot,
+    stateRoot: stateRootHash(0, genesis.validators.hash, ZERO_HASH, ZERO_HASH, ZERO_HASH),
+    validatorsHash: genesis.validators.hash,
+    nextValidatorsHash: genesis.validators.hash,
+    timestamp: genesis.timestamp,
+    proposer: ZERO_HASH
+  }
+}
+
+export function genesisBlockHash(genesis: Genesis): Uint8Array<ArrayBuffer> {
+  return blockHash(genesis.hash, genesisHeader(genesis))
+}

@@ -1,0 +1,135 @@
+import { EMPTY_ROOT, nodeHash } from './merkle.ts'
+
+/**
+ * A Merkle Mountain Range: the RFC 9162 tree of merkle.ts kept append-only. Nodes are numbered in post-order (each
+ * after its children), so a node's position never changes; the peaks are the roots of the perfect subtrees that the
+ * leaf count's binary digits name, largest first. Bagging them from right to left gives exactly the RFC's root.
+ *
+ * Counts and positions are integers below 2⁵³, so arithmetic here does without 32-bit operators.
+ */
+export interface MmrNode {
+  readonly position: number
+  readonly hash: Uint8Array
+}
+
+export class Mmr {
+  #leafCount = 0
+  /** Largest first. */
+  #peaks: Uint8Array[] = []
+
+  /** @throws RangeError if the number of peaks is not the one that `leafCount` has */
+  static from(leafCount: number, peaks: readonly Uint8Array[]): Mmr {
+    assertCount(leafCount)
+    const expected = popcount(leafCount)
+    if (peaks.length !== expected) {
+      throw new RangeError(`a range of ${leafCount} leaves has ${expected} peaks, not ${peaks.length}`)
+    }
+    const mmr = new Mmr()
+    mmr.#leafCount = leafCount
+    mmr.#peaks = peaks.slice()
+    return mmr
+  }
+
+  get leafCount(): number {
+    return this.#leafCount
+  }
+
+  /** Largest first; a copy. */
+  get peaks(): Uint8Array[] {
+    return this.#peaks.slice()
+  }
+
+  /** Adds a leaf hash. The new nodes, the leaf first and then the parents it completes, positions ascending. */
+  append(leafHash: Uint8Array): MmrNode[] {
+    let position = leafPosition(this.#leafCount)
+    let hash = leafHash
+    const nodes: MmrNode[] = [{ position, hash }]
+    for (let rest = this.#leafCount; rest % 2 === 1; rest = Math.floor(rest / 2)) {
+      hash = nodeHash(this.#peaks.pop() as Uint8Array, hash)
+      position += 1
+      nodes.push({ position, hash })
+    }
+    this.#peaks.push(hash)
+    this.#leafCount += 1
+    return nodes
+  }
+
+  /** The RFC 9162 root over all leaves. */
+  root(): Uint8Array {
+    return bagPeaks(this.#peaks)
+  }
+
+  clone(): Mmr {
+    return Mmr.from(this.#leafCount, this.#peaks)
+  }
+}
+
+/** The root that peaks (largest first) stand for. */
+export function bagPeaks(peaks: readonly Uint8Array[]): Uint8Array {
+  let root = peaks[peaks.length - 1]
+  if (root === undefined) return EMPTY_ROOT
+  for (let i = peaks.length - 2; i >= 0; i--) root = nodeHash(peaks[i] as Uint8Array, root)
+  return root
+}
+
+/** The number of nodes of a range of `leafCount` leaves, which is also the next position to be written. */
+export function mmrSize(leafCount: number): number {
+  assertCount(leafCount)
+  return 2 * leafCount - popcount(leafCount)
+}
+
+/** Where leaf `index` (from 0) is. */
+export function leafPosition(index: number): number {
+  return mmrSize(index)
+}
+
+/**
+ * Where the root of the perfect subtree over leaves `start` … `start + 2^height − 1` is: its last leaf's position and
+ * then one step a level.
+ */
+export function nodePosition(start: number, height: number): number {
+  return leafPosition(start + 2 ** height - 1) + height
+}
+
+/** Positions of the peaks, largest first. */
+export function peakPositions(leafCount: number): number[] {
+  return rangePositions(0, leafCount)
+}
+
+/**
+ * Positions of the roots of the perfect subtrees that make up leaves `start` … `end − 1`, from the left; `start` must
+ * be a multiple of the largest power of two ≤ end − start, as every subtree of the RFC tree has it. Bagging their
+ * hashes gives the subtree's root, so proofs over the chain read O(log n) nodes (see inclusionRanges in merkle.ts).
+ */
+export function rangePositions(start: number, end: number): number[] {
+  assertCount(start)
+  assertCount(end)
+  const positions: number[] = []
+  let at = start
+  let height = largestHeight(end - start)
+  for (; at < end; height--) {
+    const width = 2 ** height
+    if (at + width > end) continue
+    if (at % width !== 0) throw new RangeError(`leaves ${start} to ${end} are not a subtree`)
+    positions.push(nodePosition(at, height))
+    at += width
+  }
+  return positions
+}
+
+function popcount(value: number): number {
+  let count = 0
+  for (let rest = value; rest > 0; rest = Math.floor(rest / 2)) count += rest % 2
+  return count
+}
+
+function assertCount(value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not a count of leaves`)
+}
+
+/** The largest h with 2^h ≤ width. Counted, for log2 rounds up just below large powers. */
+function largestHeight(width: number): number {
+  let height = 0
+  while (2 ** (height + 1) <= width) height++
+  return height
+}

@@ -1,0 +1,78 @@
+/**
+ * Messages as views of their parts' bytes: no copies, no decoding of what is inside. `bytes` and an embedded message
+ * have one wire form; the Raw… messages of protos/ say so, and a test holds them to it.
+ *
+ * None of these checks anything but the frame they split: walk the bytes first (canonical.ts). Views pin the buffer
+ * they were cut from: copy what is kept.
+ */
+import { RawBlock, RawFinalizedBlock } from './generated/chain.ts'
+import { RawEvents, RawNewBlock } from './generated/gossip.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+export interface FinalizedParts {
+  /** Encoded Block. */
+  readonly block: Bytes
+  /** Encoded Commit. */
+  readonly commit: Bytes
+}
+
+export interface BlockParts {
+  /** Encoded Header. */
+  readonly header: Bytes
+  readonly seal: Bytes
+  /** Encoded SignedEvents. */
+  readonly events: readonly Bytes[]
+}
+
+export interface NewBlockParts {
+  readonly round: number
+  readonly validRound: number | undefined
+  /** Encoded Block. */
+  readonly block: Bytes
+  /** The proposal signature. */
+  readonly signature: Bytes
+}
+
+export function splitFinalized(bytes: Uint8Array): FinalizedParts {
+  return RawFinalizedBlock.decode(bytes)
+}
+
+export function joinFinalized(block: Uint8Array, commit: Uint8Array): Bytes {
+  return RawFinalizedBlock.encode({ block: block as Bytes, commit: commit as Bytes })
+}
+
+export function splitBlock(bytes: Uint8Array): BlockParts {
+  return RawBlock.decode(bytes)
+}
+
+export function joinBlock(header: Uint8Array, seal: Uint8Array, events: readonly Uint8Array[]): Bytes {
+  return RawBlock.encode({ header: header as Bytes, seal: seal as Bytes, events: events as Bytes[] })
+}
+
+export function splitNewBlock(bytes: Uint8Array): NewBlockParts {
+  const { round, validRound, block, signature } = RawNewBlock.decode(bytes)
+  return { round, validRound, block, signature }
+}
+
+export function joinNewBlock(parts: {
+  readonly round: number
+  readonly validRound?: number | undefined
+  readonly block: Uint8Array
+  readonly signature: Uint8Array
+}): Bytes {
+  return RawNewBlock.encode({
+    round: parts.round,
+    ...(parts.validRound === undefined ? {} : { validRound: parts.validRound }),
+    block: parts.block as Bytes,
+    signature: parts.signature as Bytes
+  })
+}
+
+export function splitEvents(bytes: Uint8Array): readonly Bytes[] {
+  return RawEvents.decode(bytes).events
+}
+
+export function joinEvents(events: readonly Uint8Array[]): Bytes {
+  return RawEvents.encode({ events: events as Bytes[] })
+}
