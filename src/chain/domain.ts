@@ -3,6 +3,7 @@
  * genesis hash, so that nothing signed for one purpose or chain means anything for another. Integers are big-endian.
  */
 import { concatBytes, u32be, u64be, utf8 } from '../codec/bytes.ts'
+import { VoteType } from '../codec/generated/chain.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import type { HeaderFields } from './header.ts'
 
@@ -19,8 +20,6 @@ const VOTE = utf8('moloch/vote/v1')
 const PROPOSAL = utf8('moloch/proposal/v1')
 const HELLO = utf8('moloch/hello/v1')
 const STATE = utf8('moloch/state/v1')
-
-export const VOTE_TYPE_BYTES = { PREVOTE: 1, PRECOMMIT: 2 } as const
 
 /** @throws RangeError for a field that has no place in the layout (walkers and builders see to it before) */
 export function blockHash(genesisHash: Uint8Array, header: HeaderFields): Bytes {
@@ -54,17 +53,30 @@ export function sealMessage(genesisHash: Uint8Array, hash: Uint8Array): Bytes {
 }
 
 export interface VoteSlot {
-  readonly type: 'PREVOTE' | 'PRECOMMIT'
+  readonly type: VoteType
   readonly height: number
   readonly round: number
   /** Empty = nil. */
   readonly blockHash: Uint8Array
 }
 
+/** @throws RangeError for a vote of no type */
 export function voteMessage(genesisHash: Uint8Array, vote: VoteSlot): Bytes {
   const hash = vote.blockHash.byteLength === 0 ? ZERO_HASH : vote.blockHash
-  const type = Uint8Array.of(VOTE_TYPE_BYTES[vote.type])
-  return concatBytes(VOTE, genesisHash, type, u64be(vote.height), u32be(vote.round), hash)
+  return concatBytes(
+    VOTE,
+    genesisHash,
+    Uint8Array.of(voteTypeByte(vote.type)),
+    u64be(vote.height),
+    u32be(vote.round),
+    hash
+  )
+}
+
+function voteTypeByte(type: VoteType): number {
+  if (type === VoteType.PREVOTE) return 1
+  if (type === VoteType.PRECOMMIT) return 2
+  throw new RangeError(`${type} is no type of vote`)
 }
 
 export interface ProposalSlot {

@@ -136,7 +136,11 @@ function hexKey(value: unknown, path: string): Uint8Array {
 }
 
 function wrong(path: string, value: unknown, accepted: string): MolochError {
-  return bad(value === undefined ? `${path} is missing; accepted: ${accepted}` : `${path} is ${show(value)}; accepted: ${accepted}`)
+  return bad(
+    value === undefined
+      ? `${path} is missing; accepted: ${accepted}`
+      : `${path} is ${show(value)}; accepted: ${accepted}`
+  )
 }
 
 /** A value in one short line. */

@@ -1,0 +1,113 @@
+import { equalBytes, toHex } from '../codec/bytes.ts'
+import { Commit } from '../codec/generated/chain.ts'
+import { splitFinalized } from '../codec/raw.ts'
+import { FINALIZED_BLOCK } from '../codec/rules.ts'
+import { checkEvents } from './check-events.ts'
+import {
+  type CheckedBlock,
+  type CheckResult,
+  canonicalFailure,
+  inspectBlock,
+  markChecked,
+  sizeFailure
+} from './checked-block.ts'
+import { checkCommit, maxCommitBytes } from './commit.ts'
+import { type Failure, failure, firstFailure } from './failures.ts'
+import type { Genesis } from './genesis.ts'
+
+export { type CheapProposal, cheapBlockCheck, checkProposed, type ProposedBlock } from './check-proposal.ts'
+export { type BlockData, type CheckedBlock, type CheckResult, markChecked } from './checked-block.ts'
+
+/** Tags and lengths of the two parts of a FinalizedBlock. */
+const FINALIZED_OVERHEAD_BYTES = 16
+
+/** No valid FinalizedBlock of this chain is longer: what is longer is not looked at. */
+export function maxFinalizedBytes(genesis: Genesis): number {
+  return genesis.params.maxBlockBytes + maxCommitBytes(genesis) + FINALIZED_OVERHEAD_BYTES
+}
+
+export interface CheckOptions {
+  /** Check the events again, which the validators did before they voted: bounds, window, signatures. */
+  readonly verifyEvents?: boolean
+}
+
+/**
+ * §7 for one FinalizedBlock, but for what needs its parent (`checkLink`).
+ *
+ * `ok: false` is a fault of a stage before the links. Later ones are in the block's `deferred`, and everything after
+ * the first of them was not looked at.
+ */
+export function checkFinalized(genesis: Genesis, bytes: Uint8Array, options: CheckOptions = {}): CheckResult {
+  const early =
+    sizeFailure('finalized block', bytes, maxFinalizedBytes(genesis)) ?? canonicalFailure(FINALIZED_BLOCK, bytes)
+  if (early !== undefined) return { ok: false, failure: early }
+  const { block: blockBytes, commit: commitBytes } = splitFinalized(bytes)
+  const inspected = inspectBlock(genesis, blockBytes, true)
+  if ('code' in inspected) return { ok: false, failure: inspected }
+  const { header, hash, eventIds, keyHashes, events } = inspected
+  const tooLong = sizeFailure('commit', commitBytes, maxCommitBytes(genesis))
+  if (tooLong !== undefined) return { ok: false, failure: tooLong }
+  const commit = Commit.decode(commitBytes)
+  const deferred =
+    inspected.deferred ??
+    checkCommit(genesis, commit, { height: header.height, hash }) ??
+    (options.verifyEvents === true ? checkEvents(genesis, header.timestamp, events).failure : undefined)
+  return {
+    ok: true,
+    block: markChecked({
+      checked: 'finalized' as const,
+      height: header.height,
+      hash,
+      header,
+      blockBytes,
+      commitBytes,
+      commit,
+      eventIds,
+      keyHashes,
+      ...(deferred === undefined ? {} : { deferred })
+    })
+  }
+}
+
+/** What the next header must carry: all of it follows from the blocks before. */
+export interface NextBlock {
+  readonly height: number
+  /** Hash of the tip. */
+  readonly parentHash: Uint8Array
+  /** Root over the hashes of blocks 0 … height−1. */
+  readonly mmrRoot: Uint8Array
+  /** Computed if `height` is a multiple of the snapshot interval, else the parent's. */
+  readonly stateRoot: Uint8Array
+  readonly parentTimestamp: number
+}
+
+/**
+ * Whether the block follows the tip and has no fault at all: the first fault in the order of §7, be it one of its
+ * links or one that the stateless checks found.
+ */
+export function checkLink(_genesis: Genesis, next: NextBlock, block: CheckedBlock): Failure | undefined {
+  return firstFailure(linkFailure(next, block), block.deferred)
+}
+
+function linkFailure(next: NextBlock, { header }: CheckedBlock): Failure | undefined {
+  if (header.height !== next.height) {
+    return failure('BAD_HEIGHT', `header's height is ${header.height}; accepted: ${next.height}`)
+  }
+  const hash = (
+    code: 'BAD_PARENT' | 'BAD_MMR_ROOT' | 'BAD_STATE_ROOT',
+    name: string,
+    has: Uint8Array,
+    must: Uint8Array
+  ) =>
+    equalBytes(has, must)
+      ? undefined
+      : failure(code, `header's ${name} is ${toHex(has)}; accepted at height ${next.height}: ${toHex(must)}`)
+  return (
+    hash('BAD_PARENT', 'parent_hash', header.parentHash, next.parentHash) ??
+    hash('BAD_MMR_ROOT', 'mmr_root', header.mmrRoot, next.mmrRoot) ??
+    hash('BAD_STATE_ROOT', 'state_root', header.stateRoot, next.stateRoot) ??
+    (header.timestamp > next.parentTimestamp
+      ? undefined
+      : failure('BAD_TIMESTAMP', `header's timestamp is ${header.timestamp}; accepted: above ${next.parentTimestamp}`))
+  )
+}
