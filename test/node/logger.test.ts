@@ -5,7 +5,11 @@ import { createLogger } from '../../src/node/logger.ts'
 
 function capture(): { log: Log; lines: () => Record<string, unknown>[] } {
   let text = ''
-  const stream = { write: (part: string) => void (text += part) }
+  const stream = {
+    write: (part: string) => {
+      text += part
+    }
+  }
   const log = createLogger({ level: 'info', format: 'json' }, stream)
   return {
     log,
