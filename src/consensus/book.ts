@@ -1,0 +1,111 @@
+/**
+ * What one height has heard: votes, proposals and what is known of blocks. It takes whatever is handed in, in any
+ * order, finds equivocations, and answers the questions that the rules of machine.ts ask.
+ */
+import { VoteType } from '../codec/generated/chain.ts'
+import { ProposalBook } from './proposals.ts'
+import type { Accusation, BlockFacts, HeldProposal, HeldVote, PendingView, Pledge } from './types.ts'
+import { VoteBook } from './votes.ts'
+
+export class HeightBook {
+  readonly votes: VoteBook
+  readonly proposals = new ProposalBook()
+  readonly quorum: number
+  readonly #faulty: number
+  readonly #proposer: (round: number) => number
+  readonly #blocks = new Map<string, BlockFacts>()
+  /** Evidence is kept once for each validator and type. */
+  readonly #accused = new Set<string>()
+
+  constructor(validators: { size: number; quorum: number; faulty: number }, proposer: (round: number) => number) {
+    this.votes = new VoteBook(validators.size)
+    this.quorum = validators.quorum
+    this.#faulty = validators.faulty
+    this.#proposer = proposer
+  }
+
+  block(hash: string): BlockFacts | undefined {
+    return this.#blocks.get(hash)
+  }
+
+  addBlock(block: BlockFacts): void {
+    this.#blocks.set(block.hash, block)
+  }
+
+  addVote(vote: HeldVote): Accusation | undefined {
+    const slot = this.votes.classify(vote, (hash) => this.isWanted(hash))
+    const accusation = slot === 'conflict' ? this.#accuseVoter(vote) : undefined
+    if (slot === 'new' || slot === 'conflict') this.votes.add(vote)
+    return accusation
+  }
+
+  addProposal(proposal: HeldProposal): Accusation | undefined {
+    // Its proposer breaks the rules; the round goes on without it.
+    if (proposal.validRound >= proposal.round) return undefined
+    const slot = this.proposals.classify(proposal)
+    if (slot !== 'new' && slot !== 'conflict') return undefined
+    const validator = this.#proposer(proposal.round)
+    const first = this.proposals.get(proposal.round)
+    this.proposals.add(proposal)
+    this.votes.signedIn(validator, proposal.round)
+    if (first === undefined || !this.#accuse(`${validator}/PROPOSAL`)) return undefined
+    return { kind: 'proposals', validator, first: first.proposal, second: proposal.proposal }
+  }
+
+  /** The current round became `round`. Returns the blocks that this height can no longer need. */
+  advance(round: number, pledges: readonly (Pledge | undefined)[]): string[] {
+    this.votes.advance(round)
+    return this.proposals.advance(round).filter((hash) => {
+      if (pledges.some((pledge) => pledge?.hash === hash)) return false
+      // An honest validator precommitted it: it may yet be decided.
+      if (this.votes.precommittedBy(hash, this.#faulty + 1)) return false
+      return this.#blocks.delete(hash)
+    })
+  }
+
+  /** Whether votes for that hash matter beyond being evidence: a block of it was proposed or is held. */
+  isWanted(hash: string): boolean {
+    return this.proposals.has(hash) || this.#blocks.has(hash)
+  }
+
+  hasPolka(round: number, hash: string): boolean {
+    return this.votes.tally(VoteType.PREVOTE, round).count(hash) >= this.quorum
+  }
+
+  /** Named by q precommits of any round, else by q prevotes of `round`, else proposed in it; and not held. */
+  missing(round: number): string | undefined {
+    const named = [
+      this.votes.precommitted(this.quorum)?.hash,
+      this.votes.tally(VoteType.PREVOTE, round).quorumBlock(this.quorum),
+      this.proposals.get(round)?.hash
+    ]
+    return named.find((hash) => hash !== undefined && !this.#blocks.has(hash))
+  }
+
+  /** Of the valid blocks proposed: the one with most precommits in one round, of several the one proposed last. */
+  pending(): PendingView | undefined {
+    const precommits = this.votes.rounds().map((round) => this.votes.tally(VoteType.PRECOMMIT, round))
+    let best: PendingView | undefined
+    for (const { hash, round } of this.proposals.all()) {
+      if (this.#blocks.get(hash)?.valid !== true) continue
+      const signatures = precommits.reduce((most, tally) => Math.max(most, tally.count(hash)), 0)
+      if (best === undefined || signatures >= best.signatures) best = { hash, round, signatures }
+    }
+    return best
+  }
+
+  #accuseVoter(second: HeldVote): Accusation | undefined {
+    const { type, round, validator, hash } = second
+    const held = [...this.votes.tally(type, round).slot(validator), ...this.votes.latestAbove(validator, round - 1)]
+    const first = held.find((one) => one.type === type && one.round === round && one.hash !== hash)
+    if (first === undefined || !this.#accuse(`${validator}/${type}`)) return undefined
+    return { kind: 'votes', validator, first: first.vote, second: second.vote }
+  }
+
+  /** Whether it is the first accusation of its kind. */
+  #accuse(key: string): boolean {
+    if (this.#accused.has(key)) return false
+    this.#accused.add(key)
+    return true
+  }
+}

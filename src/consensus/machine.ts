@@ -1,0 +1,297 @@
+/**
+ * The round machine of one height: Tendermint (arXiv 1807.04938) as protocol §8 has it, rule by rule. Pure: events in,
+ * actions out. It reads no clock (`now` comes with each event), does no I/O and has no randomness, so that a schedule
+ * of events always gives the same actions. It does not check signatures; what it is given was checked.
+ *
+ * An observer runs it too, with `self` −1: it goes through the same steps and is never asked to sign or propose.
+ */
+import { VoteType } from '../codec/generated/chain.ts'
+import { HeightBook } from './book.ts'
+import type {
+  Accusation,
+  Action,
+  BlockFacts,
+  Input,
+  Pledge,
+  ProvenPledge,
+  Restored,
+  Step,
+  TimeoutKind
+} from './types.ts'
+import { NIL } from './types.ts'
+
+/** A fresh proposal further in the future than this gets no prevote: clocks of validators may differ by as much. */
+export const MAX_PROPOSAL_AHEAD_MS = 2000
+
+export interface MachineConfig {
+  readonly height: number
+  /** n, q = ⌊2n/3⌋+1 and f = ⌊(n−1)/3⌋. */
+  readonly validators: { readonly size: number; readonly quorum: number; readonly faulty: number }
+  /** Index of proposer(height, round). */
+  readonly proposer: (round: number) => number
+  /** Own index; −1 for an observer. */
+  readonly self: number
+}
+
+export class Machine {
+  readonly height: number
+  readonly book: HeightBook
+  readonly #config: MachineConfig
+  #started = false
+  #decided = false
+  #round = 0
+  #step: Step = 'propose'
+  #locked: Pledge | undefined
+  #valid: Pledge | undefined
+  /** What happens the first time only, of the current round. */
+  readonly #armed = new Set<TimeoutKind>()
+  #polkaSeen = false
+  /** Once a height. */
+  readonly #fetched = new Set<string>()
+  readonly #contradictions = new Set<string>()
+  #out: Action[] = []
+
+  constructor(config: MachineConfig) {
+    this.#config = config
+    this.height = config.height
+    this.book = new HeightBook(config.validators, config.proposer)
+  }
+
+  get round(): number {
+    return this.#round
+  }
+
+  get step(): Step {
+    return this.#step
+  }
+
+  get locked(): Pledge | undefined {
+    return this.#locked
+  }
+
+  get valid(): Pledge | undefined {
+    return this.#valid
+  }
+
+  get decided(): boolean {
+    return this.#decided
+  }
+
+  /** Begins the height: at round 0, or where the signer's log says that we were. Call it once, first. */
+  start(now: number, restored?: Restored): Action[] {
+    if (this.#started) throw new Error('the machine has been started before')
+    this.#started = true
+    if (restored === undefined) this.#startRound(0)
+    else this.#restore(restored)
+    return this.#settle(now)
+  }
+
+  /** @param now Unix ms */
+  handle(input: Input, now: number): Action[] {
+    if (!this.#started) throw new Error('the machine has not been started')
+    if (this.#decided) return []
+    if (input.type === 'vote') this.#report(this.book.addVote(input.vote))
+    else if (input.type === 'proposal') this.#report(this.book.addProposal(input.proposal))
+    else if (input.type === 'block') this.book.addBlock(input.block)
+    else if (input.type === 'timeout') this.#onTimeout(input.kind, input.round)
+    else if (input.round === this.#round && this.#step === 'propose') this.#prevote(NIL)
+    return this.#settle(now)
+  }
+
+  #restore(restored: Restored): void {
+    this.#enter(restored.round)
+    this.#locked = restored.locked
+    this.#valid = restored.valid
+    for (const block of restored.blocks) this.book.addBlock(block)
+    for (const proposal of restored.proposals) this.#report(this.book.addProposal(proposal))
+    for (const vote of restored.votes) this.#report(this.book.addVote(vote))
+    this.#step = restored.step
+    if (restored.step === 'propose' && this.book.proposals.get(restored.round) === undefined) this.#offerOrWait()
+  }
+
+  #report(accusation: Accusation | undefined): void {
+    if (accusation !== undefined) this.#out.push({ type: 'evidence', accusation })
+  }
+
+  /** Rule 10. */
+  #onTimeout(kind: TimeoutKind, round: number): void {
+    if (round !== this.#round) return
+    if (kind === 'propose' && this.#step === 'propose') this.#prevote(NIL)
+    else if (kind === 'prevote' && this.#step === 'prevote') this.#precommit(NIL, undefined)
+    else if (kind === 'precommit') this.#startRound(round + 1)
+  }
+
+  /** Applies the rules until none of them has anything to say, and hands over what they asked for. */
+  #settle(now: number): Action[] {
+    while (!this.#decided && this.#applyOne(now)) {
+      // Each rule changes the state so that it does not apply again.
+    }
+    const out = this.#out
+    this.#out = []
+    return out
+  }
+
+  #applyOne(now: number): boolean {
+    return (
+      this.#decide() ||
+      this.#skipRounds() ||
+      this.#prevoteProposal(now) ||
+      this.#acceptPolka() ||
+      this.#acceptNilPolka() ||
+      this.#armPrevoteTimeout() ||
+      this.#armPrecommitTimeout()
+    )
+  }
+
+  /** Rule 1. */
+  #startRound(round: number): void {
+    this.#enter(round)
+    if (round > 0) this.#out.push({ type: 'request-votes', round })
+    this.#offerOrWait()
+  }
+
+  #enter(round: number): void {
+    this.#round = round
+    this.#step = 'propose'
+    this.#armed.clear()
+    this.#polkaSeen = false
+    for (const hash of this.book.advance(round, [this.#locked, this.#valid])) {
+      this.#fetched.delete(hash)
+      this.#out.push({ type: 'forget', hash })
+    }
+    this.#out.push({ type: 'round', round })
+  }
+
+  #offerOrWait(): void {
+    const round = this.#round
+    if (this.#config.self >= 0 && this.#config.proposer(round) === this.#config.self) {
+      this.#out.push({ type: 'propose', round, valid: this.#valid })
+    } else {
+      this.#schedule('propose')
+    }
+  }
+
+  /** Rules 2 and 3. */
+  #prevoteProposal(now: number): boolean {
+    if (this.#step !== 'propose') return false
+    const proposal = this.book.proposals.get(this.#round)
+    if (proposal === undefined) return false
+    const { hash, validRound } = proposal
+    const fresh = validRound < 0
+    if (!fresh && !this.book.hasPolka(validRound, hash)) return false
+    const block = this.#held(hash)
+    if (block === undefined) return false
+    const locked = this.#locked
+    const lockAllows = locked === undefined || locked.hash === hash || (!fresh && locked.round <= validRound)
+    const inTurn =
+      !fresh ||
+      (block.proposer === this.#config.proposer(this.#round) && block.timestamp <= now + MAX_PROPOSAL_AHEAD_MS)
+    this.#prevote(block.valid && lockAllows && inTurn ? hash : NIL)
+    return true
+  }
+
+  /** Rule 5. The block may be another than the proposal that we hold: q votes name it. */
+  #acceptPolka(): boolean {
+    if (this.#step === 'propose' || this.#polkaSeen) return false
+    const round = this.#round
+    const prevotes = this.book.votes.tally(VoteType.PREVOTE, round)
+    const hash = prevotes.quorumBlock(this.book.quorum)
+    if (hash === undefined || !this.#heldValid(hash, round)) return false
+    this.#polkaSeen = true
+    this.#valid = { hash, round }
+    const proof = prevotes.votesFor(hash).slice(0, this.book.quorum)
+    const keep = { hash, round, prevotes: proof.map((held) => held.vote) }
+    if (this.#step === 'prevote') {
+      this.#locked = { hash, round }
+      this.#precommit(hash, keep)
+    } else if (this.#config.self >= 0) {
+      this.#out.push({ type: 'set-valid', keep })
+    }
+    return true
+  }
+
+  /** Rule 6. A lock stays. */
+  #acceptNilPolka(): boolean {
+    if (this.#step !== 'prevote') return false
+    if (!this.book.hasPolka(this.#round, NIL)) return false
+    this.#precommit(NIL, undefined)
+    return true
+  }
+
+  /** Rule 4. */
+  #armPrevoteTimeout(): boolean {
+    if (this.#step !== 'prevote') return false
+    return this.#armWith('prevote', VoteType.PREVOTE)
+  }
+
+  /** Rule 7. */
+  #armPrecommitTimeout(): boolean {
+    return this.#armWith('precommit', VoteType.PRECOMMIT)
+  }
+
+  #armWith(kind: TimeoutKind, type: VoteType): boolean {
+    if (this.#armed.has(kind)) return false
+    if (this.book.votes.tally(type, this.#round).voters < this.book.quorum) return false
+    this.#schedule(kind)
+    return true
+  }
+
+  /** Rule 8. */
+  #decide(): boolean {
+    const named = this.book.votes.precommitted(this.book.quorum)
+    if (named === undefined || !this.#heldValid(named.hash, named.round)) return false
+    const precommits = this.book.votes.tally(VoteType.PRECOMMIT, named.round).votesFor(named.hash)
+    this.#decided = true
+    this.#out.push({ type: 'decide', ...named, precommits: precommits.map((held) => held.vote) })
+    return true
+  }
+
+  /** Rule 9. */
+  #skipRounds(): boolean {
+    const round = this.book.votes.roundSignedBy(this.#config.validators.faulty + 1)
+    if (round <= this.#round) return false
+    this.#startRound(round)
+    return true
+  }
+
+  /** The block if it is held; else it is asked for. */
+  #held(hash: string): BlockFacts | undefined {
+    const block = this.book.block(hash)
+    if (block === undefined && !this.#fetched.has(hash)) {
+      this.#fetched.add(hash)
+      this.#out.push({ type: 'fetch', hash })
+    }
+    return block
+  }
+
+  #heldValid(hash: string, round: number): boolean {
+    const block = this.#held(hash)
+    if (block === undefined) return false
+    if (!block.valid && !this.#contradictions.has(hash)) {
+      this.#contradictions.add(hash)
+      this.#out.push({ type: 'contradiction', hash, round })
+    }
+    return block.valid
+  }
+
+  #prevote(hash: string): void {
+    this.#step = 'prevote'
+    this.#sign(VoteType.PREVOTE, hash, undefined)
+  }
+
+  #precommit(hash: string, keep: ProvenPledge | undefined): void {
+    this.#step = 'precommit'
+    this.#sign(VoteType.PRECOMMIT, hash, keep)
+  }
+
+  /** An observer goes through the step and signs nothing. */
+  #sign(type: VoteType, hash: string, keep: ProvenPledge | undefined): void {
+    if (this.#config.self < 0) return
+    this.#out.push({ type: 'sign', vote: { type, round: this.#round, hash }, keep })
+  }
+
+  #schedule(kind: TimeoutKind): void {
+    this.#armed.add(kind)
+    this.#out.push({ type: 'schedule', kind, round: this.#round })
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * What goes into the round machine and what comes out (protocol §8). All of it is plain data about one height.
+ *
+ * A hash is lowercase hex, the empty string is nil. A validator is its index in the genesis. What the machine is given
+ * has passed every check of signatures and form; what a block is worth comes separately, when its validation is done.
+ */
+import type { Proposal, Vote, VoteType } from '../codec/generated/chain.ts'
+
+export const NIL = ''
+
+export type Step = 'propose' | 'prevote' | 'precommit'
+export type TimeoutKind = Step
+
+/** A vote whose signature verified, with the slot that it is for. */
+export interface HeldVote {
+  readonly type: VoteType
+  readonly round: number
+  readonly validator: number
+  readonly hash: string
+  /** The signed message, for commits, evidence and whoever asks. */
+  readonly vote: Vote
+}
+
+/** A proposal whose signature is of proposer(height, round). `validRound` is −1 for a fresh one. */
+export interface HeldProposal {
+  readonly round: number
+  readonly validRound: number
+  readonly hash: string
+  readonly proposal: Proposal
+}
+
+/** What validation found about a block: valid(block) of protocol §8, which no clock changes. */
+export interface BlockFacts {
+  readonly hash: string
+  readonly valid: boolean
+  /** Of its header, Unix ms. */
+  readonly timestamp: number
+  /** Of its header; −1 if it is no validator. */
+  readonly proposer: number
+}
+
+/** A value and the round in which q validators prevoted it. */
+export interface Pledge {
+  readonly hash: string
+  readonly round: number
+}
+
+/** A pledge with its proof: q prevotes of that round for that hash. */
+export interface ProvenPledge extends Pledge {
+  readonly prevotes: readonly Vote[]
+}
+
+/** What a signer's log gives back after a restart: everything of one height. */
+export interface Restored {
+  readonly round: number
+  readonly step: Step
+  readonly locked: Pledge | undefined
+  readonly valid: Pledge | undefined
+  /** Own votes, and the prevotes that prove `locked` and `valid`. */
+  readonly votes: readonly HeldVote[]
+  /** Own proposals. */
+  readonly proposals: readonly HeldProposal[]
+  /** The blocks of `locked`, `valid` and the last own proposal. */
+  readonly blocks: readonly BlockFacts[]
+}
+
+export type Input =
+  | { readonly type: 'vote'; readonly vote: HeldVote }
+  | { readonly type: 'proposal'; readonly proposal: HeldProposal }
+  | { readonly type: 'block'; readonly block: BlockFacts }
+  | { readonly type: 'timeout'; readonly kind: TimeoutKind; readonly round: number }
+  /** The block that `propose` asked for could not be made. */
+  | { readonly type: 'proposal-failed'; readonly round: number }
+
+/** Two different messages of one validator for one round and type. */
+export type Accusation =
+  | { readonly kind: 'votes'; readonly validator: number; readonly first: Vote; readonly second: Vote }
+  | { readonly kind: 'proposals'; readonly validator: number; readonly first: Proposal; readonly second: Proposal }
+
+export type Action =
+  /** A round began. */
+  | { readonly type: 'round'; readonly round: number }
+  /** Our turn: offer `valid` again, or a new block. */
+  | { readonly type: 'propose'; readonly round: number; readonly valid: Pledge | undefined }
+  /**
+   * Make a vote durable, then send it and hand it back as an input: only then does it count. With `keep` (a precommit
+   * of a block) the lock and the valid value become durable in the same write.
+   */
+  | {
+      readonly type: 'sign'
+      readonly vote: { readonly type: VoteType; readonly round: number; readonly hash: string }
+      readonly keep: ProvenPledge | undefined
+    }
+  /** The valid value changed without a precommit: make it durable. */
+  | { readonly type: 'set-valid'; readonly keep: ProvenPledge }
+  /** Hand back a timeout input after the time of that kind and round. */
+  | { readonly type: 'schedule'; readonly kind: TimeoutKind; readonly round: number }
+  /** A block is needed and not held: ask for it by hash. */
+  | { readonly type: 'fetch'; readonly hash: string }
+  /** Votes may have been lost: ask a few peers. */
+  | { readonly type: 'request-votes'; readonly round: number }
+  /** Final: `precommits` are ≥ q of one round. Nothing comes after it. */
+  | {
+      readonly type: 'decide'
+      readonly hash: string
+      readonly round: number
+      readonly precommits: readonly Vote[]
+    }
+  | { readonly type: 'evidence'; readonly accusation: Accusation }
+  /** A block that this height can no longer need. */
+  | { readonly type: 'forget'; readonly hash: string }
+  /** q validators voted for a block that our own check refuses: this node is wrong, or more than f validators are. */
+  | { readonly type: 'contradiction'; readonly hash: string; readonly round: number }
+
+/** How a message relates to what is held; found out before its signature is checked. */
+export type Slot =
+  /** Nothing is held there. */
+  | 'new'
+  /** The very same is held. */
+  | 'known'
+  /** Another one is held; this one is wanted too, as evidence and for its hash. */
+  | 'conflict'
+  /** Enough is held there. */
+  | 'surplus'
+  /** Below what is kept, or below the validator's highest round beyond r+1. */
+  | 'stale'
+  /** Too far ahead. */
+  | 'early'
+
+/** The block above the finalized tip, as far as it has been seen. */
+export interface PendingView {
+  readonly hash: string
+  /** The last round that proposed it. */
+  readonly round: number
+  /** Precommits of the best single round. */
+  readonly signatures: number
+}
