@@ -1,0 +1,127 @@
+/** A devnet's directory: one home a node, and devnet.json, which says that the directory is a devnet's. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { createGenesis } from '../chain/genesis.ts'
+import { keyPairFromSeed } from '../crypto/ed25519.ts'
+import { MolochError } from '../error.ts'
+import { createHome } from '../node/create-home.ts'
+import { type DevnetRole, type DevnetSpec, keySeed, members } from './spec.ts'
+
+/** Where a node is: what the others dial and what its API answers on. */
+export interface Place {
+  readonly name: string
+  readonly role: DevnetRole
+  readonly home: string
+  readonly peerId: string
+  /** Without the peer id. */
+  readonly listen: string
+  readonly address: string
+  readonly apiHost: string
+  readonly apiPort: number
+}
+
+/** How addresses are given out: free ports of this machine, or one host name a node in a network of containers. */
+export type Addressing = (name: string) => Pick<Place, 'listen' | 'address' | 'apiHost' | 'apiPort'>
+
+const MARKER = 'devnet.json'
+
+/**
+ * Makes the directory and all homes in it; what an earlier devnet left there is removed.
+ * @throws MolochError NOT_A_DEVNET if the directory holds anything else, DEVNET_RUNNING if a devnet runs in it
+ */
+export async function createHomes(directory: string, spec: DevnetSpec, addressing: Addressing): Promise<Place[]> {
+  const dir = resolve(directory)
+  clear(dir)
+  const places = await Promise.all(
+    members(spec).map(async ({ name, role }): Promise<Place> => {
+      const key = await generateKeyPairFromSeed('Ed25519', keySeed(spec.seed, 'peer', name))
+      const peerId = peerIdFromPrivateKey(key).toString()
+      return { name, role, home: join(dir, name), peerId, ...addressing(name) }
+    })
+  )
+  const genesis = createGenesis({
+    chainId: spec.chainId,
+    timestamp: Date.now(),
+    validators: places
+      .filter((place) => place.role === 'validator')
+      .map(({ name }) => ({ name, publicKey: keyPairFromSeed(keySeed(spec.seed, 'chain', name)).publicKey })),
+    params: spec.params
+  })
+  for (const place of places) {
+    const chain = keySeed(spec.seed, 'chain', place.name)
+    await createHome({
+      home: place.home,
+      genesis,
+      settings: settings(place, places),
+      seeds: {
+        peer: keySeed(spec.seed, 'peer', place.name),
+        ...(place.role === 'validator' ? { validator: chain } : { chain }),
+        actor: keySeed(spec.seed, 'actor', place.name)
+      }
+    })
+  }
+  return places
+}
+
+function settings(place: Place, all: readonly Place[]) {
+  const others = all.filter((other) => other !== place && other.role !== 'late')
+  return {
+    'p2p.listen': [place.listen],
+    'p2p.bootstrap': others.map((other) => `${other.address}/p2p/${other.peerId}`),
+    // All nodes share one address or a few, and all of them dial at once.
+    'p2p.ip_colocation': false,
+    'p2p.max_peers_per_ip': 1000,
+    'p2p.inbound_per_second': 1000,
+    'p2p.max_pending_inbound': 1000,
+    'api.host': place.apiHost,
+    'api.port': place.apiPort,
+    'log.format': 'json'
+  }
+}
+
+/** Leaves an empty directory marked as this process's devnet. */
+function clear(dir: string): void {
+  const status = statSync(dir, { throwIfNoEntry: false })
+  if (status !== undefined) {
+    const refuse = (why: string) =>
+      new MolochError('NOT_A_DEVNET', `${dir} ${why}; --dir takes a new, empty or earlier devnet's directory`)
+    if (!status.isDirectory()) throw refuse('is not a directory')
+    if (readdirSync(dir).length > 0 && !existsSync(join(dir, MARKER))) throw refuse(`is not empty and has no ${MARKER}`)
+    const owner = ownerOf(dir)
+    if (owner !== undefined) {
+      throw new MolochError(
+        'DEVNET_RUNNING',
+        `a devnet runs in ${dir} (process ${owner}); stop it or give another --dir`
+      )
+    }
+  }
+  mkdirSync(dir, { recursive: true })
+  for (const name of readdirSync(dir)) if (name !== MARKER) rmSync(join(dir, name), { recursive: true, force: true })
+  writeFileSync(join(dir, MARKER), `${JSON.stringify({ pid: process.pid })}\n`)
+}
+
+/** The process of the devnet that runs in the directory, if one does. */
+function ownerOf(dir: string): number | undefined {
+  let pid: unknown
+  try {
+    pid = (JSON.parse(readFileSync(join(dir, MARKER), 'utf8')) as { pid?: unknown }).pid
+  } catch {
+    return undefined
+  }
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return undefined
+  try {
+    process.kill(pid, 0)
+    // The id may be another program's by now: a devnet's command line says so, where the system shows it.
+    const commandLine = join('/proc', String(pid), 'cmdline')
+    return !existsSync(commandLine) || readFileSync(commandLine, 'utf8').includes('devnet') ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The devnet has stopped: its homes may be used, or removed by the next one. */
+export function releaseHomes(dir: string): void {
+  if (existsSync(join(dir, MARKER))) writeFileSync(join(dir, MARKER), '{}\n')
+}

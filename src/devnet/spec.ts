@@ -1,0 +1,51 @@
+/** What a devnet is made of: its nodes, their roles and their keys, all a function of the seed. */
+import type { Params } from '../chain/params.ts'
+import { utf8 } from '../codec/bytes.ts'
+import { sha256 } from '../crypto/sha256.ts'
+
+export interface DevnetSpec {
+  readonly validators: number
+  /** Full nodes that are there from the start. */
+  readonly nodes: number
+  /** A full node that has a home but is not started with the others. */
+  readonly late: boolean
+  readonly seed: number
+  readonly chainId: string
+  readonly params: Partial<Params>
+}
+
+export type DevnetRole = 'validator' | 'full' | 'late'
+
+export interface Member {
+  readonly name: string
+  readonly role: DevnetRole
+}
+
+export const DEFAULT_SPEC: DevnetSpec = {
+  validators: 4,
+  nodes: 1,
+  late: true,
+  seed: 1,
+  chainId: 'devnet',
+  // Snapshot heights come by within seconds, so that every run computes state roots.
+  params: { snapshotInterval: 10 }
+}
+
+/** The name of the node that joins late. */
+export const LATE = 'late'
+
+/** Validators first, in genesis order. */
+export function members(spec: Pick<DevnetSpec, 'validators' | 'nodes' | 'late'>): Member[] {
+  const named = (count: number, role: DevnetRole, prefix: string): Member[] =>
+    Array.from({ length: count }, (_, i) => ({ name: `${prefix}-${i + 1}`, role }))
+  return [
+    ...named(spec.validators, 'validator', 'validator'),
+    ...named(spec.nodes, 'full', 'node'),
+    ...(spec.late ? [{ name: LATE, role: 'late' } as const] : [])
+  ]
+}
+
+/** The 32-byte seed of a devnet's key: known to everybody who knows the devnet's seed, so good for a devnet only. */
+export function keySeed(seed: number, purpose: 'peer' | 'chain' | 'actor', name: string): Uint8Array {
+  return sha256(utf8(`moloch/devnet/v1\n${seed}\n${purpose}\n${name}`))
+}
