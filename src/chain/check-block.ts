@@ -42,11 +42,11 @@ export function checkFinalized(genesis: Genesis, bytes: Uint8Array, options: Che
     sizeFailure('finalized block', bytes, maxFinalizedBytes(genesis)) ?? canonicalFailure(FINALIZED_BLOCK, bytes)
   if (early !== undefined) return { ok: false, failure: early }
   const { block: blockBytes, commit: commitBytes } = splitFinalized(bytes)
+  const tooLong = sizeFailure('commit', commitBytes, maxCommitBytes(genesis))
+  if (tooLong !== undefined) return { ok: false, failure: tooLong }
   const inspected = inspectBlock(genesis, blockBytes, true)
   if ('code' in inspected) return { ok: false, failure: inspected }
   const { header, hash, eventIds, keyHashes, events } = inspected
-  const tooLong = sizeFailure('commit', commitBytes, maxCommitBytes(genesis))
-  if (tooLong !== undefined) return { ok: false, failure: tooLong }
   const commit = Commit.decode(commitBytes)
   const deferred =
     inspected.deferred ??

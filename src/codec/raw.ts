@@ -76,3 +76,12 @@ export function splitEvents(bytes: Uint8Array): readonly Bytes[] {
 export function joinEvents(events: readonly Uint8Array[]): Bytes {
   return RawEvents.encode({ events: events as Bytes[] })
 }
+
+/** The encoded Header of a canonical Block, without looking at its events. */
+export function headerOf(block: Uint8Array): Uint8Array {
+  // Field 1 comes first. A header is shorter than 2^14 bytes: a length of one or two.
+  const low = block[1] as number
+  if (low < 0x80) return block.subarray(2, 2 + low)
+  const length = (low & 0x7f) | ((block[2] as number) << 7)
+  return block.subarray(3, 3 + length)
+}
