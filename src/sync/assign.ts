@@ -1,0 +1,128 @@
+import type { PeerBook, SourcePeer } from './peers.ts'
+import { FAILED_RANGE_MS, rangePause } from './policy/backoff.ts'
+import { choosePeer } from './policy/choose-peer.ts'
+import { cutBlocks } from './policy/cut.ts'
+import { FRONT_RANGES, lags, MAX_COPIES } from './policy/second-copy.ts'
+import { type BlockWeight, heldBytes } from './policy/weight.ts'
+import type { Missing, Range } from './range.ts'
+import type { Window } from './window.ts'
+
+/** The first guess of a block's weight, for reservations only; an open request grows its reservation as frames come. */
+const GUESSED_BLOCK_BYTES = 4096
+/** Estimates are off by some: reserve a little more. */
+const RESERVE_FACTOR = 1.1
+
+export interface AssignInput {
+  readonly window: Window
+  readonly peers: PeerBook
+  readonly weight: BlockWeight
+  readonly tip: number
+  readonly target: number
+  readonly requestsPerPeer: number
+  readonly random: () => number
+  readonly at: number
+  /** Sends the request. */
+  request(range: Range, peer: SourcePeer, reserved: number): void
+}
+
+/**
+ * Hands missing heights to peers, the lowest first, until no peer has a free slot or the byte bound is reached. What the
+ * lowest missing range may not have (a peer that just failed it) a higher one may.
+ */
+export function assign(input: AssignInput): void {
+  secondCopies(input)
+  const { window } = input
+  for (let i = 0; i < window.ranges.length; i++) {
+    const range = window.ranges[i] as Range
+    if (range.state.status !== 'AwaitingDownload') continue
+    const peer = choosePeer(candidates(input, range.start, range.state), input.random)
+    if (peer === undefined) continue
+    const count = size(input, peer, range.start, range.count, range.count)
+    const reserved = reservation(input, range, count, range === window.front)
+    if (reserved === undefined) return
+    if (count < range.count) window.cut(range, count)
+    input.request(range, peer, reserved)
+  }
+  while (window.next <= input.target) {
+    const peer = choosePeer(candidates(input, window.next, undefined), input.random)
+    if (peer === undefined) return
+    const missing = input.target - window.next + 1
+    const count = size(input, peer, window.next, missing, missing)
+    const reserved = reservation(input, undefined, count, window.front === undefined)
+    if (reserved === undefined) return
+    input.request(window.append(count), peer, reserved)
+  }
+}
+
+/** The peers that may be asked for `start` now. */
+export function candidates(
+  input: Omit<AssignInput, 'request'>,
+  start: number,
+  failed: Missing | undefined
+): SourcePeer[] {
+  const { at } = input
+  const holders = holdersOf(input.peers, start, input.tip, at)
+  const able = holders.filter((peer) => peer.canServe(at, input.requestsPerPeer))
+  if (failed?.failedBy === undefined) return able
+  // Never the same peer right after it failed: another holder comes first, and if there is none, a pause.
+  const alone = holders.every((peer) => peer.id === failed.failedBy)
+  const until = failed.failedAt + (alone ? rangePause(failed.attempts) : FAILED_RANGE_MS)
+  return at >= until ? able : able.filter((peer) => peer.id !== failed.failedBy)
+}
+
+/**
+ * Peers that hold `height`. Statuses are seconds apart: when a certified height is above all of them, any peer that is
+ * not known to be behind us may have it by now.
+ */
+export function holdersOf(peers: PeerBook, height: number, tip: number, at: number): SourcePeer[] {
+  const known = [...peers].filter((peer) => !peer.barred(at))
+  const holders = known.filter((peer) => peer.holds(height))
+  if (holders.length > 0) return holders
+  return known.filter((peer) => peer.earliest <= height && peer.height >= tip && peer.height < height)
+}
+
+function size(input: AssignInput, peer: SourcePeer, start: number, missing: number, most: number): number {
+  const { window, peers, weight } = input
+  const slots = Math.max(1, peers.size) * input.requestsPerPeer
+  const count = cutBlocks({
+    missing,
+    peers: peers.size,
+    bytesPerBlock: weight.bytesPerBlock,
+    rate: peer.rate,
+    answerBytes: peer.answerBytes,
+    // Half of the bound over all slots (each range twice: one on the way, one behind it), held at twice the wire form.
+    shareBytes: window.bound / (4 * slots)
+  })
+  const held = peer.holds(start) ? peer.height - start + 1 : count
+  return Math.min(count, most, held)
+}
+
+/** Bytes to hold for a request of `count` blocks, or undefined if the bound has no room for it now. */
+function reservation(input: AssignInput, range: Range | undefined, count: number, front: boolean): number | undefined {
+  const bytesPerBlock = input.weight.bytesPerBlock ?? GUESSED_BLOCK_BYTES
+  const least = input.window.roomFor(0, 0, count)
+  const wanted = Math.max(least, Math.ceil(heldBytes(count, count * bytesPerBlock * RESERVE_FACTOR)))
+  const available = input.window.available(range)
+  if (wanted <= available) return wanted
+  // The front goes on with what there is: nothing above it can be written before it.
+  return front && least <= available ? available : undefined
+}
+
+/** Asks another peer for a range near the front whose request lags. */
+function secondCopies(input: AssignInput): void {
+  const { window, at } = input
+  const downloading = window.ranges.filter((range) => range.state.status === 'Downloading').slice(0, FRONT_RANGES)
+  for (const range of downloading) {
+    const state = range.state
+    if (state.status !== 'Downloading' || state.copies.length >= MAX_COPIES) continue
+    const others = candidates(input, range.start, state.before).filter(
+      (peer) => peer.holds(range.end) && state.copies.every((copy) => copy.peer !== peer.id)
+    )
+    const peer = choosePeer(others, input.random)
+    if (peer === undefined) continue
+    const bytes = range.count * (input.weight.bytesPerBlock ?? GUESSED_BLOCK_BYTES)
+    if (!state.copies.every((copy) => lags(copy, bytes, peer.rate, at))) continue
+    const reserved = reservation(input, range, range.count, false)
+    if (reserved !== undefined) input.request(range, peer, reserved)
+  }
+}

@@ -1,0 +1,41 @@
+/** Blocks that one GetBlocks may ask for (protocol §9). */
+export const MAX_RANGE_BLOCKS = 512
+/** Opening a stream costs milliseconds: fewer blocks than this are not worth one, unless fewer are missing. */
+export const MIN_RANGE_BLOCKS = 4
+/** The first requests, before any answer has shown what a block weighs. */
+const FIRST_RANGE_BLOCKS = 64
+/** Wire bytes that a range aims at: long enough to hide the cost of a stream, short enough to be refetched. */
+const RANGE_BYTES = 2 * 1024 * 1024
+/** A range should not take a peer longer than this, or a slow peer that gets the front holds up all others. */
+const RANGE_SECONDS = 2
+
+export interface CutInput {
+  /** Heights not asked of anybody yet. */
+  readonly missing: number
+  /** Peers that can serve. */
+  readonly peers: number
+  /** Wire bytes a block, as measured; undefined before the first answer. */
+  readonly bytesPerBlock: number | undefined
+  /** Measured bytes/s of the peer that is to be asked. */
+  readonly rate: number | undefined
+  /** What this peer's last cut-short answer held, in bytes: it will not send more. */
+  readonly answerBytes: number | undefined
+  /** Wire bytes of the look-ahead that one request may take at most, so that every peer gets its share. */
+  readonly shareBytes: number
+}
+
+/** How many blocks the next range asks for: by bytes once blocks have been weighed, and shared out near the end. */
+export function cutBlocks(input: CutInput): number {
+  const share = Math.ceil(input.missing / (2 * Math.max(1, input.peers)))
+  let blocks = FIRST_RANGE_BLOCKS
+  if (input.bytesPerBlock !== undefined) {
+    const bytes = Math.min(
+      RANGE_BYTES,
+      input.shareBytes,
+      input.answerBytes ?? Number.POSITIVE_INFINITY,
+      (input.rate ?? Number.POSITIVE_INFINITY) * RANGE_SECONDS
+    )
+    blocks = Math.floor(bytes / Math.max(1, input.bytesPerBlock))
+  }
+  return Math.min(input.missing, MAX_RANGE_BLOCKS, Math.max(MIN_RANGE_BLOCKS, Math.min(blocks, share)))
+}

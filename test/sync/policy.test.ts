@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import { failurePause, rangePause } from '../../src/sync/policy/backoff.ts'
+import { choosePeer } from '../../src/sync/policy/choose-peer.ts'
+import { type CutInput, cutBlocks, MAX_RANGE_BLOCKS, MIN_RANGE_BLOCKS } from '../../src/sync/policy/cut.ts'
+import { lags } from '../../src/sync/policy/second-copy.ts'
+import { BlockWeight, heldBytes } from '../../src/sync/policy/weight.ts'
+import { seeded } from './support/random.ts'
+
+const cut = (input: Partial<CutInput>) =>
+  cutBlocks({
+    missing: 10_000,
+    peers: 4,
+    bytesPerBlock: undefined,
+    rate: undefined,
+    answerBytes: undefined,
+    shareBytes: 4 << 20,
+    ...input
+  })
+
+describe('how many blocks a range asks for', () => {
+  it('starts with min(64, ⌈missing / 2·peers⌉), at least 4', () => {
+    expect(cut({})).toBe(64)
+    expect(cut({ missing: 100, peers: 4 })).toBe(13)
+    expect(cut({ missing: 20, peers: 5 })).toBe(4)
+    expect(cut({ missing: 3, peers: 5 })).toBe(3)
+  })
+
+  it('goes by bytes once blocks have been weighed', () => {
+    expect(cut({ bytesPerBlock: 24_000 })).toBe(87)
+    expect(cut({ bytesPerBlock: 1_000_000 })).toBe(MIN_RANGE_BLOCKS)
+    expect(cut({ bytesPerBlock: 300 })).toBe(MAX_RANGE_BLOCKS)
+  })
+
+  it('asks a slow peer, or one that cut its last answer short, for less', () => {
+    expect(cut({ bytesPerBlock: 1000, rate: 50_000 })).toBe(100)
+    expect(cut({ bytesPerBlock: 1000, answerBytes: 20_000 })).toBe(20)
+    expect(cut({ bytesPerBlock: 1000, shareBytes: 30_000 })).toBe(30)
+  })
+
+  it('shares the last heights out', () => {
+    expect(cut({ bytesPerBlock: 300, missing: 200, peers: 4 })).toBe(25)
+  })
+})
+
+describe('the choice of a peer', () => {
+  const random = seeded(1)
+
+  it('tries idle peers that are not measured yet first', () => {
+    const peers = [
+      { id: 'fast', rate: 1e6, active: 0 },
+      { id: 'new', rate: undefined, active: 0 },
+      { id: 'asked', rate: undefined, active: 1 }
+    ]
+    for (let i = 0; i < 50; i++) expect(choosePeer(peers, random)?.id).toBe('new')
+  })
+
+  it('takes the one that gives a request most, and now and then another', () => {
+    const peers = [
+      { id: 'fast', rate: 3e6, active: 0 },
+      { id: 'slow', rate: 1e6, active: 0 }
+    ]
+    const picks = Array.from({ length: 1000 }, () => choosePeer(peers, random)?.id)
+    const slow = picks.filter((id) => id === 'slow').length
+    expect(slow).toBeGreaterThan(10)
+    expect(slow).toBeLessThan(100)
+  })
+
+  it('counts what is out already', () => {
+    const peers = [
+      { id: 'busy', rate: 3e6, active: 1 },
+      { id: 'idle', rate: 2e6, active: 0 }
+    ]
+    expect(choosePeer(peers, () => 0.5)?.id).toBe('idle')
+  })
+
+  it('has none of none', () => {
+    expect(choosePeer([], random)).toBeUndefined()
+  })
+})
+
+describe('a lagging request', () => {
+  const copy = { since: 1000, heardAt: 1000 }
+
+  it('is one that is out for much longer than the other peer would need', () => {
+    expect(lags(copy, 1_000_000, 1_000_000, 1000 + 3300)).toBe(false)
+    expect(lags(copy, 1_000_000, 1_000_000, 1000 + 3500)).toBe(true)
+    expect(lags(copy, 1_000_000, 10_000_000, 1000 + 800)).toBe(true)
+  })
+
+  it('needs patience when nothing is measured', () => {
+    expect(lags(copy, 1, undefined, 1000 + 3000)).toBe(false)
+    expect(lags(copy, 1, undefined, 1000 + 5000)).toBe(true)
+  })
+})
+
+describe('weights and pauses', () => {
+  it('count twice the wire form and a constant a block', () => {
+    expect(heldBytes(3, 1000)).toBe(2000 + 3 * 1024)
+  })
+
+  it('follow growing blocks at once and shrinking ones slowly', () => {
+    const weight = new BlockWeight()
+    expect(weight.bytesPerBlock).toBeUndefined()
+    weight.add(10, 1000)
+    expect(weight.bytesPerBlock).toBe(100)
+    weight.add(10, 100_000)
+    expect(weight.bytesPerBlock).toBe(10_000)
+    weight.add(10, 1000)
+    expect(weight.bytesPerBlock).toBeGreaterThan(2000)
+  })
+
+  it('pauses grow and are bounded', () => {
+    expect(failurePause(1)).toBe(250)
+    expect(failurePause(2)).toBe(500)
+    expect(failurePause(1000)).toBe(30_000)
+    expect(rangePause(1000)).toBe(7_500)
+  })
+})
