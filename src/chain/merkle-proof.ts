@@ -28,7 +28,8 @@ export function inclusionRanges(index: number, size: number): LeafRange[] {
 
 /** PROOF(from, D[to]): the subtrees whose roots prove that the tree of `to` leaves extends that of `from`; 0 ≤ from ≤ to. */
 export function consistencyRanges(from: number, to: number): LeafRange[] {
-  if (!isCount(from) || !isCount(to) || from > to) throw new RangeError(`a tree of ${to} does not extend one of ${from}`)
+  if (!isCount(from) || !isCount(to) || from > to)
+    throw new RangeError(`a tree of ${to} does not extend one of ${from}`)
   if (from === 0) return []
   const ranges: LeafRange[] = []
   let start = 0
@@ -97,7 +98,8 @@ export interface ConsistencyClaim {
 /** RFC 9162 §2.1.4.2; besides, the empty tree is extended by every tree, and a tree by itself, both by an empty path. */
 export function verifyConsistency({ from, to, fromRoot, toRoot, path }: ConsistencyClaim): boolean {
   if (!isCount(from) || !isCount(to) || from > to || !areHashes([fromRoot, toRoot, ...path])) return false
-  if (from === 0) return path.length === 0 && equalBytes(fromRoot, EMPTY_ROOT) && (to > 0 || equalBytes(toRoot, EMPTY_ROOT))
+  if (from === 0)
+    return path.length === 0 && equalBytes(fromRoot, EMPTY_ROOT) && (to > 0 || equalBytes(toRoot, EMPTY_ROOT))
   if (from === to) return path.length === 0 && equalBytes(fromRoot, toRoot)
   let at = from - 1
   let last = to - 1
