@@ -2,7 +2,7 @@
  * What the driver needs of the rest of the node, one small port a concern. The parts of the lower floors fit them as
  * they are (`Ledger`, `VerifyPool`, `Mempool`); tests wire them without a network.
  */
-import type { CheckedBlock, CheckResult } from '../chain/check-block.ts'
+import type { CheckedBlock, CheckResult, ProposedBlock } from '../chain/check-block.ts'
 import type { CheckedEvent } from '../chain/event.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
@@ -10,10 +10,6 @@ import type { Header } from '../codec/generated/chain.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { Evidence } from './evidence.ts'
-
-/** A proposed block that passed the stateless part of valid(block). */
-export type CheckedProposal = CheckedBlock & { readonly eventTimestamps: readonly number[] }
-export type ProposalResult = { ok: true; block: CheckedProposal } | { ok: false; failure: Failure }
 
 /** What gossip does with a message: forward it, drop it silently, drop it and blame who sent it (protocol §10). */
 export type Verdict = 'accept' | 'ignore' | 'reject'
@@ -29,7 +25,7 @@ export interface LedgerPort {
   /** Writes finalized blocks, fsynced before it resolves. Idempotent for blocks that it has. */
   apply(blocks: CheckedBlock[]): Promise<{ applied: number; failure?: { index: number; failure: Failure } | undefined }>
   /** The part of valid(block) that needs the chain: link to the tip, event ids unique in the window. */
-  checkProposal(block: CheckedProposal): Failure | undefined
+  checkProposal(block: ProposedBlock): Failure | undefined
   buildBlock(input: { timestamp: number; proposer: KeyPair; events: CheckedEvent[] }): {
     blockBytes: Uint8Array
     hash: Uint8Array
@@ -43,7 +39,7 @@ export interface LedgerPort {
 /** The worker pool: checks blocks off the main loop. */
 export interface VerifierPort {
   check(finalized: Uint8Array[]): Promise<CheckResult[]>
-  checkProposed(blockBytes: Uint8Array): Promise<ProposalResult>
+  checkProposed(blockBytes: Uint8Array): Promise<CheckResult<ProposedBlock>>
 }
 
 export interface MempoolPort {

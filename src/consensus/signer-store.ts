@@ -1,0 +1,58 @@
+/** Where the signer's log lies: a LevelDB of its own beside the key, whose lock keeps a second process out. */
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { ClassicLevel } from 'classic-level'
+import { MolochError } from '../error.ts'
+
+export type SignerWrite =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string }
+
+/** What the signer needs of a disk. */
+export interface SignerStore {
+  entries(): Promise<[key: string, value: Uint8Array][]>
+  /** All or nothing, and on the disk (fsync) when it resolves. */
+  write(writes: readonly SignerWrite[]): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * @param create false: a log that does not exist is not made
+ * @throws MolochError SIGNER_MISSING | SIGNER_LOCKED | SIGNER_CORRUPT
+ */
+export async function openSignerStore(path: string, create: boolean): Promise<SignerStore> {
+  if (!create && !existsSync(path)) throw missing(path)
+  // Nobody else's business: what it holds says what may be signed next.
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const database = new ClassicLevel<string, Uint8Array>(path, { keyEncoding: 'utf8', valueEncoding: 'view' })
+  try {
+    await database.open()
+  } catch (error) {
+    throw openError(path, error)
+  }
+  return {
+    entries: () => database.iterator().all(),
+    write: (writes) => database.batch([...writes], { sync: true }),
+    close: () => database.close()
+  }
+}
+
+export function missing(path: string): MolochError {
+  return new MolochError(
+    'SIGNER_MISSING',
+    `the signer's log ${path} is missing while the chain is not: what this validator signed before is not known, ` +
+      'and signing now may contradict it; restore the log, or allow a new one explicitly',
+    { path }
+  )
+}
+
+function openError(path: string, error: unknown): MolochError {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED') {
+    return new MolochError('SIGNER_LOCKED', `another process signs with ${path}: stop it, or use another home`, {
+      path
+    })
+  }
+  const reason = cause instanceof Error ? cause.message : String(error)
+  return new MolochError('SIGNER_CORRUPT', `the signer's log ${path} does not open: ${reason}`, { path })
+}
