@@ -3,14 +3,12 @@ import { FAILED_RANGE_MS, rangePause } from './policy/backoff.ts'
 import { choosePeer } from './policy/choose-peer.ts'
 import { cutBlocks } from './policy/cut.ts'
 import { FRONT_RANGES, lags, MAX_COPIES } from './policy/second-copy.ts'
-import { type BlockWeight, heldBytes } from './policy/weight.ts'
+import type { BlockWeight } from './policy/weight.ts'
 import type { Missing, Range } from './range.ts'
 import type { Window } from './window.ts'
 
 /** The first guess of a block's weight, for reservations only; an open request grows its reservation as frames come. */
 const GUESSED_BLOCK_BYTES = 4096
-/** Estimates are off by some: reserve a little more. */
-const RESERVE_FACTOR = 1.1
 
 export interface AssignInput {
   readonly window: Window
@@ -30,14 +28,16 @@ export interface AssignInput {
  * lowest missing range may not have (a peer that just failed it) a higher one may.
  */
 export function assign(input: AssignInput): void {
-  secondCopies(input)
   const { window } = input
+  let front = 0
   for (let i = 0; i < window.ranges.length; i++) {
     const range = window.ranges[i] as Range
+    if (range.state.status === 'Downloading' && front++ < FRONT_RANGES) secondCopy(input, range)
     if (range.state.status !== 'AwaitingDownload') continue
+    front++
     const peer = choosePeer(candidates(input, range.start, range.state), input.random)
     if (peer === undefined) continue
-    const count = size(input, peer, range.start, range.count, range.count)
+    const count = Math.min(range.count, size(input, peer, range.start))
     const reserved = reservation(input, range, count, range === window.front)
     if (reserved === undefined) return
     if (count < range.count) window.cut(range, count)
@@ -46,8 +46,7 @@ export function assign(input: AssignInput): void {
   while (window.next <= input.target) {
     const peer = choosePeer(candidates(input, window.next, undefined), input.random)
     if (peer === undefined) return
-    const missing = input.target - window.next + 1
-    const count = size(input, peer, window.next, missing, missing)
+    const count = Math.min(input.target - window.next + 1, size(input, peer, window.next))
     const reserved = reservation(input, undefined, count, window.front === undefined)
     if (reserved === undefined) return
     input.request(window.append(count), peer, reserved)
@@ -81,8 +80,11 @@ export function holdersOf(peers: PeerBook, height: number, tip: number, at: numb
   return known.filter((peer) => peer.earliest <= height && peer.height >= tip && peer.height < height)
 }
 
-function size(input: AssignInput, peer: SourcePeer, start: number, missing: number, most: number): number {
+/** Blocks to ask `peer` for from `start` on. */
+function size(input: AssignInput, peer: SourcePeer, start: number): number {
   const { window, peers, weight } = input
+  let missing = Math.max(0, input.target - window.next + 1)
+  for (const range of window.ranges) if (range.status === 'AwaitingDownload') missing += range.count
   const slots = Math.max(1, peers.size) * input.requestsPerPeer
   const count = cutBlocks({
     missing,
@@ -93,36 +95,32 @@ function size(input: AssignInput, peer: SourcePeer, start: number, missing: numb
     // Half of the bound over all slots (each range twice: one on the way, one behind it), held at twice the wire form.
     shareBytes: window.bound / (4 * slots)
   })
-  const held = peer.holds(start) ? peer.height - start + 1 : count
-  return Math.min(count, most, held)
+  return peer.holds(start) ? Math.min(count, peer.height - start + 1) : count
 }
 
 /** Bytes to hold for a request of `count` blocks, or undefined if the bound has no room for it now. */
 function reservation(input: AssignInput, range: Range | undefined, count: number, front: boolean): number | undefined {
   const bytesPerBlock = input.weight.bytesPerBlock ?? GUESSED_BLOCK_BYTES
   const least = input.window.roomFor(0, 0, count)
-  const wanted = Math.max(least, Math.ceil(heldBytes(count, count * bytesPerBlock * RESERVE_FACTOR)))
+  // With a frame beside the expected bytes, or the last frame of each request would find no room.
+  const wanted = input.window.roomFor(0, Math.ceil(count * bytesPerBlock), count)
   const available = input.window.available(range)
   if (wanted <= available) return wanted
   // The front goes on with what there is: nothing above it can be written before it.
   return front && least <= available ? available : undefined
 }
 
-/** Asks another peer for a range near the front whose request lags. */
-function secondCopies(input: AssignInput): void {
-  const { window, at } = input
-  const downloading = window.ranges.filter((range) => range.state.status === 'Downloading').slice(0, FRONT_RANGES)
-  for (const range of downloading) {
-    const state = range.state
-    if (state.status !== 'Downloading' || state.copies.length >= MAX_COPIES) continue
-    const others = candidates(input, range.start, state.before).filter(
-      (peer) => peer.holds(range.end) && state.copies.every((copy) => copy.peer !== peer.id)
-    )
-    const peer = choosePeer(others, input.random)
-    if (peer === undefined) continue
-    const bytes = range.count * (input.weight.bytesPerBlock ?? GUESSED_BLOCK_BYTES)
-    if (!state.copies.every((copy) => lags(copy, bytes, peer.rate, at))) continue
-    const reserved = reservation(input, range, range.count, false)
-    if (reserved !== undefined) input.request(range, peer, reserved)
-  }
+/** Asks another peer too for a range near the front whose request lags. */
+function secondCopy(input: AssignInput, range: Range): void {
+  const state = range.state
+  if (state.status !== 'Downloading' || state.copies.length >= MAX_COPIES) return
+  const others = candidates(input, range.start, state.before).filter(
+    (peer) => peer.holds(range.end) && state.copies.every((copy) => copy.peer !== peer.id)
+  )
+  const peer = choosePeer(others, input.random)
+  if (peer === undefined) return
+  const bytes = range.count * (input.weight.bytesPerBlock ?? GUESSED_BLOCK_BYTES)
+  if (!state.copies.every((copy) => lags(copy, bytes, peer.rate, input.at))) return
+  const reserved = reservation(input, range, range.count, false)
+  if (reserved !== undefined) input.request(range, peer, reserved)
 }
