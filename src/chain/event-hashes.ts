@@ -1,6 +1,6 @@
 /** The hashes that a block's events need, made from their bytes in one pass: ids and index key hashes. */
 import { emptyBodySpans, emptyEventSpans, findBodySpans, findEventSpans } from '../codec/event-spans.ts'
-import { sha256 } from '../crypto/sha256.ts'
+import { sha256Into } from '../crypto/sha256.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -19,6 +19,8 @@ const SIGNATURE = 64
 export function hashEvents(events: readonly Uint8Array[]): EventHashes {
   const eventIds = new Uint8Array(HASH * events.length)
   const keyHashes = new Uint8Array(3 * HASH * events.length)
+  const ids = Buffer.from(eventIds.buffer)
+  const keys = Buffer.from(keyHashes.buffer)
   const spans = emptyEventSpans()
   const parts = emptyBodySpans()
   for (let i = 0; i < events.length; i++) {
@@ -26,23 +28,23 @@ export function hashEvents(events: readonly Uint8Array[]): EventHashes {
     findEventSpans(event, 0, spans)
     findBodySpans(event, spans.body, spans.bodyEnd, parts)
     const actor = event.subarray(spans.actor, spans.actor + ACTOR)
-    // 0x00 ‖ actor ‖ signature ‖ body; the buffer's first byte stays 0.
+    // 0x00 ‖ actor ‖ signature ‖ body
     const leaf = scratch(1 + ACTOR + SIGNATURE + spans.bodyEnd - spans.body)
     leaf[0] = 0
     leaf.set(actor, 1)
     leaf.set(event.subarray(spans.signature, spans.signature + SIGNATURE), 1 + ACTOR)
     leaf.set(event.subarray(spans.body, spans.bodyEnd), 1 + ACTOR + SIGNATURE)
-    eventIds.set(sha256(leaf), HASH * i)
+    sha256Into(leaf, ids, HASH * i)
     const at = 3 * HASH * i
-    keyHashes.set(sha256(actor), at)
+    sha256Into(actor, keys, at)
     // kind ‖ 0x00 ‖ id
     const kindLength = parts.kindEnd - parts.kind
     const key = scratch(kindLength + 1 + parts.idEnd - parts.id)
     key.set(event.subarray(parts.kind, parts.kindEnd), 0)
     key[kindLength] = 0
     key.set(event.subarray(parts.id, parts.idEnd), kindLength + 1)
-    keyHashes.set(sha256(key), at + HASH)
-    keyHashes.set(sha256(event.subarray(parts.action, parts.actionEnd)), at + 2 * HASH)
+    sha256Into(key, keys, at + HASH)
+    sha256Into(event.subarray(parts.action, parts.actionEnd), keys, at + 2 * HASH)
   }
   return { eventIds, keyHashes }
 }
