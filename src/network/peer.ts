@@ -1,0 +1,102 @@
+import type { Connection, PeerId } from '@libp2p/interface'
+import { NEW_SESSION, type Session } from './session.ts'
+import type { NodeMode, PeerView } from './types.ts'
+
+/** What is held of one peer from its first connection (or our dialling it) to its last. Only sessions.ts writes it. */
+export interface Peer {
+  readonly id: string
+  readonly peerId: PeerId | undefined
+  readonly connections: Set<Connection>
+  readonly timers: {
+    handshake?: NodeJS.Timeout
+    hello?: NodeJS.Timeout
+    status?: NodeJS.Timeout
+    push?: NodeJS.Timeout
+  }
+  session: Session
+  address: string
+  direction: 'inbound' | 'outbound'
+  connectedAt: number
+  mode: NodeMode | undefined
+  chainKey: string | undefined
+  userAgent: string | undefined
+  height: number
+  claimedHeight: number
+  headHash: Uint8Array | undefined
+  earliestHeight: number
+  syncing: boolean
+  peerCount: number
+  statusAt: number
+  /** The height it has heard from us. */
+  toldHeight: number
+  /** Monotonic ms of the last Status that we sent unasked. */
+  pushedAt: number
+  exchanging: boolean
+  ready: boolean
+  /** Its goodbye, for the reason of closing. */
+  farewell: string | undefined
+}
+
+export function newPeer(id: string, peerId: PeerId | undefined, address: string, direction: Peer['direction']): Peer {
+  return {
+    id,
+    peerId,
+    connections: new Set(),
+    timers: {},
+    session: NEW_SESSION,
+    address,
+    direction,
+    connectedAt: Date.now(),
+    mode: undefined,
+    chainKey: undefined,
+    userAgent: undefined,
+    height: 0,
+    claimedHeight: 0,
+    headHash: undefined,
+    earliestHeight: 0,
+    syncing: false,
+    peerCount: 0,
+    statusAt: 0,
+    toldHeight: -1,
+    pushedAt: 0,
+    exchanging: false,
+    ready: false,
+    farewell: undefined
+  }
+}
+
+export function viewOf(peer: Peer, score: number): PeerView {
+  const { session } = peer
+  const open = session.state !== 'CONNECTING' && session.state !== 'HANDSHAKING'
+  return {
+    peerId: peer.id,
+    address: peer.address,
+    direction: peer.direction,
+    state: session.state,
+    height: peer.height,
+    claimedHeight: peer.claimedHeight,
+    headHash: peer.headHash,
+    earliestHeight: peer.earliestHeight,
+    mode: peer.mode,
+    source: open && session.state !== 'CLOSED' && (peer.mode === 'FULL' || peer.mode === 'WARP'),
+    chainKey: peer.chainKey,
+    userAgent: peer.userAgent,
+    syncing: peer.syncing,
+    peerCount: peer.peerCount,
+    score,
+    connectedAt: peer.connectedAt,
+    statusAt: peer.statusAt,
+    reason: session.state === 'CLOSED' ? session.reason : undefined
+  }
+}
+
+export function clearTimers(peer: Peer): void {
+  for (const timer of Object.values(peer.timers)) clearTimeout(timer)
+}
+
+/** The newest connection that is open: an older one may be to a process that is gone. */
+export function openConnection(peer: Peer): Connection | undefined {
+  let open: Connection | undefined
+  for (const connection of peer.connections) if (connection.status === 'open') open = connection
+  return open
+}

@@ -1,0 +1,132 @@
+import type { Quota } from './limits.ts'
+
+/** Protocols that have a quota a peer. */
+export type ProtocolName = 'hello' | 'status' | 'blocks' | 'votes' | 'goodbye'
+
+/**
+ * Every number of the network that may be set. Defaults suit a node on the open Internet; `devnetSettings` many nodes
+ * on one machine. Times in ms.
+ */
+export interface NetworkSettings {
+  /** How often Status goes to each peer; liveness is judged by it. */
+  readonly statusIntervalMs: number
+  /** Status is pushed after our tip moved, at most this often to one peer. */
+  readonly statusPushMs: number
+  /** A peer without any Status for this many intervals is disconnected: a dead link that TCP has not noticed. */
+  readonly statusMisses: number
+  /** Hello must be done both ways by then: against peers that connect and say nothing. */
+  readonly handshakeMs: number
+  /** `ready` waits this long for the peer's gossip subscriptions. */
+  readonly subscriptionMs: number
+  /** A peer refused at Hello is not dialled again for this long. */
+  readonly refusedMs: number
+  /** A banned peer is not dialled or let in for this long. */
+  readonly banMs: number
+
+  /** Opening a stream: negotiation on an open connection. */
+  readonly openMs: number
+  /** First byte of an answer: against peers that accept a request and never answer. */
+  readonly firstByteMs: number
+  /** One frame: against frames that trickle. */
+  readonly frameMs: number
+  /** All waiting for one answer: against many slow frames. */
+  readonly answerMs: number
+  /** A whole request: against peers that open streams and send nothing. */
+  readonly requestMs: number
+  /** One frame must be taken by then: against readers that never read. */
+  readonly stallMs: number
+  /** After our side is closed the peer has this long to close its own: it would hold a stream slot. */
+  readonly graceMs: number
+
+  /** Of one GetBlocks answer: bounds what a single request costs. */
+  readonly blocksAnswerBytes: number
+  /** Frames of blocks are cut near this size (one block may be larger): small enough to overlap checks with downloads. */
+  readonly blocksFrameBytes: number
+  /** What one peer may ask. Against request and stream floods. */
+  readonly quotas: Readonly<Record<ProtocolName, Quota>>
+
+  /** All connections. Against connection floods. */
+  readonly maxConnections: number
+  /** Connections that are not through Noise and Yamux. Against connection floods. */
+  readonly maxPendingInbound: number
+  /** New inbound connections a second from one host. Against connection floods. */
+  readonly inboundPerSecond: number
+  /** Connections from one address: against one host that fills all places. */
+  readonly maxPerIp: number
+  /** Peers that have not passed Hello. Against peers that connect and say nothing. */
+  readonly maxHandshaking: number
+
+  readonly dialMs: number
+  /** Reconnecting: first wait, growing twofold up to the last, each ± half at random. */
+  readonly redialFirstMs: number
+  readonly redialLastMs: number
+  /** A peer that cannot be reached is warned of at most this often. */
+  readonly warnEveryMs: number
+
+  readonly gossipHeartbeatMs: number
+  /** gossipsub's P6: 0 turns it off; with any weight more than `ipColocationThreshold` peers of one address lose score. */
+  readonly ipColocationWeight: number
+  readonly ipColocationThreshold: number
+  /** Unsent gossip of one peer; above it the stream is reset. Holds several blocks. */
+  readonly gossipBufferBytes: number
+  /** Messages of one peer whose validation is under way; more are ignored. Against gossip floods. */
+  readonly maxValidating: number
+}
+
+export const DEFAULT_SETTINGS: NetworkSettings = {
+  statusIntervalMs: 30_000,
+  statusPushMs: 1000,
+  statusMisses: 3,
+  handshakeMs: 10_000,
+  subscriptionMs: 2000,
+  refusedMs: 300_000,
+  banMs: 3_600_000,
+
+  openMs: 5000,
+  firstByteMs: 10_000,
+  frameMs: 10_000,
+  answerMs: 60_000,
+  requestMs: 5000,
+  stallMs: 30_000,
+  graceMs: 5000,
+
+  blocksAnswerBytes: 16 << 20,
+  blocksFrameBytes: 512 << 10,
+  quotas: {
+    // Each connection costs one; reconnects of an honest peer are seconds apart.
+    hello: { burst: 12, perSecond: 1, concurrent: 4 },
+    // Pushes come at most once a second, from two sides.
+    status: { burst: 12, perSecond: 4, concurrent: 4 },
+    // A full-speed sync from one server asks for some 60 ranges of 64 empty blocks a second.
+    blocks: { burst: 128, perSecond: 96, concurrent: 8 },
+    // On every round, vote from ahead, and timeout without progress.
+    votes: { burst: 32, perSecond: 16, concurrent: 4 },
+    goodbye: { burst: 4, perSecond: 0.1, concurrent: 1 }
+  },
+
+  maxConnections: 128,
+  maxPendingInbound: 64,
+  inboundPerSecond: 10,
+  maxPerIp: 16,
+  maxHandshaking: 32,
+
+  dialMs: 5000,
+  redialFirstMs: 500,
+  redialLastMs: 10_000,
+  warnEveryMs: 300_000,
+
+  gossipHeartbeatMs: 1000,
+  ipColocationWeight: -5,
+  ipColocationThreshold: 10,
+  gossipBufferBytes: 16 << 20,
+  maxValidating: 512
+}
+
+/** For many nodes on one machine: one address is not one party. */
+export const DEVNET_SETTINGS: Partial<NetworkSettings> = {
+  maxPerIp: 1024,
+  inboundPerSecond: 1024,
+  maxPendingInbound: 512,
+  maxHandshaking: 512,
+  ipColocationWeight: 0
+}

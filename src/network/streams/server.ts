@@ -1,0 +1,90 @@
+import type { Connection, Stream } from '@libp2p/interface'
+import { pipe } from 'it-pipe'
+import type { Refusal } from '../../codec/generated/sync.ts'
+import { messageOf } from '../../error.ts'
+import type { Log } from '../../log.ts'
+import { type Frame, frames, type ReadLimits, readOnly } from './frames.ts'
+import { refusal, refusalFrame, refusalOf } from './refusal.ts'
+import { sink } from './sink.ts'
+import { StreamSource } from './source.ts'
+
+/** A peer as a handler sees it. */
+export interface Asker {
+  readonly peerId: string
+  readonly connection: Connection
+}
+
+/** Answers one request with frames; what it throws becomes a refusal frame. Pulled only as the peer takes the frames. */
+export type Handler = (request: Frame, asker: Asker) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+
+export type Admitted = { readonly refused: Refusal } | { readonly leave: () => void }
+
+export interface ServeOptions {
+  readonly protocol: string
+  readonly handle: Handler
+  /** Decides by peer alone, before anything is read. */
+  readonly admit: (peerId: string) => Admitted
+  readonly limits: ReadLimits & { readonly stallMs: number; readonly graceMs: number }
+  /** Of an answer's frames; `limits` hold for the request. */
+  readonly maxAnswerFrameBytes: number
+  readonly log: Log
+}
+
+/**
+ * Serves one inbound stream: one request, an answer of frames, and both sides closed. Never throws: a peer that
+ * breaks off costs a debug line. A refusal is a frame; only a peer that does not close its own side meets a reset.
+ */
+export async function serve(stream: Stream, connection: Connection, options: ServeOptions): Promise<void> {
+  // Before any await: what the peer has sent by then would be lost to a later reader.
+  const input = new StreamSource(stream)
+  const asker: Asker = { peerId: connection.remotePeer.toString(), connection }
+  const admitted = options.admit(asker.peerId)
+  try {
+    const answer = 'refused' in admitted ? [refusalFrame(admitted.refused)] : answers(input, asker, options)
+    await pipe(answer, frames(options.maxAnswerFrameBytes), sink(stream, options.limits))
+    input.stop()
+    await settle(stream, options.limits.graceMs)
+  } catch (error) {
+    options.log.debug({ peer: asker.peerId, protocol: options.protocol, err: messageOf(error) }, 'answer broken off')
+    stream.abort(error instanceof Error ? error : new Error('answer broken off'))
+  } finally {
+    input.stop()
+    if ('leave' in admitted) admitted.leave()
+  }
+}
+
+async function* answers(input: StreamSource, asker: Asker, options: ServeOptions): AsyncGenerator<Uint8Array> {
+  let request: Frame
+  try {
+    request = await readOnly(input, options.limits)
+  } catch (error) {
+    yield refusalFrame(refusal('BAD_REQUEST', messageOf(error)))
+    return
+  }
+  try {
+    yield* options.handle(request, asker)
+  } catch (error) {
+    const refused = refusalOf(error)
+    if (refused === undefined) {
+      const details = { peer: asker.peerId, protocol: options.protocol, err: messageOf(error) }
+      options.log.warn(details, 'a request could not be answered')
+    }
+    yield refusalFrame(refused ?? refusal('UNAVAILABLE', 'this node cannot answer now'))
+  }
+}
+
+/** Our side is closed; a peer that does not close its own within `graceMs` would hold a stream slot for ever. */
+async function settle(stream: Stream, graceMs: number): Promise<void> {
+  if (stream.status !== 'open' && stream.status !== 'closing') return
+  let timer: NodeJS.Timeout | undefined
+  let closed = (): void => {}
+  const gone = new Promise<boolean>((resolve) => {
+    closed = () => resolve(true)
+    stream.addEventListener('close', closed)
+    timer = setTimeout(() => resolve(false), graceMs)
+  })
+  const whole = await gone
+  clearTimeout(timer)
+  stream.removeEventListener('close', closed)
+  if (!whole) stream.abort(new Error('the peer left its side of the stream open'))
+}

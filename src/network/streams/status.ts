@@ -1,0 +1,38 @@
+import { Status } from '../../codec/generated/sync.ts'
+import { networkError } from '../errors.ts'
+import type { Head } from '../types.ts'
+import { assertBytes, assertHeight, decoded } from './messages.ts'
+import { throwIfRefused } from './refusal.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+/** Request and answer are the same message. */
+export function makeStatus(head: Head, peerCount: number): Uint8Array {
+  return Status.encode({
+    height: head.height,
+    headHash: head.hash as Bytes,
+    mmrRoot: head.mmrRoot as Bytes,
+    peerCount,
+    syncing: head.syncing,
+    earliestHeight: head.earliestHeight,
+    head: head.header,
+    ...(head.commit === undefined ? {} : { commit: head.commit })
+  })
+}
+
+/**
+ * @returns the fields as said; nothing of it is checked but the form
+ * @throws MolochError BAD_FRAME, or the refusal's code
+ */
+export function readStatus(frame: Uint8Array, peer: string): Status {
+  const status = decoded('status', () => Status.decode(frame))
+  throwIfRefused(status.refusal, 'status', peer)
+  assertHeight('status height', status.height)
+  assertHeight('status earliest_height', status.earliestHeight)
+  assertBytes('status head_hash', status.headHash)
+  assertBytes('status mmr_root', status.mmrRoot)
+  if (status.head === undefined || status.head.height !== status.height) {
+    throw networkError('BAD_FRAME', 'status without the header of its head')
+  }
+  return status
+}
