@@ -80,7 +80,7 @@ export const configSchema = Type.Object(
         }),
         public: flag(false, 'let anybody read when bound beyond loopback'),
         max_wait_ms: integer(30_000, [0, 600_000], 'longest ?wait=finalized; held requests cost memory'),
-        max_waiters: integer(1000, [0, 100_000], '?wait=finalized requests at once; held requests cost memory')
+        max_waiters: integer(10_000, [0, 1_000_000], 'events that requests wait for at once; held requests cost memory')
       },
       'the HTTP API'
     ),

@@ -1,0 +1,113 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { MolochError } from '../error.ts'
+import type { Log } from '../log.ts'
+import { RETRY_AFTER_SECONDS } from './limits.ts'
+
+/** Codes that the API itself gives; those of the floors below (events, mempool, store) pass through. */
+export type ApiErrorCode =
+  /** A parameter or body that is not what the endpoint takes; the detail says what is. */
+  | 'BAD_REQUEST'
+  | 'BAD_JSON'
+  | 'BODY_TOO_LARGE'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  /** No such endpoint. */
+  | 'NOT_FOUND'
+  | 'BLOCK_UNKNOWN'
+  | 'EVENT_UNKNOWN'
+  /** None of a batch's events was taken; `results` says why for each. */
+  | 'EVENTS_REFUSED'
+  /** A token is needed, and none or another was given. */
+  | 'UNAUTHORIZED'
+  /** Not from here: the API is open to others for reading only. */
+  | 'FORBIDDEN'
+  /** The Host header names another machine (DNS rebinding). */
+  | 'HOST_REFUSED'
+  /** Reasons of /health/ready, beside a stall's and a fault's own codes. */
+  | 'NO_PEERS'
+  | 'SYNCING'
+  | 'INTERNAL'
+
+export function apiError(code: ApiErrorCode, message: string, details: Record<string, unknown> = {}): MolochError {
+  return new MolochError(code, message, details)
+}
+
+/** HTTP status by code; a code that is not here is 422 for EVENT_… and 500 for all else. */
+const STATUSES: Readonly<Record<string, number>> = {
+  BAD_REQUEST: 400,
+  BAD_JSON: 400,
+  BODY_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  NOT_FOUND: 404,
+  BLOCK_UNKNOWN: 404,
+  EVENT_UNKNOWN: 404,
+  EVENTS_REFUSED: 422,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  HOST_REFUSED: 403,
+  BAD_CURSOR: 400,
+  BAD_FILTER: 400,
+  EVENT_MALFORMED: 400,
+  EVENT_TOO_LARGE: 413,
+  EVENT_REPEATED: 409,
+  MEMPOOL_FULL: 503,
+  STORE_FAILED: 503
+}
+
+export function statusOf(code: string): number {
+  return STATUSES[code] ?? (code.startsWith('EVENT_') ? 422 : 500)
+}
+
+/** RFC 9457 with the project's `code`; further members are the endpoint's. */
+export function sendProblem(
+  reply: FastifyReply,
+  status: number,
+  problem: { readonly code: string; readonly detail: string; readonly more?: Record<string, unknown> }
+): FastifyReply {
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .serializer(JSON.stringify)
+    .send({
+      type: 'about:blank',
+      title: STATUS_CODES[status] ?? 'Error',
+      status,
+      code: problem.code,
+      detail: problem.detail,
+      ...problem.more
+    })
+}
+
+/** Every error of every route, and routes that are not there, become problems. */
+export function handleErrors(app: FastifyInstance, log: Log): void {
+  app.setErrorHandler((error: FastifyError | MolochError, request, reply) => {
+    if (error instanceof MolochError && (statusOf(error.code) !== 500 || error.details.httpStatus !== undefined)) {
+      const { httpStatus = statusOf(error.code), results } = error.details
+      const more = results === undefined ? {} : { results }
+      return sendProblem(reply, Number(httpStatus), { code: error.code, detail: error.message, more })
+    }
+    const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
+    if (status < 500) {
+      return sendProblem(reply, status, { code: requestCode(status, error.code), detail: oneLine(error.message) })
+    }
+    log.error({ err: error, method: request.method, url: request.url }, 'an API request failed')
+    const code = error instanceof MolochError ? error.code : 'INTERNAL'
+    return sendProblem(reply, 500, { code, detail: 'the node failed to answer; its log says why' })
+  })
+  app.setNotFoundHandler((request: FastifyRequest, reply) =>
+    sendProblem(reply, 404, { code: 'NOT_FOUND', detail: `no ${request.method} ${request.url.split('?')[0]} here` })
+  )
+}
+
+/** What fastify refuses by itself. */
+function requestCode(status: number, code: string): ApiErrorCode {
+  if (status === 413) return 'BODY_TOO_LARGE'
+  if (status === 415) return 'UNSUPPORTED_MEDIA_TYPE'
+  return code === 'FST_ERR_CTP_INVALID_JSON_BODY' || code === 'FST_ERR_CTP_EMPTY_JSON_BODY' ? 'BAD_JSON' : 'BAD_REQUEST'
+}
+
+function oneLine(message: string): string {
+  return message.replaceAll(/\s+/g, ' ').trim()
+}

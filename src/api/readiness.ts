@@ -1,0 +1,21 @@
+import type { ApiSource } from './source.ts'
+
+/** Why the node should get no traffic yet; undefined: it is ready. The first that applies, the worst first. */
+export function unready(source: ApiSource): { readonly code: string; readonly message: string } | undefined {
+  const fault = source.fault()
+  if (fault !== undefined) return fault
+  const sync = source.sync()
+  if (sync.stalled !== undefined) return { code: sync.stalled.code, message: sync.stalled.message }
+  const { height } = source.chain.tip
+  if (sync.targetHeight > height) {
+    return { code: 'SYNCING', message: `at height ${height} of ${sync.targetHeight}` }
+  }
+  if (isAlone(source)) return { code: 'NO_PEERS', message: 'not connected to any peer of this chain' }
+  return undefined
+}
+
+/** The only validator of a chain needs nobody; any other node that has no peer cannot know what is final. */
+function isAlone(source: ApiSource): boolean {
+  if (source.role === 'validator' && source.genesis.validators.size === 1) return false
+  return !source.peers().some((peer) => peer.state === 'SYNCED' || peer.state === 'PROVIDING')
+}

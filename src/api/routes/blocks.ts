@@ -1,0 +1,56 @@
+import { Type } from 'typebox'
+import { fromHex } from '../../codec/bytes.ts'
+import type { App } from '../app.ts'
+import { apiError } from '../problem.ts'
+import { BlockJson, Height, SealedHeaderJson } from '../schemas.ts'
+import type { ApiSource, StoredBlock } from '../source.ts'
+import { blockJson, genesisBlockJson, sealedHeaderJson } from '../views.ts'
+
+/** Finalized blocks. Block 0 is implied by the genesis. */
+export function blockRoutes(app: App, source: ApiSource): void {
+  const { chain, genesis } = source
+
+  const response = { 200: BlockJson }
+  app.get('/v1/blocks/latest', { schema: { response } }, () => block(chain.tip.height))
+
+  const params = Type.Object({ id: Type.String({ description: 'height or hash' }) })
+  app.get('/v1/blocks/:id', { schema: { params, response } }, async (request) =>
+    block(await heightOf(request.params.id))
+  )
+
+  const byHeight = Type.Object({ height: Height })
+  app.get(
+    '/v1/headers/:height',
+    { schema: { params: byHeight, response: { 200: SealedHeaderJson } } },
+    async (request) => {
+      const { height } = request.params
+      return height === 0 ? genesisBlockJson(genesis) : sealedHeaderJson(await stored(height))
+    }
+  )
+
+  async function block(height: number): Promise<BlockJson> {
+    return height === 0 ? genesisBlockJson(genesis) : blockJson(await stored(height))
+  }
+
+  async function stored(height: number): Promise<StoredBlock> {
+    const found = await chain.blockAt(height)
+    if (found !== undefined) return found
+    const { earliestHeight, tip } = chain
+    throw apiError('BLOCK_UNKNOWN', `no block ${height} here; this node holds ${earliestHeight} to ${tip.height}`)
+  }
+
+  async function heightOf(id: string): Promise<number> {
+    const hash = fromHex(id, 32)
+    if (hash !== undefined) {
+      const height = id === genesisBlockJson(genesis).hash ? 0 : await chain.heightOf(hash)
+      if (height !== undefined) return height
+      throw apiError('BLOCK_UNKNOWN', `no finalized block ${id} here`)
+    }
+    const height = /^\d{1,16}$/.test(id) ? Number(id) : Number.NaN
+    if (Number.isSafeInteger(height)) return height
+    throw apiError(
+      'BAD_REQUEST',
+      `${JSON.stringify(id)} is no block; "latest", a height or a hash (64 hex digits) is accepted`
+    )
+  }
+}

@@ -1,0 +1,66 @@
+import { Type } from 'typebox'
+import { fromHex } from '../../codec/bytes.ts'
+import type { App } from '../app.ts'
+import { DEFAULT_PAGE_EVENTS, MAX_CURSOR_LENGTH, MAX_PAGE_EVENTS } from '../limits.ts'
+import { apiError } from '../problem.ts'
+import { EventJson, EventPageJson, Height, PendingEventJson } from '../schemas.ts'
+import type { ApiSource, EventFilter } from '../source.ts'
+import { eventJson } from '../views.ts'
+
+const ListQuery = Type.Object(
+  {
+    actor: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+    resource_kind: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
+    resource_id: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+    action: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    from: Type.Optional(Height),
+    to: Type.Optional(Height),
+    cursor: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_CURSOR_LENGTH })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE_EVENTS }))
+  },
+  { additionalProperties: false }
+)
+type ListQuery = Type.Static<typeof ListQuery>
+
+export function eventRoutes(app: App, source: ApiSource): void {
+  const { chain } = source
+
+  const listSchema = { querystring: ListQuery, response: { 200: EventPageJson } }
+  app.get('/v1/events', { schema: listSchema }, async (request) => {
+    const { cursor, limit = DEFAULT_PAGE_EVENTS } = request.query
+    const page = await chain.events(filterOf(request.query), cursor, limit)
+    return { events: page.events.map(eventJson), next_cursor: page.nextCursor ?? null }
+  })
+
+  const params = Type.Object({ id: Type.String() })
+  const response = { 200: Type.Union([EventJson, PendingEventJson]) }
+  app.get('/v1/events/:id', { schema: { params, response } }, async (request) => {
+    const { id } = request.params
+    const bytes = fromHex(id, 32)
+    if (bytes === undefined) {
+      throw apiError('BAD_REQUEST', `${JSON.stringify(id)} is no event id; 64 hex digits are accepted`)
+    }
+    const found = await chain.event(bytes)
+    if (found !== undefined) return eventJson(found)
+    if (source.isPending(bytes)) return { event_id: id, status: 'pending' as const }
+    throw apiError('EVENT_UNKNOWN', `no event ${id} here`)
+  })
+}
+
+function filterOf(query: ListQuery): EventFilter {
+  const { actor, resource_kind: kind, resource_id: id, action, from, to } = query
+  if (id !== undefined && kind === undefined) {
+    throw apiError('BAD_REQUEST', 'resource_id needs resource_kind: ids are unique within a kind only')
+  }
+  if (from !== undefined && to !== undefined && from > to) {
+    throw apiError('BAD_REQUEST', `from (${from}) is above to (${to}); heights with from ≤ to are accepted`)
+  }
+  return {
+    actor: actor === undefined ? undefined : fromHex(actor),
+    resource: kind !== undefined && id !== undefined ? { kind, id } : undefined,
+    resourceKind: id === undefined ? kind : undefined,
+    action,
+    from,
+    to
+  }
+}

@@ -1,0 +1,74 @@
+import type { FastifyReply } from 'fastify'
+import { Type } from 'typebox'
+import { toHex } from '../../codec/bytes.ts'
+import { MolochError } from '../../error.ts'
+import { peerOf } from '../access.ts'
+import type { App } from '../app.ts'
+import type { FinalityWaiters } from '../finality.ts'
+import { apiError } from '../problem.ts'
+import { type SubmitResultJson, SubmittedBatchJson, SubmittedJson } from '../schemas.ts'
+import type { ApiSource, SubmittedView } from '../source.ts'
+import { readSubmission } from '../submission.ts'
+
+const PROTOBUF = ['application/x-protobuf', 'application/protobuf']
+
+/**
+ * POST /v1/events: one signed event or up to 1000. What is answered with an id is on disk. 202 = taken, 200 = all of
+ * them are final (after ?wait=finalized, or because they were already). Of a batch some may be taken and others not.
+ */
+export function submitRoutes(app: App, source: ApiSource, waiters: FinalityWaiters, maxWaitMs: number): void {
+  app.addContentTypeParser(PROTOBUF, { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+
+  const querystring = Type.Object({ wait: Type.Optional(Type.Literal('finalized')) }, { additionalProperties: false })
+  const answer = Type.Union([SubmittedJson, SubmittedBatchJson])
+  const schema = { querystring, response: { 200: answer, 202: answer } }
+  app.post('/v1/events', { schema }, async (request, reply) => {
+    const submission = readSubmission(request.body)
+    const caller = `api:${peerOf(request)}`
+    const gone = goneSignal(reply)
+    const results = await Promise.all(submission.events.map((event) => submit(event, caller)))
+    if (!submission.batch) {
+      const [result] = results
+      if (result instanceof MolochError) throw result
+      const shown = await show(result as SubmittedView)
+      return reply.code(shown.status === 'finalized' ? 200 : 202).send(shown)
+    }
+    if (results.every((result) => result instanceof MolochError)) {
+      throw apiError('EVENTS_REFUSED', 'none of the events was taken', { results: results.map(faultJson) })
+    }
+    const shown = await Promise.all(
+      results.map((result) => (result instanceof MolochError ? faultJson(result) : show(result)))
+    )
+    const final = shown.every((result) => 'status' in result && result.status === 'finalized')
+    return reply.code(final ? 200 : 202).send({ results: shown })
+
+    async function show({ id, status }: SubmittedView): Promise<SubmittedJson> {
+      const wait = request.query.wait === 'finalized' || status === 'finalized'
+      const height = wait ? await waiters.wait(id, maxWaitMs, gone) : undefined
+      if (height === undefined) return { event_id: toHex(id), status }
+      return { event_id: toHex(id), status: 'finalized', height }
+    }
+  })
+
+  /** The faults of one event are its own: they are answered beside the others of its batch. */
+  async function submit(event: Uint8Array, caller: string): Promise<SubmittedView | MolochError> {
+    try {
+      return await source.submit(event, caller)
+    } catch (error) {
+      if (error instanceof MolochError) return error
+      throw error
+    }
+  }
+}
+
+function faultJson(error: SubmittedView | MolochError): SubmitResultJson {
+  return error instanceof MolochError
+    ? { code: error.code, message: error.message }
+    : { event_id: toHex(error.id), status: error.status }
+}
+
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  return gone.signal
+}

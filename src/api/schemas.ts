@@ -1,0 +1,168 @@
+import { Type } from 'typebox'
+
+/** The API's data as JSON: snake_case, hashes and keys in lowercase hex, times in Unix ms unless the name says otherwise. */
+
+const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Union([schema, Type.Null()])
+
+export const Hex = Type.String({ pattern: '^[0-9a-f]*$' })
+export const Hash = Type.String({ pattern: '^[0-9a-f]{64}$' })
+export const Height = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+export const SyncJson = Type.Object({
+  strategy: Type.String(),
+  height: Type.Integer(),
+  target_height: Type.Integer(),
+  blocks_per_second: Type.Number(),
+  bytes_per_second: Type.Number(),
+  eta_seconds: Nullable(Type.Number()),
+  peers: Type.Integer(),
+  stalled: Nullable(Type.Object({ since: Type.Integer(), code: Type.String(), message: Type.String() }))
+})
+
+export const StatusJson = Type.Object({
+  version: Type.String(),
+  chain_id: Type.String(),
+  genesis_hash: Hash,
+  peer_id: Type.String(),
+  chain_key: Hash,
+  addresses: Type.Array(Type.String()),
+  mode: Type.String(),
+  role: Type.String(),
+  state: Type.String(),
+  sync: SyncJson,
+  finalized: Type.Object({ height: Type.Integer(), hash: Hash, timestamp: Type.Integer() }),
+  pending: Nullable(
+    Type.Object({
+      height: Type.Integer(),
+      hash: Hash,
+      round: Type.Integer(),
+      signatures: Type.Integer(),
+      needed: Type.Integer()
+    })
+  ),
+  earliest_height: Type.Integer(),
+  mmr_root: Hash,
+  state_root: Hash,
+  event_total: Type.Integer(),
+  peers: Type.Object({ connected: Type.Integer(), sessions: Type.Record(Type.String(), Type.Integer()) }),
+  mempool: Type.Object({ events: Type.Integer(), bytes: Type.Integer() }),
+  uptime_seconds: Type.Integer()
+})
+export type StatusJson = Type.Static<typeof StatusJson>
+
+export const PeerJson = Type.Object({
+  peer_id: Type.String(),
+  address: Type.String(),
+  direction: Type.String(),
+  state: Type.String(),
+  height: Type.Integer(),
+  claimed_height: Type.Integer(),
+  earliest_height: Type.Integer(),
+  mode: Nullable(Type.String()),
+  chain_key: Nullable(Hex),
+  validator: Nullable(Type.String()),
+  user_agent: Nullable(Type.String()),
+  score: Type.Number(),
+  connected_at: Type.Integer()
+})
+export type PeerJson = Type.Static<typeof PeerJson>
+export const PeersJson = Type.Object({ peers: Type.Array(PeerJson) })
+
+export const ValidatorsJson = Type.Object({
+  quorum: Type.Integer(),
+  validators: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      public_key: Hash,
+      connected: Type.Boolean({ description: 'this node itself, or proven by a peer that is connected' })
+    })
+  )
+})
+
+export const MempoolJson = Type.Object({ events: Type.Integer(), bytes: Type.Integer() })
+
+export const HeaderJson = Type.Object({
+  version: Type.Integer(),
+  height: Type.Integer(),
+  parent_hash: Hex,
+  events_root: Hex,
+  event_count: Type.Integer(),
+  mmr_root: Hex,
+  state_root: Hex,
+  validators_hash: Hex,
+  next_validators_hash: Hex,
+  timestamp: Type.Integer(),
+  proposer: Hex
+})
+export type HeaderJson = Type.Static<typeof HeaderJson>
+
+export const CommitJson = Type.Object({
+  height: Type.Integer(),
+  round: Type.Integer(),
+  block_hash: Hex,
+  signatures: Type.Array(Type.Object({ validator: Hex, signature: Hex }))
+})
+export type CommitJson = Type.Static<typeof CommitJson>
+
+export const EventJson = Type.Object({
+  event_id: Hash,
+  status: Type.Literal('finalized'),
+  height: Type.Integer(),
+  index: Type.Integer(),
+  actor: Hex,
+  signature: Hex,
+  body: Type.String({ description: 'base64 of the EventBody as it was signed' }),
+  timestamp: Type.Integer(),
+  occurred_at: Type.Optional(Type.Integer()),
+  action: Type.String(),
+  resource: Type.Object({ kind: Type.String(), id: Type.String() }),
+  outcome: Type.String(),
+  actor_name: Type.Optional(Type.String()),
+  metadata: Type.Record(Type.String(), Type.String())
+})
+export type EventJson = Type.Static<typeof EventJson>
+
+/** Block 0 has neither seal nor commit. */
+export const SealedHeaderJson = Type.Object({
+  height: Type.Integer(),
+  hash: Hash,
+  header: HeaderJson,
+  seal: Nullable(Hex),
+  commit: Nullable(CommitJson)
+})
+export type SealedHeaderJson = Type.Static<typeof SealedHeaderJson>
+
+export const BlockJson = Type.Object({ ...SealedHeaderJson.properties, events: Type.Array(EventJson) })
+export type BlockJson = Type.Static<typeof BlockJson>
+
+export const EventPageJson = Type.Object({ events: Type.Array(EventJson), next_cursor: Nullable(Type.String()) })
+export type EventPageJson = Type.Static<typeof EventPageJson>
+
+export const PendingEventJson = Type.Object({ event_id: Hash, status: Type.Literal('pending') })
+
+export const EvidenceJson = Type.Object({
+  evidence: Type.Array(
+    Type.Object({
+      kind: Type.String(),
+      height: Type.Integer(),
+      seen_at: Type.Integer(),
+      validators: Type.Array(Type.Object({ name: Nullable(Type.String()), public_key: Hex })),
+      description: Type.String()
+    })
+  )
+})
+
+export const SubmittedJson = Type.Object({
+  event_id: Hash,
+  status: Type.Union([Type.Literal('pending'), Type.Literal('finalized')]),
+  height: Type.Optional(Type.Integer({ description: 'of its block, once finalized' }))
+})
+export type SubmittedJson = Type.Static<typeof SubmittedJson>
+
+export const SubmitResultJson = Type.Union([
+  SubmittedJson,
+  Type.Object({ code: Type.String(), message: Type.String() })
+])
+export type SubmitResultJson = Type.Static<typeof SubmitResultJson>
+export const SubmittedBatchJson = Type.Object({ results: Type.Array(SubmitResultJson) })

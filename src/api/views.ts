@@ -1,0 +1,179 @@
+import { eventId } from '../chain/event.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import { genesisBlockHash, genesisHeader } from '../chain/header.ts'
+import { toHex } from '../codec/bytes.ts'
+import { Commit, Header } from '../codec/generated/chain.ts'
+import { EventBody, SignedEvent } from '../codec/generated/event.ts'
+import { type BlockParts, splitBlock } from '../codec/raw.ts'
+import type { SessionState } from '../network/types.ts'
+import type { BlockJson, CommitJson, EventJson, HeaderJson, PeerJson, SealedHeaderJson, StatusJson } from './schemas.ts'
+import type { ApiSource, FoundEvent, StoredBlock, SyncView } from './source.ts'
+
+/** From what the node holds to what the API shows. Stored bytes were checked when they came in: decoding cannot fail. */
+
+export function statusJson(source: ApiSource): StatusJson {
+  const { chain, genesis } = source
+  const { tip } = chain
+  const sync = source.sync()
+  const pending = source.pending()
+  const sessions = sessionCounts(source)
+  return {
+    version: source.version,
+    chain_id: genesis.chainId,
+    genesis_hash: toHex(genesis.hash),
+    peer_id: source.peerId,
+    chain_key: source.chainKey,
+    addresses: [...source.addresses()],
+    mode: source.mode,
+    role: source.role,
+    state: nodeState(source),
+    sync: syncJson(sync),
+    finalized: { height: tip.height, hash: toHex(tip.hash), timestamp: tip.header.timestamp },
+    pending: pending === undefined ? null : { ...pending, hash: toHex(pending.hash) },
+    earliest_height: chain.earliestHeight,
+    mmr_root: toHex(tip.mmrRoot),
+    state_root: toHex(tip.header.stateRoot),
+    event_total: chain.eventTotal,
+    peers: { connected: Object.values(sessions).reduce((sum, count) => sum + count, 0), sessions },
+    mempool: source.mempool(),
+    uptime_seconds: Math.floor(source.uptimeSeconds())
+  }
+}
+
+/** From the state that is of least use to the one of most. */
+const STATES: readonly SessionState[] = ['CONNECTING', 'HANDSHAKING', 'DETERMINING', 'SYNCING', 'PROVIDING', 'SYNCED']
+
+/** SYNCING while behind a certified height, else the best session's state. */
+export function nodeState(source: ApiSource): SessionState {
+  if (source.sync().targetHeight > source.chain.tip.height) return 'SYNCING'
+  return STATES[Math.max(0, ...source.peers().map((peer) => STATES.indexOf(peer.state)))] ?? 'CONNECTING'
+}
+
+function sessionCounts(source: ApiSource): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { state } of source.peers()) counts[state] = (counts[state] ?? 0) + 1
+  return counts
+}
+
+export function syncJson(sync: SyncView): StatusJson['sync'] {
+  return {
+    strategy: sync.strategy,
+    height: sync.height,
+    target_height: sync.targetHeight,
+    blocks_per_second: round(sync.blocksPerSecond),
+    bytes_per_second: Math.round(sync.bytesPerSecond),
+    eta_seconds: sync.etaSeconds === undefined ? null : Math.ceil(sync.etaSeconds),
+    peers: sync.peers,
+    stalled: sync.stalled === undefined ? null : { ...sync.stalled }
+  }
+}
+
+export function peersJson(source: ApiSource): PeerJson[] {
+  return source.peers().map((peer) => ({
+    peer_id: peer.peerId,
+    address: peer.address,
+    direction: peer.direction,
+    state: peer.state,
+    height: peer.height,
+    claimed_height: peer.claimedHeight,
+    earliest_height: peer.earliestHeight,
+    mode: peer.mode ?? null,
+    chain_key: peer.chainKey ?? null,
+    validator: peer.chainKey === undefined ? null : validatorName(source.genesis, peer.chainKey),
+    user_agent: peer.userAgent ?? null,
+    score: round(peer.score),
+    connected_at: peer.connectedAt
+  }))
+}
+
+/** The genesis's name for a key, null for a stranger's. */
+export function validatorName(genesis: Genesis, publicKeyHex: string): string | null {
+  const index = genesis.validators.keys.findIndex((key) => toHex(key) === publicKeyHex)
+  return genesis.validators.names[index] ?? null
+}
+
+export function headerJson(header: Header): HeaderJson {
+  return {
+    version: header.version,
+    height: header.height,
+    parent_hash: toHex(header.parentHash),
+    events_root: toHex(header.eventsRoot),
+    event_count: header.eventCount,
+    mmr_root: toHex(header.mmrRoot),
+    state_root: toHex(header.stateRoot),
+    validators_hash: toHex(header.validatorsHash),
+    next_validators_hash: toHex(header.nextValidatorsHash),
+    timestamp: header.timestamp,
+    proposer: toHex(header.proposer)
+  }
+}
+
+export function genesisBlockJson(genesis: Genesis): BlockJson {
+  const header = headerJson(genesisHeader(genesis))
+  return { height: 0, hash: toHex(genesisBlockHash(genesis)), header, seal: null, commit: null, events: [] }
+}
+
+export function blockJson(stored: StoredBlock): BlockJson {
+  const parts = splitBlock(stored.blockBytes)
+  const sealed = sealedJson(stored, parts)
+  const events = parts.events.map((bytes, index) => eventJson({ height: sealed.height, index, bytes }))
+  return { ...sealed, events }
+}
+
+export function sealedHeaderJson(stored: StoredBlock): SealedHeaderJson {
+  return sealedJson(stored, splitBlock(stored.blockBytes))
+}
+
+function sealedJson(stored: StoredBlock, parts: BlockParts): SealedHeaderJson {
+  const header = headerJson(Header.decode(parts.header))
+  return {
+    height: header.height,
+    hash: toHex(stored.hash),
+    header,
+    seal: toHex(parts.seal),
+    commit: stored.commitBytes.byteLength === 0 ? null : commitJson(Commit.decode(stored.commitBytes))
+  }
+}
+
+function commitJson(commit: Commit): CommitJson {
+  return {
+    height: commit.height,
+    round: commit.round,
+    block_hash: toHex(commit.blockHash),
+    signatures: commit.signatures.map((entry) => ({
+      validator: toHex(entry.validator),
+      signature: toHex(entry.signature)
+    }))
+  }
+}
+
+export function eventJson({ height, index, bytes }: FoundEvent): EventJson {
+  const { actor, signature, body } = SignedEvent.decode(bytes)
+  const fields = EventBody.decode(body)
+  return {
+    event_id: toHex(eventId(actor, signature, body)),
+    status: 'finalized',
+    height,
+    index,
+    actor: toHex(actor),
+    signature: toHex(signature),
+    body: Buffer.from(body).toString('base64'),
+    timestamp: fields.timestamp,
+    ...(fields.occurredAt === undefined ? {} : { occurred_at: fields.occurredAt }),
+    action: fields.action,
+    resource: { kind: fields.resource?.kind ?? '', id: fields.resource?.id ?? '' },
+    outcome: fields.outcome,
+    ...(fields.actorName === undefined ? {} : { actor_name: fields.actorName }),
+    metadata: Object.fromEntries(fields.metadata.map(({ key, value }) => [key, value]))
+  }
+}
+
+/** Whether the node itself or a connected peer has proven to hold this key. */
+export function isConnected(source: ApiSource, publicKey: Uint8Array): boolean {
+  const hex = toHex(publicKey)
+  return source.chainKey === hex || source.peers().some((peer) => peer.chainKey === hex)
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10
+}
