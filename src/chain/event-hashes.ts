@@ -19,8 +19,6 @@ const SIGNATURE = 64
 export function hashEvents(events: readonly Uint8Array[]): EventHashes {
   const eventIds = new Uint8Array(HASH * events.length)
   const keyHashes = new Uint8Array(3 * HASH * events.length)
-  const ids = Buffer.from(eventIds.buffer)
-  const keys = Buffer.from(keyHashes.buffer)
   const spans = emptyEventSpans()
   const parts = emptyBodySpans()
   for (let i = 0; i < events.length; i++) {
@@ -34,17 +32,17 @@ export function hashEvents(events: readonly Uint8Array[]): EventHashes {
     leaf.set(actor, 1)
     leaf.set(event.subarray(spans.signature, spans.signature + SIGNATURE), 1 + ACTOR)
     leaf.set(event.subarray(spans.body, spans.bodyEnd), 1 + ACTOR + SIGNATURE)
-    sha256Into(leaf, ids, HASH * i)
+    sha256Into(eventIds, leaf, HASH * i)
     const at = 3 * HASH * i
-    sha256Into(actor, keys, at)
+    sha256Into(keyHashes, actor, at)
     // kind ‖ 0x00 ‖ id
     const kindLength = parts.kindEnd - parts.kind
     const key = scratch(kindLength + 1 + parts.idEnd - parts.id)
     key.set(event.subarray(parts.kind, parts.kindEnd), 0)
     key[kindLength] = 0
     key.set(event.subarray(parts.id, parts.idEnd), kindLength + 1)
-    sha256Into(key, keys, at + HASH)
-    sha256Into(event.subarray(parts.action, parts.actionEnd), keys, at + 2 * HASH)
+    sha256Into(keyHashes, key, at + HASH)
+    sha256Into(keyHashes, event.subarray(parts.action, parts.actionEnd), at + 2 * HASH)
   }
   return { eventIds, keyHashes }
 }

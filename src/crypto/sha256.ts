@@ -1,13 +1,21 @@
 import { hash } from 'node:crypto'
-import sodium from 'sodium-native'
 
-/** SHA-256 (FIPS 180-4) in one shot: cheaper per call than a Hash object. */
+export const SHA256_BYTES = 32
+
+const digest = Buffer.alloc(SHA256_BYTES)
+
+/**
+ * SHA-256 (FIPS 180-4) in one shot. The digest is asked for as a binary string: making a Buffer of its own for each
+ * costs more than twice the hash of a tree node (Node 20: 1.4 µs against 0.45, libsodium's own hash 0.55).
+ */
 export function sha256(data: Uint8Array): Uint8Array<ArrayBuffer> {
-  return hash('sha256', data, 'buffer') as Buffer<ArrayBuffer>
+  const out = new Uint8Array(SHA256_BYTES)
+  sha256Into(out, data)
+  return out
 }
 
-/** The same, written to the first 32 bytes of `out`: for trees of many small nodes, where making the result costs most. */
-export function sha256Into(out: Uint8Array, data: Uint8Array): void {
-  // The binding takes any Uint8Array; only its types say Buffer.
-  sodium.crypto_hash_sha256(out as Buffer, data as Buffer)
+/** The same, written to out[at, at + 32): for trees of many small nodes. */
+export function sha256Into(out: Uint8Array, data: Uint8Array, at = 0): void {
+  digest.write(hash('sha256', data, 'binary'), 0, SHA256_BYTES, 'binary')
+  out.set(digest, at)
 }
