@@ -1,5 +1,5 @@
 /** What a devnet asks of its nodes over HTTP. */
-import { MolochError, messageOf } from '../error.ts'
+import { hasCode, MolochError, messageOf } from '../error.ts'
 
 /** `GET /v1/status`, the parts that are used here. */
 export interface NodeStatus {
@@ -41,9 +41,7 @@ export class ApiClient {
   /** Whether `/health/ready` says 200; false also when nobody answers. */
   async ready(): Promise<boolean> {
     try {
-      const response = await this.#fetch('/health/ready', {})
-      await response.body?.cancel()
-      return response.status === 200
+      return (await this.#fetch('/health/ready', {})).status === 200
     } catch {
       return false
     }
@@ -56,9 +54,13 @@ export class ApiClient {
 
   /** The hash of a finalized block, hex; undefined if the node has none at that height. */
   async blockHash(height: number): Promise<string | undefined> {
-    const response = await this.#fetch(`/v1/blocks/${height}`, {})
-    const body = (await response.json()) as { hash?: unknown }
-    return response.ok && typeof body.hash === 'string' ? body.hash : undefined
+    try {
+      const { hash } = (await this.get(`/v1/headers/${height}`)) as { hash?: unknown }
+      return typeof hash === 'string' ? hash : undefined
+    } catch (error) {
+      if (hasCode(error, 'API_REFUSED')) return undefined
+      throw error
+    }
   }
 
   /** @throws MolochError API_UNREACHABLE | API_REFUSED */
@@ -66,36 +68,40 @@ export class ApiClient {
     return this.#json(await this.#fetch(path, {}))
   }
 
-  /** @throws MolochError API_UNREACHABLE | API_REFUSED */
-  async post(path: string, body: unknown, timeoutMs = TIMEOUT_MS): Promise<unknown> {
-    const response = await this.#fetch(
-      path,
-      { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
-      timeoutMs
-    )
-    return this.#json(response)
+  /** @throws MolochError API_UNREACHABLE, API_REFUSED with the problem's members as details */
+  async post(
+    path: string,
+    body: unknown,
+    options: { timeoutMs?: number; signal?: AbortSignal } = {}
+  ): Promise<unknown> {
+    const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+    return this.#json(await this.#fetch(path, request, options.timeoutMs, options.signal))
   }
 
-  async #fetch(path: string, options: RequestInit, timeoutMs = TIMEOUT_MS): Promise<Response> {
+  async #fetch(path: string, request: RequestInit, timeoutMs = TIMEOUT_MS, signal?: AbortSignal): Promise<Response> {
+    const ends = new AbortController()
+    const abort = () => ends.abort()
+    const timer = setTimeout(abort, timeoutMs)
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted) abort()
     try {
-      return await fetch(this.url + path, { ...options, signal: AbortSignal.timeout(timeoutMs) })
+      const response = await fetch(this.url + path, { ...request, signal: ends.signal })
+      // Read to its end here, so that the time limit holds for the body too.
+      return new Response(await response.text(), response)
     } catch (error) {
       const reason = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error)
       throw new MolochError('API_UNREACHABLE', `${this.url}${path}: ${reason}`)
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
     }
   }
 
   async #json(response: Response): Promise<unknown> {
     const body: unknown = await response.json().catch(() => undefined)
     if (response.ok) return body
-    const { code, detail } = (body ?? {}) as { code?: unknown; detail?: unknown }
-    throw new MolochError(
-      'API_REFUSED',
-      `${response.url} answered ${response.status}: ${String(detail ?? code ?? '')}`,
-      {
-        status: response.status,
-        code
-      }
-    )
+    const problem = (body ?? {}) as Record<string, unknown>
+    const why = String(problem.detail ?? problem.code ?? 'no reason')
+    throw new MolochError('API_REFUSED', `${this.url} answered ${response.status}: ${why}`, problem)
   }
 }

@@ -77,6 +77,8 @@ function settings(place: Place, all: readonly Place[]) {
     'p2p.max_pending_inbound': 1000,
     'api.host': place.apiHost,
     'api.port': place.apiPort,
+    // The feed waits for the finality of each event.
+    'api.max_waiters': 100_000,
     'log.format': 'json'
   }
 }

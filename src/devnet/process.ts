@@ -61,7 +61,10 @@ export class NodeProcess {
         done(this.exit)
       }
       this.#child.once('exit', (code, signal) => end({ code, signal }))
-      this.#child.once('error', () => end({ code: 1, signal: null }))
+      // A signal that could not be sent is an error event too, and the process lives on.
+      this.#child.on('error', () => {
+        if (this.#child.pid === undefined) end({ code: 1, signal: null })
+      })
     })
   }
 

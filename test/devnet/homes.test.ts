@@ -1,0 +1,74 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Devnet } from '../../src/devnet/devnet.ts'
+import { freePorts } from '../../src/devnet/ports.ts'
+import { loadConfig } from '../../src/node/config/load.ts'
+import { openHome } from '../../src/node/home.ts'
+
+let dir: string
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'moloch-homes-'))
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+test('every node has a home that the node itself can open, with the others as bootstrap peers', async () => {
+  const devnet = await Devnet.create(join(dir, 'net'), { validators: 3, nodes: 1 })
+  expect(devnet.nodes.map((node) => node.name)).toEqual(['validator-1', 'validator-2', 'validator-3', 'node-1', 'late'])
+  const hashes = new Set<string>()
+  for (const node of devnet.nodes) {
+    const home = openHome(node.home)
+    hashes.add(Buffer.from(home.genesis.hash).toString('hex'))
+    expect(home.genesis.params.snapshotInterval).toBe(10)
+    expect(home.validatorKey !== undefined).toBe(node.role === 'validator')
+    const { config } = loadConfig({ home: node.home, file: join(node.home, 'config.toml') })
+    expect(`${config.p2p.listen[0]}/p2p/${node.peerId}`).toBe(node.address)
+    const others = devnet.nodes.filter((other) => other.name !== node.name && other.role !== 'late')
+    expect(config.p2p.bootstrap).toEqual(others.map((other) => other.address))
+    expect(node.api.url).toBe(`http://127.0.0.1:${config.api.port}`)
+  }
+  expect(hashes.size).toBe(1)
+})
+
+test('the same seed gives the same keys', async () => {
+  const ids = async (name: string, seed: number) =>
+    (await Devnet.create(join(dir, name), { seed })).nodes.map((node) => node.peerId)
+  expect(await ids('a', 5)).toEqual(await ids('b', 5))
+  expect(await ids('c', 6)).not.toEqual(await ids('a', 5))
+})
+
+test('an earlier devnet is replaced; anything else is left alone and named', async () => {
+  await Devnet.create(dir, { validators: 2 })
+  await writeFile(join(dir, 'validator-1', 'data', 'old'), '')
+  await Devnet.create(dir, { validators: 1 })
+  expect((await readdir(dir)).sort()).toEqual(['devnet.json', 'late', 'node-1', 'validator-1'])
+  expect(await readdir(join(dir, 'validator-1', 'data'))).toEqual([])
+
+  const precious = join(dir, 'precious')
+  await mkdir(precious)
+  await writeFile(join(precious, 'thesis.txt'), 'words')
+  await expect(Devnet.create(precious)).rejects.toThrow('is not empty and has no devnet.json')
+  expect(await readFile(join(precious, 'thesis.txt'), 'utf8')).toBe('words')
+  await expect(Devnet.create(join(precious, 'thesis.txt'))).rejects.toThrow('is not a directory')
+  expect((await stat(join(precious, 'thesis.txt'))).size).toBe(5)
+})
+
+test('ports in use are not given out, nor one twice', async () => {
+  const [first] = await freePorts(1)
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(first, '127.0.0.1', done))
+  try {
+    const ports = await freePorts(20)
+    expect(new Set(ports).size).toBe(20)
+    expect(ports).not.toContain(first)
+  } finally {
+    await new Promise((done) => server.close(done))
+  }
+})
+
+test('an unknown node is named with those there are', async () => {
+  const devnet = await Devnet.create(dir, { validators: 1, nodes: 0, late: false })
+  expect(() => devnet.node('validator-2')).toThrow('no node named validator-2; there are validator-1')
+})
