@@ -17,7 +17,13 @@ export const SyncJson = Type.Object({
   bytes_per_second: Type.Number(),
   eta_seconds: Nullable(Type.Number()),
   peers: Type.Integer(),
-  stalled: Nullable(Type.Object({ since: Type.Integer(), code: Type.String(), message: Type.String() }))
+  stalled: Nullable(Type.Object({ since: Type.Integer(), code: Type.String(), message: Type.String() })),
+  last_run: Nullable(
+    Type.Object(
+      { from_height: Type.Integer(), to_height: Type.Integer(), seconds: Type.Number(), peers_used: Type.Integer() },
+      { description: 'the last range sync that ended: blocks from_height + 1 … to_height' }
+    )
+  )
 })
 
 export const StatusJson = Type.Object({

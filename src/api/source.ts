@@ -78,6 +78,10 @@ export interface SyncView {
   readonly peers: number
   /** `since` in Unix ms. */
   readonly stalled: { readonly since: number; readonly code: string; readonly message: string } | undefined
+  /** The last range sync that ended: blocks from + 1 … to, from so many peers. */
+  readonly lastRun?:
+    | { readonly from: number; readonly to: number; readonly seconds: number; readonly peersUsed: number }
+    | undefined
 }
 
 /** The block proposed above the finalized tip. */

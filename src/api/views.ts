@@ -64,8 +64,14 @@ export function syncJson(sync: SyncView): StatusJson['sync'] {
     bytes_per_second: Math.round(sync.bytesPerSecond),
     eta_seconds: sync.etaSeconds === undefined ? null : Math.ceil(sync.etaSeconds),
     peers: sync.peers,
-    stalled: sync.stalled === undefined ? null : { ...sync.stalled }
+    stalled: sync.stalled === undefined ? null : { ...sync.stalled },
+    last_run: lastRunJson(sync.lastRun)
   }
+}
+
+function lastRunJson(run: SyncView['lastRun']): StatusJson['sync']['last_run'] {
+  if (run === undefined) return null
+  return { from_height: run.from, to_height: run.to, seconds: run.seconds, peers_used: run.peersUsed }
 }
 
 export function peersJson(source: ApiSource): PeerJson[] {
