@@ -15,6 +15,12 @@ export interface NodeStatus {
     readonly blocks_per_second: number
     readonly peers: number
     readonly stalled: { readonly code: string; readonly message: string } | null
+    readonly last_run: {
+      readonly from_height: number
+      readonly to_height: number
+      readonly seconds: number
+      readonly peers_used: number
+    } | null
   }
   readonly finalized: { readonly height: number; readonly hash: string; readonly timestamp: number }
   readonly pending: {

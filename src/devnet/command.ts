@@ -28,7 +28,5 @@ export function devnetCommand(program: Command): void {
     .option('--keep', 'keep the homes and logs at the end', false)
     .option('--json', 'print the result as one JSON object, last on stdout', false)
     .addHelpText('after', EXAMPLES)
-    .action(async (options: RunOptions) => {
-      process.exitCode = await runDevnet(options)
-    })
+    .action((options: RunOptions) => runDevnet(options))
 }

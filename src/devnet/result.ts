@@ -1,16 +1,8 @@
 /** How a devnet's run ended: what `--json` prints, and whether the nodes agree. */
 import type { NodeStatus } from './api-client.ts'
 import type { Devnet } from './devnet.ts'
+import type { LateNodeResult } from './late-node.ts'
 import type { Latencies } from './latency.ts'
-
-export interface LateNodeResult {
-  /** Where its download began. */
-  readonly from_height: number
-  readonly blocks: number
-  readonly seconds: number
-  readonly blocks_per_second: number
-  readonly peers_used: number
-}
 
 export interface DevnetResult {
   readonly chain_id: string

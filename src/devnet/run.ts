@@ -19,11 +19,11 @@ const DRAW_MS = 250
 const STANDSTILL_MS = 90_000
 
 /**
- * Runs a devnet and prints how it ended: exit code 0 only if all nodes agree on the finalized chain. After anything else
- * the homes and logs stay, and it is said where.
- * @throws MolochError for what the user asked for and cannot have, or what went wrong in the network, one line
+ * Runs a devnet and prints how it ended. Unless all went well the homes and logs stay, and it is said where.
+ * @throws MolochError for what the user asked for and cannot have, or what went wrong in the network: above all
+ * DISAGREEMENT if the nodes do not have one finalized chain
  */
-export async function runDevnet(options: RunOptions): Promise<number> {
+export async function runDevnet(options: RunOptions): Promise<void> {
   const screen = new Screen(process.stderr)
   const input = await openInput(options)
   const devnet = await Devnet.create(options.dir, options)
@@ -34,24 +34,21 @@ export async function runDevnet(options: RunOptions): Promise<number> {
     interrupt.abort()
   }
   for (const name of SIGNALS) process.on(name, onSignal)
-  let agreed = false
+  let well = false
   try {
     const result = await new Run(devnet, input, options, screen, interrupt.signal).result()
     await devnet.stop()
-    if (result === undefined) screen.say('interrupted before the end')
-    else {
-      process.stdout.write(`${options.json ? JSON.stringify(result) : summary(result)}\n`)
-      const wrong = disagreement(result)
-      if (wrong !== undefined) screen.say(wrong)
-      agreed = wrong === undefined
-    }
+    if (result === undefined) throw new MolochError('INTERRUPTED', 'interrupted before the end')
+    process.stdout.write(`${options.json ? JSON.stringify(result) : summary(result)}\n`)
+    const wrong = disagreement(result)
+    if (wrong !== undefined) throw new MolochError('DISAGREEMENT', wrong)
+    well = true
   } finally {
     await devnet.stop()
-    if (agreed && !options.keep) await devnet.remove()
+    if (well && !options.keep) await devnet.remove()
     else screen.say(`homes and logs: ${devnet.dir}`)
     for (const name of SIGNALS) process.off(name, onSignal)
   }
-  return agreed ? 0 : 1
 }
 
 class Run {
@@ -87,7 +84,7 @@ class Run {
     } finally {
       await feeder.stop()
     }
-    return collectResult(this.#devnet, feeder.latencies, await this.#lateResult())
+    return collectResult(this.#devnet, feeder.latencies, this.#late?.result)
   }
 
   /** Until the goal is reached (true) or somebody interrupts (false). */

@@ -17,7 +17,15 @@ function status(height: number, strategy = 'gossip'): NodeStatus {
     peer_id: '',
     role: 'observer',
     state: 'SYNCED',
-    sync: { strategy, height, target_height: height + 5, blocks_per_second: 0, peers: 0, stalled: null },
+    sync: {
+      strategy,
+      height,
+      target_height: height + 5,
+      blocks_per_second: 0,
+      peers: 0,
+      stalled: null,
+      last_run: null
+    },
     finalized: { height, hash: '', timestamp: 0 },
     pending: { height: height + 1, round: 0, signatures: 2, needed: 3 },
     event_total: 10 * height,
@@ -92,6 +100,18 @@ test('the late node is done after three blocks by gossip, counted anew when it f
   expect(late.done).toBe(false)
   late.see(status(27))
   expect(late.done).toBe(true)
+})
+
+test('the download of the late node is its longest run', () => {
+  const late = new LateNode(20)
+  const ran = (from_height: number, to_height: number, peers_used: number) => {
+    const seen = status(to_height)
+    return { ...seen, sync: { ...seen.sync, last_run: { from_height, to_height, seconds: 0.5, peers_used } } }
+  }
+  expect(late.result).toBeUndefined()
+  late.see(ran(0, 21, 4))
+  late.see(ran(22, 24, 1))
+  expect(late.result).toEqual({ from_height: 0, blocks: 21, seconds: 0.5, blocks_per_second: 42, peers_used: 4 })
 })
 
 test('options accept what they say', () => {
