@@ -76,8 +76,8 @@ export type SchedulerAction =
       readonly start: number
       readonly count: number
     }
-  /** Write this range's checked blocks: it is the lowest one not written. */
-  | { readonly type: 'commit'; readonly range: number }
+  /** Write this range's checked blocks, which `peer` sent: it is the lowest one not written. */
+  | { readonly type: 'commit'; readonly range: number; readonly peer: string }
   /** Free this range's checked blocks. */
   | { readonly type: 'forget'; readonly range: number }
   | { readonly type: 'penalise'; readonly peer: string; readonly failure: PeerFailure }

@@ -156,9 +156,10 @@ export class Scheduler {
       this.#act({ type: 'verify', range: range.id, request: state.request, start: range.start, count: range.count })
     }
     const front = this.#window.front
-    if (front?.status === 'AwaitingCommit' && at >= this.#commitNotBefore) {
+    if (front?.state.status === 'AwaitingCommit' && at >= this.#commitNotBefore) {
+      const { peer } = front.state
       front.commit()
-      this.#act({ type: 'commit', range: front.id })
+      this.#act({ type: 'commit', range: front.id, peer })
     }
     assign({
       window: this.#window,

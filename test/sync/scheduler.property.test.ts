@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { heldBytes } from '../../src/sync/policy/weight.ts'
 import { seeded, seeds } from './support/random.ts'
-import { BEHAVIOURS, type Behaviour, Simulation } from './support/simulation.ts'
+import { BEHAVIOURS, type Behaviour } from './support/simulated-peer.ts'
+import { Simulation } from './support/simulation.ts'
 
 const FRAME = 64 * 1024
 

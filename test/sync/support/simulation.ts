@@ -3,49 +3,10 @@ import { FAILED_RANGE_MS } from '../../../src/sync/policy/backoff.ts'
 import { heldBytes } from '../../../src/sync/policy/weight.ts'
 import { Scheduler } from '../../../src/sync/scheduler.ts'
 import { seeded } from './random.ts'
-
-export type Behaviour =
-  | 'honest'
-  | 'slow'
-  | 'silent'
-  | 'short'
-  | 'empty'
-  | 'limited'
-  | 'unavailable'
-  | 'resetting'
-  | 'liar'
-  | 'late-liar'
-  | 'greedy'
-  | 'leaving'
-  | 'pruned'
-
-export const BEHAVIOURS: readonly Behaviour[] = [
-  'honest',
-  'slow',
-  'silent',
-  'short',
-  'empty',
-  'limited',
-  'unavailable',
-  'resetting',
-  'liar',
-  'late-liar',
-  'greedy',
-  'leaving',
-  'pruned'
-]
-
-interface Peer {
-  readonly id: string
-  readonly behaviour: Behaviour
-  readonly bytesPerMs: number
-  readonly latency: number
-  earliest: number
-  here: boolean
-}
+import { type Answer, type Behaviour, SimulatedPeer } from './simulated-peer.ts'
 
 interface Open {
-  readonly peer: Peer
+  readonly peer: SimulatedPeer
   readonly start: number
   readonly count: number
   blocks: number
@@ -86,10 +47,10 @@ export class Simulation {
   requests = 0
   readonly #queue: { at: number; order: number; run: () => void }[] = []
   #order = 0
-  readonly #peers: Peer[]
+  readonly #peers: SimulatedPeer[]
   readonly #open = new Map<number, Open>()
   /** Checked or unchecked blocks of a range: wire bytes a block, and who sent them. */
-  readonly #held = new Map<number, { start: number; sizes: number[]; peer: Peer }>()
+  readonly #held = new Map<number, { start: number; sizes: number[]; peer: SimulatedPeer }>()
   /** Who failed a height last, when, and whether someone else was asked since. */
   readonly #failed = new Map<number, { peer: string; at: number }>()
 
@@ -102,14 +63,9 @@ export class Simulation {
       lookAheadBytes: options.lookAheadBytes,
       random: seeded(options.seed + 1)
     })
-    this.#peers = options.peers.map((behaviour, i) => ({
-      id: `${behaviour}-${i}`,
-      behaviour,
-      bytesPerMs: behaviour === 'slow' ? 5 + this.random() * 10 : 500 + this.random() * 20_000,
-      latency: 1 + this.random() * 80,
-      earliest: behaviour === 'pruned' ? 1 + Math.floor(options.blocks * 0.4) : 0,
-      here: false
-    }))
+    this.#peers = options.peers.map((behaviour, i) => {
+      return new SimulatedPeer(behaviour, i, options.blocks, this.random)
+    })
     for (const peer of this.#peers) this.#at(this.random() * (options.joinMs ?? 200), () => this.#join(peer))
     this.#at(0, () => this.#handle({ type: 'start' }))
     const tick = (): void => {
@@ -134,13 +90,13 @@ export class Simulation {
     this.#queue.push({ at: this.now + delay, order: this.#order++, run })
   }
 
-  #join(peer: Peer): void {
+  #join(peer: SimulatedPeer): void {
     peer.here = true
     this.#handle({ type: 'peer', peer: peer.id, height: this.options.blocks, earliest: peer.earliest })
     if (peer.behaviour === 'leaving') this.#at(100 + this.random() * 2000, () => this.#leave(peer))
   }
 
-  #leave(peer: Peer): void {
+  #leave(peer: SimulatedPeer): void {
     peer.here = false
     for (const open of this.#open.values()) if (open.peer === peer) open.open = false
     this.#handle({ type: 'left', peer: peer.id })
@@ -184,7 +140,7 @@ export class Simulation {
   }
 
   #request({ request, peer: id, start, count }: Extract<SchedulerAction, { type: 'request' }>): void {
-    const peer = this.#peers.find((other) => other.id === id) as Peer
+    const peer = this.#peers.find((other) => other.id === id) as SimulatedPeer
     this.requests++
     this.usedPeers.add(id)
     if (!peer.here) throw this.#broken(`asked ${id}, which is not here`)
@@ -206,54 +162,36 @@ export class Simulation {
     for (const range of this.scheduler.ranges) {
       if (range.start >= start) break
       const state = range.state
-      if (state.status !== 'AwaitingDownload' || state.failedBy === id || !isHolder(peer, range.start)) continue
+      if (state.status !== 'AwaitingDownload' || state.failedBy === id || peer.earliest > range.start) continue
       throw this.#broken(`asked ${id} for ${start} before ${range.start}`)
     }
     this.#failed.delete(start)
     const open: Open = { peer, start, count, blocks: 0, bytes: 0, open: true }
     this.#open.set(request, open)
-    this.#answer(request, open)
+    const answer = peer.answer(start, count)
+    this.#at(answer.delay, () => this.#frame(request, open, answer))
   }
 
-  #answer(request: number, open: Open): void {
-    const { behaviour, latency } = open.peer
-    const end = (delay: number, how: RequestEnd): void => this.#at(delay, () => this.#end(request, open, how))
-    if (behaviour === 'silent') return end(10_000, { kind: 'failed', code: 'PEER_TIMEOUT' })
-    if (behaviour === 'empty') return end(latency, { kind: 'complete' })
-    if (behaviour === 'unavailable') return end(latency, { kind: 'unavailable', code: 'UNAVAILABLE' })
-    if (behaviour === 'limited' && this.random() < 0.5) {
-      return end(latency, { kind: 'limited', retryAfterMs: this.random() * 3000 })
-    }
-    let give = open.count
-    if (behaviour === 'short' || behaviour === 'resetting') give = Math.floor(this.random() * (open.count + 1))
-    this.#at(latency, () => this.#frame(request, open, give))
-  }
-
-  #frame(request: number, open: Open, give: number): void {
+  #frame(request: number, open: Open, answer: Answer): void {
     if (!open.open) return
-    const { behaviour, bytesPerMs } = open.peer
-    if (open.blocks === give) {
-      if (behaviour === 'greedy' && this.random() < 0.1) {
-        const failure = { code: 'MORE_THAN_ASKED', message: '', height: open.start + open.count }
-        return this.#end(request, open, { kind: 'fault', failure })
-      }
-      const reset = behaviour === 'resetting' && give < open.count
-      return this.#end(request, open, reset ? { kind: 'failed', code: 'STREAM_RESET' } : { kind: 'complete' })
+    if (open.blocks === answer.give) {
+      this.#end(request, open, answer.end)
+      return
     }
     let blocks = 0
     let bytes = 0
-    while (open.blocks + blocks < give) {
+    while (open.blocks + blocks < answer.give) {
       const next = this.options.weight(open.start + open.blocks + blocks)
       if (blocks > 0 && bytes + next > this.options.frameBytes) break
       blocks++
       bytes += next
     }
-    this.#at(bytes / bytesPerMs, () => {
+    this.#at(bytes / open.peer.bytesPerMs, () => {
       if (!open.open) return
       open.blocks += blocks
       open.bytes += bytes
       this.#handle({ type: 'received', request, blocks, bytes })
-      this.#frame(request, open, give)
+      this.#frame(request, open, answer)
     })
   }
 
@@ -273,10 +211,13 @@ export class Simulation {
     const sizes = Array.from({ length: count }, (_, i) => this.options.weight(start + i))
     this.#held.set(range, { start, sizes, peer: open.peer })
     this.#at(1 + count * 0.5, () => {
-      const bad = open.peer.behaviour === 'liar' && this.random() < 0.3 ? Math.floor(this.random() * count) : undefined
+      const bad = open.peer.firstBad(count, false)
       const good = bad ?? count
       const goodBytes = sizes.slice(0, good).reduce((sum, size) => sum + size, 0)
-      if (bad === undefined) return this.#handle({ type: 'verified', range, good, goodBytes })
+      if (bad === undefined) {
+        this.#handle({ type: 'verified', range, good, goodBytes })
+        return
+      }
       this.#held.set(range, { start, sizes: sizes.slice(0, good), peer: open.peer })
       this.#failed.set(start + good, { peer: open.peer.id, at: this.now })
       const failure = { code: 'BAD_SEAL', message: '', height: start + good }
@@ -289,14 +230,19 @@ export class Simulation {
     if (held === undefined) throw this.#broken(`commit of range ${range}, which is not held`)
     if (held.start !== this.committed + 1) throw this.#broken(`commit of ${held.start} after ${this.committed}`)
     this.#at(1 + held.sizes.length * 0.5, () => {
-      if (this.random() < (this.options.failingWrites ?? 0.02)) return this.#handle({ type: 'commit-failed', range })
-      const bad = held.peer.behaviour === 'late-liar' && this.random() < 0.3
-      const applied = bad ? Math.floor(this.random() * held.sizes.length) : held.sizes.length
-      this.committed += applied
-      if (!bad) return this.#handle({ type: 'committed', range })
-      this.#failed.set(held.start + applied, { peer: held.peer.id, at: this.now })
-      const failure = { code: 'BAD_PARENT', message: '', height: held.start + applied }
-      this.#handle({ type: 'rejected', range, applied, failure })
+      if (this.random() < (this.options.failingWrites ?? 0.02)) {
+        this.#handle({ type: 'commit-failed', range })
+        return
+      }
+      const bad = held.peer.firstBad(held.sizes.length, true)
+      this.committed += bad ?? held.sizes.length
+      if (bad === undefined) {
+        this.#handle({ type: 'committed', range })
+        return
+      }
+      const height = held.start + bad
+      this.#failed.set(height, { peer: held.peer.id, at: this.now })
+      this.#handle({ type: 'rejected', range, applied: bad, failure: { code: 'BAD_PARENT', message: '', height } })
     })
   }
 
@@ -323,8 +269,4 @@ export class Simulation {
   #broken(what: string): Error {
     return new Error(`seed ${this.options.seed}, ${Math.round(this.now)} ms: ${what}`)
   }
-}
-
-function isHolder(peer: Peer, height: number): boolean {
-  return peer.earliest <= height
 }

@@ -1,0 +1,286 @@
+import type { CheckedBlock } from '../chain/check-block.ts'
+import { Emitter } from '../emitter.ts'
+import { hasCode, messageOf } from '../error.ts'
+import { checkRange, wireBytes } from './checking.ts'
+import { Downloads } from './downloads.ts'
+import type { PeerFailure, SchedulerAction, SchedulerEvent } from './events.ts'
+import { Meter } from './progress.ts'
+import { Reporter } from './reporter.ts'
+import { Scheduler } from './scheduler.ts'
+import type { Stall, SyncOptions, SyncPeer, SyncPorts, SyncRun, SyncState } from './types.ts'
+import { type Diagnosis, diagnose } from './watchdog.ts'
+import { writeRange } from './writing.ts'
+
+/** Gossip is on its way to bring one block; two certified heights above ours are not. */
+const BEHIND = 2
+const DEFAULT_LAG_MS = 5_000
+const DEFAULT_STALL_AFTER_MS = 10_000
+/** How often time is told to the scheduler: retries and second copies are this exact. */
+const TICK_MS = 100
+
+interface SyncEvents {
+  /** Range sync begins: consensus should pause. */
+  started: [run: { readonly from: number; readonly target: number }]
+  /** Caught up: gossip takes over. */
+  done: [run: SyncRun]
+  /** A peer provably sent something bad. */
+  penalise: [peer: string, failure: PeerFailure]
+  /** Every second while syncing, for a live line. */
+  progress: [state: SyncState, line: string]
+  stalled: [stall: Stall]
+  resumed: []
+}
+
+/**
+ * Keeps the ledger at the highest certified height. Once behind by two or more it downloads ranges from all peers that
+ * hold them, checks and writes them, all at the same time, and hands over to gossip when it has caught up; and again
+ * whenever it falls behind. Heights count only with a certificate, which whoever calls `setPeer` and `certified` has
+ * checked.
+ */
+export class SyncManager extends Emitter<SyncEvents> {
+  readonly #ports: SyncPorts
+  readonly #options: SyncOptions
+  readonly #now: () => number
+  readonly #scheduler: Scheduler
+  readonly #downloads: Downloads
+  readonly #reporter: Reporter
+  readonly #meter: Meter
+  /** Checked blocks of a range, and who sent them. */
+  readonly #checked = new Map<number, CheckedBlock[]>()
+  readonly #work = new Set<Promise<void>>()
+  readonly #used = new Set<string>()
+  readonly #events: SchedulerEvent[] = []
+  #handling = false
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+  #range: { readonly from: number; readonly at: number } | undefined
+  /** Since when the ledger stands at `tip` while a higher height is certified. */
+  #lag: { readonly tip: number; readonly since: number } | undefined
+  #fault: Diagnosis | undefined
+  #halted = false
+  #lastRun: SyncRun | undefined
+
+  /** @throws MolochError SYNC_LOOKAHEAD_TOO_SMALL */
+  constructor(ports: SyncPorts, options: SyncOptions) {
+    super()
+    this.#ports = ports
+    this.#options = options
+    this.#now = options.now ?? (() => performance.timeOrigin + performance.now())
+    const tip = ports.ledger.tip.height
+    this.#scheduler = new Scheduler({
+      tip,
+      frameBytes: options.frameBytes,
+      random: options.random ?? Math.random,
+      ...(options.lookAheadBytes === undefined ? {} : { lookAheadBytes: options.lookAheadBytes }),
+      ...(options.requestsPerPeer === undefined ? {} : { requestsPerPeer: options.requestsPerPeer })
+    })
+    this.#downloads = new Downloads(ports.fetchBlocks, options.frameBytes, (event) => this.#handle(event))
+    this.#reporter = new Reporter({
+      log: ports.log,
+      stallAfterMs: options.stallAfterMs ?? DEFAULT_STALL_AFTER_MS,
+      state: () => this.state(),
+      diagnose: (at) => diagnose(this.#scheduler, at),
+      fault: () => this.#fault,
+      progress: (state, line) => this.emit('progress', state, line),
+      stalled: (stall) => this.emit('stalled', stall),
+      resumed: () => this.emit('resumed')
+    })
+    this.#meter = new Meter(this.#now())
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  /** A source of blocks, new or with a new certified height. */
+  setPeer({ id, height, earliest }: SyncPeer): void {
+    this.#handle({ type: 'peer', peer: id, height, earliest })
+    this.#decide()
+  }
+
+  removePeer(id: string): void {
+    this.#handle({ type: 'left', peer: id })
+  }
+
+  /** A certificate for `height` was checked, wherever it came from. */
+  certified(height: number): void {
+    this.#handle({ type: 'target', height })
+    this.#decide()
+  }
+
+  /** Ends all requests; resolves when nothing is being checked or written any more. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#handle({ type: 'stop' })
+    this.#stopped = true
+    await this.#downloads.close()
+    while (this.#work.size > 0) await Promise.all(this.#work)
+    this.#checked.clear()
+  }
+
+  state(): SyncState {
+    const height = this.#ports.ledger.tip.height
+    const targetHeight = Math.max(height, this.#scheduler.target)
+    const rates = this.#range === undefined ? { blocksPerSecond: 0, bytesPerSecond: 0 } : this.#meter.rates(this.#now())
+    const known = rates.blocksPerSecond > 0
+    return {
+      strategy: this.#range === undefined ? 'gossip' : 'range',
+      height,
+      targetHeight,
+      ...rates,
+      etaSeconds: known ? (targetHeight - height) / rates.blocksPerSecond : targetHeight > height ? undefined : 0,
+      peers: this.#scheduler.peers.size,
+      heldBytes: this.#scheduler.held,
+      stalled: this.#reporter.stall,
+      ranges: this.#scheduler.ranges.map(({ start, count, state }) => ({
+        start,
+        count,
+        status: state.status,
+        peers:
+          state.status === 'Downloading' ? state.copies.map(({ peer }) => peer) : 'peer' in state ? [state.peer] : []
+      })),
+      lastRun: this.#lastRun
+    }
+  }
+
+  #handle(event: SchedulerEvent): void {
+    this.#events.push(event)
+    // A listener of an action may call back in here; its event waits until all actions of this one are done.
+    if (this.#handling) return
+    this.#handling = true
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        if (this.#stopped) continue
+        for (const action of this.#scheduler.handle(next, this.#now())) this.#act(action)
+      }
+    } finally {
+      this.#handling = false
+    }
+  }
+
+  #act(action: SchedulerAction): void {
+    switch (action.type) {
+      case 'request':
+        this.#downloads.start(action)
+        break
+      case 'stop':
+        this.#downloads.stop(action.request)
+        break
+      case 'drop':
+        this.#downloads.drop(action.request)
+        break
+      case 'verify':
+        this.#track(this.#verify(action))
+        break
+      case 'commit':
+        this.#track(this.#commit(action.range, action.peer))
+        break
+      case 'forget':
+        this.#checked.delete(action.range)
+        break
+      case 'penalise':
+        this.#ports.log.warn({ peer: action.peer, ...action.failure }, 'a peer sent a bad answer')
+        this.emit('penalise', action.peer, action.failure)
+        break
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#work.delete(tracked))
+    this.#work.add(tracked)
+  }
+
+  async #verify({ range, request, start, count }: Extract<SchedulerAction, { type: 'verify' }>): Promise<void> {
+    const frames = this.#downloads.take(request, count)
+    try {
+      const { blocks, failure } = await checkRange(
+        this.#ports.verify,
+        start,
+        frames,
+        this.#options.verifyEvents === true
+      )
+      this.#checked.set(range, blocks)
+      const goodBytes = blocks.reduce((sum, block) => sum + wireBytes(block), 0)
+      const about = failure === undefined ? {} : { failure }
+      if (this.#fault?.code === 'VERIFY_FAILED') this.#fault = undefined
+      this.#handle({ type: 'verified', range, good: blocks.length, goodBytes, ...about })
+    } catch (error) {
+      this.#failed('VERIFY_FAILED', `blocks from ${start} could not be checked`, error)
+      this.#handle({ type: 'verify-failed', range })
+    }
+  }
+
+  async #commit(range: number, peer: string): Promise<void> {
+    const blocks = this.#checked.get(range) ?? []
+    try {
+      const { applied, failure } = await writeRange(this.#ports.ledger, blocks, (count, bytes) => {
+        this.#meter.add(count, bytes, this.#now())
+        if (this.#fault?.code === 'LEDGER_FAILED') this.#fault = undefined
+      })
+      if (applied > 0) this.#used.add(peer)
+      if (failure === undefined) this.#handle({ type: 'committed', range })
+      else if (failure.code === 'CONFLICTING_FINALITY') this.#halt(failure.message)
+      else this.#handle({ type: 'rejected', range, applied, failure })
+      this.#decide()
+    } catch (error) {
+      if (hasCode(error, 'CONFLICTING_FINALITY')) return this.#halt(messageOf(error))
+      this.#failed('LEDGER_FAILED', `blocks from ${blocks[0]?.height ?? '?'} could not be written`, error)
+      this.#handle({ type: 'commit-failed', range })
+    }
+  }
+
+  #failed(code: 'VERIFY_FAILED' | 'LEDGER_FAILED', what: string, error: unknown): void {
+    if (this.#stopped) return
+    if (this.#fault?.code !== code) this.#ports.log.error({ code, err: messageOf(error) }, what)
+    this.#fault = { code, message: `${what}: ${messageOf(error)}; it is tried again` }
+  }
+
+  /** Two certificates for one height: nothing more is fetched or written. */
+  #halt(message: string): void {
+    this.#halted = true
+    this.#fault = { code: 'CONFLICTING_FINALITY', message }
+    this.#handle({ type: 'stop' })
+    this.#ports.log.error({ code: 'CONFLICTING_FINALITY' }, `sync stops: ${message}`)
+  }
+
+  /** Range sync or gossip, recomputed from certified heights each time. */
+  #decide(): void {
+    if (this.#stopped || this.#halted) return
+    const at = this.#now()
+    const tip = this.#ports.ledger.tip.height
+    if (tip > this.#scheduler.tip) this.#handle({ type: 'tip', height: tip })
+    const behind = this.#scheduler.target - tip
+    if (behind <= 0) this.#lag = undefined
+    else if (this.#lag?.tip !== tip) this.#lag = { tip, since: at }
+    const lagging = this.#lag !== undefined && at - this.#lag.since >= (this.#options.lagMs ?? DEFAULT_LAG_MS)
+    if (this.#range === undefined && (behind >= BEHIND || lagging)) this.#begin(tip, at)
+    else if (this.#range !== undefined && behind <= 0) this.#finish(tip, at)
+  }
+
+  #begin(from: number, at: number): void {
+    this.#range = { from, at }
+    this.#used.clear()
+    this.#meter.reset(at)
+    this.#reporter.begin(from, at)
+    const { target, peers } = this.#scheduler
+    this.#ports.log.info({ from, target, peers: peers.size }, 'range sync starts')
+    this.emit('started', { from, target })
+    this.#handle({ type: 'start' })
+  }
+
+  #finish(to: number, at: number): void {
+    const range = this.#range
+    if (range === undefined) return
+    this.#handle({ type: 'stop' })
+    this.#range = undefined
+    this.#lag = undefined
+    const seconds = (at - range.at) / 1000
+    this.#lastRun = { from: range.from, to, seconds, peersUsed: this.#used.size }
+    this.#reporter.end(to, at)
+    this.#ports.log.info(this.#lastRun, 'range sync is done, gossip takes over')
+    this.emit('done', this.#lastRun)
+  }
+
+  #tick(): void {
+    this.#handle({ type: 'tick' })
+    this.#decide()
+    if (this.#range !== undefined) this.#reporter.tick(this.#now())
+  }
+}

@@ -1,0 +1,129 @@
+import type { CheckedBlock, CheckResult } from '../chain/check-block.ts'
+import type { Failure } from '../chain/failures.ts'
+import type { Log } from '../log.ts'
+import type { RangeStatus } from './range.ts'
+
+/** What sync needs of the ledger. */
+export interface SyncLedger {
+  readonly tip: { readonly height: number }
+  /**
+   * Links and writes blocks in order, as far as they are good; knows the ones it has. `failure.index` is the first bad
+   * one. Throws when it could not write.
+   */
+  apply(blocks: CheckedBlock[]): Promise<ApplyOutcome>
+}
+
+export interface ApplyOutcome {
+  readonly applied: number
+  readonly failure?: { readonly index: number; readonly failure: Pick<Failure, 'code' | 'message'> } | undefined
+}
+
+/** What sync needs of the verify pool. */
+export interface SyncChecker {
+  check(frames: readonly Uint8Array[], options?: { readonly verifyEvents?: boolean }): Promise<CheckResult[]>
+}
+
+/**
+ * FinalizedBlocks start … start + count − 1 of one peer, a frame at a time. A prefix is a valid answer. Throws
+ * MolochError with a network code; RATE_LIMITED has `details.retryAfterMs`.
+ */
+export type FetchBlocks = (
+  peer: string,
+  range: { readonly start: number; readonly count: number },
+  signal: AbortSignal
+) => AsyncIterable<Uint8Array[]>
+
+export interface SyncPorts {
+  readonly ledger: SyncLedger
+  readonly verify: SyncChecker
+  readonly fetchBlocks: FetchBlocks
+  readonly log: Log
+}
+
+export interface SyncOptions {
+  /** Bytes of one frame at most: `frameLimit` of the chain's `max_block_bytes`. */
+  readonly frameBytes: number
+  /** Default 64 MiB. */
+  readonly lookAheadBytes?: number
+  /** Default 2. */
+  readonly requestsPerPeer?: number
+  /** Check event signatures again. Default false. */
+  readonly verifyEvents?: boolean
+  /** Without a written block for this long, while behind, sync counts as stalled. Default 10 s. */
+  readonly stallAfterMs?: number
+  /** Behind by a single block for this long, sync fetches it. Default 5 s. */
+  readonly lagMs?: number
+  /** Milliseconds, never going back, and near Unix time. Default: performance.timeOrigin + performance.now(). */
+  readonly now?: () => number
+  /** Uniform in [0, 1). Default Math.random. */
+  readonly random?: () => number
+}
+
+/** A peer that may be asked for blocks `earliest` … `height`; `height` is certified. */
+export interface SyncPeer {
+  readonly id: string
+  readonly height: number
+  readonly earliest: number
+}
+
+export type StallCode =
+  /** Two commits for one height: the chain's safety assumption is broken. Sync does not go on. */
+  | 'CONFLICTING_FINALITY'
+  /** The ledger could not write. */
+  | 'LEDGER_FAILED'
+  /** The checker failed. */
+  | 'VERIFY_FAILED'
+  /** Nobody is connected. */
+  | 'NO_PEERS'
+  /** Nobody who is connected holds the next block. */
+  | 'NO_SOURCE'
+  /** All who hold it have asked us to wait. */
+  | 'RATE_LIMITED'
+  /** All who hold it have failed, and are tried again. */
+  | 'PEERS_FAILING'
+  /** It is being fetched, checked or written, and that takes long. */
+  | 'NO_PROGRESS'
+
+export interface Stall {
+  /** Unix ms. */
+  readonly since: number
+  readonly code: StallCode
+  /** One line: the height, the reason, and what would help. */
+  readonly message: string
+}
+
+export interface RangeView {
+  readonly start: number
+  readonly count: number
+  readonly status: RangeStatus
+  /** The peers it is asked of, or the one that sent it. */
+  readonly peers: readonly string[]
+}
+
+/** One run of range sync from start to caught up. */
+export interface SyncRun {
+  readonly from: number
+  readonly to: number
+  readonly seconds: number
+  /** Peers whose blocks were written. */
+  readonly peersUsed: number
+}
+
+/** All that the API, the log, the terminal and tests see of sync. */
+export interface SyncState {
+  readonly strategy: 'range' | 'gossip'
+  readonly height: number
+  /** The highest height with a checked certificate. */
+  readonly targetHeight: number
+  readonly blocksPerSecond: number
+  /** Wire bytes of written blocks. */
+  readonly bytesPerSecond: number
+  readonly etaSeconds: number | undefined
+  /** Peers that may be asked. */
+  readonly peers: number
+  /** Bytes counted against the look-ahead bound. */
+  readonly heldBytes: number
+  readonly stalled: Stall | undefined
+  readonly ranges: readonly RangeView[]
+  readonly lastRun: SyncRun | undefined
+}

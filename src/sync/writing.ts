@@ -1,0 +1,56 @@
+import type { CheckedBlock } from '../chain/check-block.ts'
+import { wireBytes } from './checking.ts'
+import type { PeerFailure } from './events.ts'
+import type { SyncLedger } from './types.ts'
+
+/** Blocks of one atomic write, and so of one fsync. */
+const BATCH_BLOCKS = 32
+/** Wire bytes of one write: the batch is in memory a second time while it is written. */
+const BATCH_BYTES = 4 * 1024 * 1024
+
+export interface Written {
+  readonly applied: number
+  /** About the block after those. */
+  readonly failure: PeerFailure | undefined
+}
+
+/**
+ * Writes consecutive checked blocks in batches.
+ * @param progress told after each batch
+ * @throws what the ledger throws when it could not write; the batches before are written
+ */
+export async function writeRange(
+  ledger: SyncLedger,
+  blocks: readonly CheckedBlock[],
+  progress: (blocks: number, bytes: number) => void
+): Promise<Written> {
+  let at = 0
+  while (at < blocks.length) {
+    const batch = nextBatch(blocks, at)
+    const { applied, failure } = await ledger.apply(batch)
+    if (failure !== undefined) {
+      const index = at + failure.index
+      progress(failure.index, bytesOf(batch.slice(0, failure.index)))
+      const height = blocks[index]?.height ?? 0
+      return { applied: index, failure: { code: failure.failure.code, message: failure.failure.message, height } }
+    }
+    progress(applied, bytesOf(batch))
+    at += batch.length
+  }
+  return { applied: blocks.length, failure: undefined }
+}
+
+function nextBatch(blocks: readonly CheckedBlock[], from: number): CheckedBlock[] {
+  const batch: CheckedBlock[] = []
+  let bytes = 0
+  for (const block of blocks.slice(from, from + BATCH_BLOCKS)) {
+    bytes += wireBytes(block)
+    if (batch.length > 0 && bytes > BATCH_BYTES) break
+    batch.push(block)
+  }
+  return batch
+}
+
+function bytesOf(blocks: readonly CheckedBlock[]): number {
+  return blocks.reduce((sum, block) => sum + wireBytes(block), 0)
+}
