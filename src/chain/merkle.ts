@@ -1,4 +1,4 @@
-import { sha256 } from '../crypto/sha256.ts'
+import { sha256, sha256Into } from '../crypto/sha256.ts'
 
 /**
  * The Merkle tree of RFC 9162 §2.1 (the same tree as RFC 6962's): leaf SHA-256(0x00 ‖ data), node
@@ -35,24 +35,36 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(preimage)
 }
 
+/** Where a tree's levels are hashed, one over the other. Reused, and grown to the largest block seen: 32 bytes an event. */
+let level = new Uint8Array(128 * HASH_BYTES)
+
 /**
  * The root over leaf hashes, given one by one or flat (32·n bytes). Level by level: pairs are hashed, a last one
  * without a partner moves up as it is, which is the RFC's split.
  * @throws RangeError if flat input is not a multiple of 32 bytes
  */
 export function merkleRoot(leafHashes: readonly Uint8Array[] | Uint8Array): Uint8Array {
-  const level = leafHashes instanceof Uint8Array ? splitHashes(leafHashes) : leafHashes.slice()
-  for (let width = level.length; width > 1; width = (width + 1) >>> 1) {
-    for (let i = 0; i + 1 < width; i += 2) level[i >>> 1] = nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array)
-    if (width % 2 === 1) level[width >>> 1] = level[width - 1] as Uint8Array
+  let width = fillLevel(leafHashes)
+  if (width === 0) return EMPTY_ROOT
+  for (; width > 1; width = (width + 1) >>> 1) {
+    const pairs = width >>> 1
+    for (let i = 0; i < pairs; i++) {
+      const from = 2 * i * HASH_BYTES
+      for (let byte = 0; byte < 2 * HASH_BYTES; byte++) preimage[1 + byte] = level[from + byte] as number
+      sha256Into(level, preimage, i * HASH_BYTES)
+    }
+    if (width % 2 === 1) level.copyWithin(pairs * HASH_BYTES, (width - 1) * HASH_BYTES, width * HASH_BYTES)
   }
-  return level[0] ?? EMPTY_ROOT
+  return level.slice(0, HASH_BYTES)
 }
 
-/** A flat list as views of each hash. */
-function splitHashes(flat: Uint8Array): Uint8Array[] {
-  if (flat.byteLength % HASH_BYTES !== 0) throw new RangeError(`${flat.byteLength} bytes are not a list of hashes`)
-  const level: Uint8Array[] = new Array(flat.byteLength / HASH_BYTES)
-  for (let i = 0; i < level.length; i++) level[i] = flat.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)
-  return level
+/** Copies the leaves to `level` and says how many they are. */
+function fillLevel(leafHashes: readonly Uint8Array[] | Uint8Array): number {
+  const flat = leafHashes instanceof Uint8Array
+  const bytes = flat ? leafHashes.byteLength : leafHashes.length * HASH_BYTES
+  if (bytes % HASH_BYTES !== 0) throw new RangeError(`${bytes} bytes are not a list of hashes`)
+  if (bytes > level.byteLength) level = new Uint8Array(bytes)
+  if (flat) level.set(leafHashes)
+  else for (let i = 0; i < leafHashes.length; i++) level.set(leafHashes[i] as Uint8Array, i * HASH_BYTES)
+  return bytes / HASH_BYTES
 }
