@@ -4,8 +4,7 @@
 export const MAX_BODY_BYTES = 4 * 2 ** 20
 /** Events of one POST: each costs a signature check on the main loop. */
 export const MAX_BATCH_EVENTS = 1000
-/** Events a page of a listing: one answer must not hold the loop for long. */
-export const MAX_PAGE_EVENTS = 1000
+/** Events a page of a listing unless asked for otherwise; the ledger has the most. */
 export const DEFAULT_PAGE_EVENTS = 100
 /** Characters of a cursor: it is ours, so a longer one is not. */
 export const MAX_CURSOR_LENGTH = 256

@@ -3,68 +3,14 @@
  * nothing but waiting requests, and can be served before the node has synced (or has even one peer).
  */
 import type { Genesis } from '../chain/genesis.ts'
-import type { Header } from '../codec/generated/chain.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { PeerView } from '../network/types.ts'
 
-/** The parts of `Ledger` that are shown; the ledger itself fits. Heights and timestamps are numbers, hashes raw bytes. */
-export interface ChainView {
-  /** The last finalized block; `mmrRoot` is the root after it. */
-  readonly tip: {
-    readonly height: number
-    readonly hash: Uint8Array
-    readonly header: Header
-    readonly mmrRoot: Uint8Array
-  }
-  readonly eventTotal: number
-  readonly earliestHeight: number
-  blockAt(height: number): Promise<StoredBlock | undefined>
-  heightOf(hash: Uint8Array): Promise<number | undefined>
-  event(id: Uint8Array): Promise<FoundEvent | undefined>
-  events(filter: EventFilter, cursor: string | undefined, limit: number): Promise<EventPage>
-  evidence(): Promise<readonly EvidenceView[]>
-}
-
-export interface StoredBlock {
-  readonly hash: Uint8Array
-  /** An encoded Block, as it came in. */
-  readonly blockBytes: Uint8Array
-  /** An encoded Commit; empty for block 0. */
-  readonly commitBytes: Uint8Array
-}
-
-export interface FoundEvent {
-  readonly height: number
-  /** Place in its block. */
-  readonly index: number
-  /** The encoded SignedEvent. */
-  readonly bytes: Uint8Array
-}
-
-/** Everything given must match. `from` and `to` are block heights, both included. */
-export interface EventFilter {
-  readonly actor?: Uint8Array | undefined
-  readonly resource?: { readonly kind: string; readonly id: string } | undefined
-  readonly resourceKind?: string | undefined
-  readonly action?: string | undefined
-  readonly from?: number | undefined
-  readonly to?: number | undefined
-}
-
-export interface EventPage {
-  readonly events: readonly FoundEvent[]
-  /** Where to go on; undefined: that was all. A page may be short, even empty, and still have one: scans are bounded. */
-  readonly nextCursor: string | undefined
-}
-
-export interface EvidenceView {
-  readonly kind: string
-  readonly height: number
-  /** Unix ms when it was found here. */
-  readonly seenAt: number
-  /** Public keys of the validators that it is against. */
-  readonly validators: readonly Uint8Array[]
-  readonly description: string
-}
+/** The parts of the ledger that are shown. */
+export type ChainView = Pick<
+  Ledger,
+  'tip' | 'eventTotal' | 'earliestHeight' | 'blockAt' | 'heightOf' | 'event' | 'events' | 'evidence'
+>
 
 export interface SyncView {
   readonly strategy: string

@@ -1,13 +1,13 @@
 import { eventId } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
-import { genesisBlockHash, genesisHeader } from '../chain/header.ts'
 import { toHex } from '../codec/bytes.ts'
 import { Commit, Header } from '../codec/generated/chain.ts'
 import { EventBody, SignedEvent } from '../codec/generated/event.ts'
 import { type BlockParts, splitBlock } from '../codec/raw.ts'
+import type { FoundEvent, StoredBlock } from '../ledger/ledger.ts'
 import type { SessionState } from '../network/types.ts'
 import type { BlockJson, CommitJson, EventJson, HeaderJson, PeerJson, SealedHeaderJson, StatusJson } from './schemas.ts'
-import type { ApiSource, FoundEvent, StoredBlock, SyncView } from './source.ts'
+import type { ApiSource, SyncView } from './source.ts'
 
 /** From what the node holds to what the API shows. Stored bytes were checked when they came in: decoding cannot fail. */
 
@@ -114,11 +114,6 @@ export function headerJson(header: Header): HeaderJson {
   }
 }
 
-export function genesisBlockJson(genesis: Genesis): BlockJson {
-  const header = headerJson(genesisHeader(genesis))
-  return { height: 0, hash: toHex(genesisBlockHash(genesis)), header, seal: null, commit: null, events: [] }
-}
-
 export function blockJson(stored: StoredBlock): BlockJson {
   const parts = splitBlock(stored.blockBytes)
   const sealed = sealedJson(stored, parts)
@@ -136,7 +131,7 @@ function sealedJson(stored: StoredBlock, parts: BlockParts): SealedHeaderJson {
     height: header.height,
     hash: toHex(stored.hash),
     header,
-    seal: toHex(parts.seal),
+    seal: parts.seal.byteLength === 0 ? null : toHex(parts.seal),
     commit: stored.commitBytes.byteLength === 0 ? null : commitJson(Commit.decode(stored.commitBytes))
   }
 }

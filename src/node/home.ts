@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { PrivateKey } from '@libp2p/interface'
 import { type Genesis, parseGenesis } from '../chain/genesis.ts'
+import { MAX_GENESIS_CHARS } from '../chain/genesis-json.ts'
 import { toHex } from '../codec/bytes.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
@@ -95,8 +96,8 @@ export function readHomeGenesis(home: string): Genesis {
   return readGenesisFile(genesis)
 }
 
-/** A genesis of 128 validators and thousands of actors is far below; a wrong file must not be read whole. */
-export const GENESIS_MAX_BYTES = 4 * 2 ** 20
+/** A wrong file must not be read whole; the parser refuses what is longer anyway. */
+export const GENESIS_MAX_BYTES = MAX_GENESIS_CHARS
 
 /** @throws MolochError BAD_GENESIS, one line that names the file */
 export function readGenesisFile(path: string): Genesis {

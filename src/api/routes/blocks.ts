@@ -1,14 +1,15 @@
 import { Type } from 'typebox'
 import { fromHex } from '../../codec/bytes.ts'
+import type { StoredBlock } from '../../ledger/ledger.ts'
 import type { App } from '../app.ts'
 import { apiError } from '../problem.ts'
 import { BlockJson, Height, SealedHeaderJson } from '../schemas.ts'
-import type { ApiSource, StoredBlock } from '../source.ts'
-import { blockJson, genesisBlockJson, sealedHeaderJson } from '../views.ts'
+import type { ApiSource } from '../source.ts'
+import { blockJson, sealedHeaderJson } from '../views.ts'
 
-/** Finalized blocks. Block 0 is implied by the genesis. */
+/** Finalized blocks. Block 0, implied by the genesis, has neither seal nor commit. */
 export function blockRoutes(app: App, source: ApiSource): void {
-  const { chain, genesis } = source
+  const { chain } = source
 
   const response = { 200: BlockJson }
   app.get('/v1/blocks/latest', { schema: { response } }, () => block(chain.tip.height))
@@ -19,17 +20,11 @@ export function blockRoutes(app: App, source: ApiSource): void {
   )
 
   const byHeight = Type.Object({ height: Height })
-  app.get(
-    '/v1/headers/:height',
-    { schema: { params: byHeight, response: { 200: SealedHeaderJson } } },
-    async (request) => {
-      const { height } = request.params
-      return height === 0 ? genesisBlockJson(genesis) : sealedHeaderJson(await stored(height))
-    }
-  )
+  const header = { schema: { params: byHeight, response: { 200: SealedHeaderJson } } }
+  app.get('/v1/headers/:height', header, async (request) => sealedHeaderJson(await stored(request.params.height)))
 
   async function block(height: number): Promise<BlockJson> {
-    return height === 0 ? genesisBlockJson(genesis) : blockJson(await stored(height))
+    return blockJson(await stored(height))
   }
 
   async function stored(height: number): Promise<StoredBlock> {
@@ -42,7 +37,7 @@ export function blockRoutes(app: App, source: ApiSource): void {
   async function heightOf(id: string): Promise<number> {
     const hash = fromHex(id, 32)
     if (hash !== undefined) {
-      const height = id === genesisBlockJson(genesis).hash ? 0 : await chain.heightOf(hash)
+      const height = await chain.heightOf(hash)
       if (height !== undefined) return height
       throw apiError('BLOCK_UNKNOWN', `no finalized block ${id} here`)
     }

@@ -1,10 +1,12 @@
 import { Type } from 'typebox'
 import { fromHex } from '../../codec/bytes.ts'
+import type { EventFilter } from '../../ledger/ledger.ts'
+import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
 import type { App } from '../app.ts'
-import { DEFAULT_PAGE_EVENTS, MAX_CURSOR_LENGTH, MAX_PAGE_EVENTS } from '../limits.ts'
+import { DEFAULT_PAGE_EVENTS, MAX_CURSOR_LENGTH } from '../limits.ts'
 import { apiError } from '../problem.ts'
 import { EventJson, EventPageJson, Height, PendingEventJson } from '../schemas.ts'
-import type { ApiSource, EventFilter } from '../source.ts'
+import type { ApiSource } from '../source.ts'
 import { eventJson } from '../views.ts'
 
 const ListQuery = Type.Object(
@@ -15,6 +17,7 @@ const ListQuery = Type.Object(
     action: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
     from: Type.Optional(Height),
     to: Type.Optional(Height),
+    order: Type.Optional(Type.Enum(['asc', 'desc'], { description: 'desc = newest first' })),
     cursor: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_CURSOR_LENGTH })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE_EVENTS }))
   },
@@ -48,7 +51,7 @@ export function eventRoutes(app: App, source: ApiSource): void {
 }
 
 function filterOf(query: ListQuery): EventFilter {
-  const { actor, resource_kind: kind, resource_id: id, action, from, to } = query
+  const { actor, resource_kind: kind, resource_id: id, action, from, to, order } = query
   if (id !== undefined && kind === undefined) {
     throw apiError('BAD_REQUEST', 'resource_id needs resource_kind: ids are unique within a kind only')
   }
@@ -61,6 +64,7 @@ function filterOf(query: ListQuery): EventFilter {
     resourceKind: id === undefined ? kind : undefined,
     action,
     from,
-    to
+    to,
+    reverse: order === 'desc'
   }
 }
