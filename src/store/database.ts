@@ -1,0 +1,211 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import { toHex } from '../codec/bytes.ts'
+import { messageOf } from '../error.ts'
+import { WriteBatch } from './batch.ts'
+import { corrupt, openError, storeError } from './errors.ts'
+import { MetaStore } from './meta-store.ts'
+
+/** Of the rows in this database. A version that changes their meaning raises it and brings a migration. */
+export const STORE_FORMAT = 1
+
+/**
+ * LevelDB's memory is outside of the JavaScript heap, and all of it counts against a node's resident set:
+ * two write buffers (one filling, one being written out), the cache of uncompressed blocks, and the table files it
+ * keeps mapped (maxOpenFiles of maxFileSize each, resident as far as they were read lately).
+ */
+const LEVEL_SETTINGS = {
+  // Bulk writes of a full sync are 20–30 MB/s: a smaller buffer means more files at level 0 and more merging. A larger
+  // one is replayed for longer after a crash.
+  writeBufferSize: 8 << 20,
+  // For indexes and state. Whole blocks of the chain are read around it (see BlockStore.range).
+  cacheSize: 8 << 20,
+  // 64 files of 2 MiB: at most 128 MiB mapped, however large the chain.
+  maxOpenFiles: 64,
+  maxFileSize: 2 << 20,
+  // Ids and signatures do not compress, names and metadata of events do: a third less on disk and less to merge.
+  compression: true
+} as const
+
+export interface DatabaseOptions {
+  readonly genesisHash: Uint8Array
+  /** Make the database if there is none. */
+  readonly create: boolean
+  /** Called before each write with the number of its operations; what it throws fails the write. For tests of faults. */
+  readonly beforeWrite?: ((operations: number) => void) | undefined
+}
+
+/** Bounds of a range of keys, and how to walk it. */
+export interface RowRange {
+  readonly gte?: Uint8Array
+  readonly lte?: Uint8Array
+  readonly lt?: Uint8Array
+  readonly reverse?: boolean
+  readonly limit?: number
+  /** Rows are read ahead up to this many bytes; default 64 KiB. */
+  readonly readAheadBytes?: number
+  /** Whether blocks that are read stay in the cache; default true. */
+  readonly fillCache?: boolean
+}
+
+export type Row = readonly [key: Uint8Array, value: Uint8Array]
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>
+
+/** Upper bound of rows that one read brings, whatever their size. */
+const READ_AHEAD_ROWS = 1000
+const READ_AHEAD_BYTES = 64 << 10
+
+/** The one LevelDB of a node's chain. Every write is an atomic batch that is on disk when its promise resolves. */
+export class Database {
+  readonly path: string
+  readonly #level: Level
+  readonly #beforeWrite: ((operations: number) => void) | undefined
+  /** The last write: each waits for the one before, for two writes in LevelDB's threads may change places. */
+  #lastWrite: Promise<void> = Promise.resolve()
+  #failed: unknown
+
+  private constructor(path: string, level: Level, options: DatabaseOptions) {
+    this.path = path
+    this.#level = level
+    this.#beforeWrite = options.beforeWrite
+  }
+
+  /**
+   * Opens the database in folder `path` and checks that it is of this genesis and format.
+   * @throws MolochError with a StoreErrorCode
+   */
+  static async open(path: string, options: DatabaseOptions): Promise<Database> {
+    // LevelDB would leave a folder with a lock and a log behind even if told not to create.
+    if (!options.create && !existsSync(join(path, 'CURRENT'))) {
+      throw storeError('STORE_MISSING', `there is no chain in ${path}: start the node once, or name another home`, {
+        path
+      })
+    }
+    const level: Level = new ClassicLevel(path, { keyEncoding: 'view', valueEncoding: 'view', ...LEVEL_SETTINGS })
+    try {
+      await level.open()
+    } catch (error) {
+      throw openError(path, error)
+    }
+    const database = new Database(path, level, options)
+    try {
+      await database.#checkIdentity(options.genesisHash)
+      return database
+    } catch (error) {
+      await level.close()
+      throw error
+    }
+  }
+
+  async #checkIdentity(genesisHash: Uint8Array): Promise<void> {
+    const meta = new MetaStore(this)
+    const identity = await meta.identity()
+    if (identity === undefined) {
+      // Empty: new, or its maker was killed before the first batch. With rows but no identity it is not ours to fill.
+      for await (const _ of this.rows({ limit: 1 })) throw corrupt(this.path, 'it does not say which chain it is of')
+      const batch = this.batch()
+      meta.setIdentity(batch, { format: STORE_FORMAT, genesisHash })
+      return this.write(batch)
+    }
+    if (identity.format !== STORE_FORMAT) {
+      throw storeError(
+        'STORE_FORMAT',
+        `the database in ${this.path} has format ${identity.format}; this version reads format ${STORE_FORMAT}`,
+        { path: this.path, format: identity.format }
+      )
+    }
+    const found = toHex(identity.genesisHash)
+    const wanted = toHex(genesisHash)
+    if (found !== wanted) {
+      throw storeError(
+        'STORE_OTHER_CHAIN',
+        `the database in ${this.path} is of genesis ${found}, not of ${wanted}: use that genesis, or another home`,
+        { path: this.path, found, wanted }
+      )
+    }
+  }
+
+  /** @throws MolochError STORE_CORRUPT */
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#level.get(key)
+    } catch (error) {
+      throw this.#readError(error)
+    }
+  }
+
+  /** The rows of a range as they are now; later writes don't show. */
+  async *rows(range: RowRange): AsyncGenerator<Row> {
+    const { readAheadBytes = READ_AHEAD_BYTES, ...bounds } = range
+    const iterator = this.#level.iterator({ ...bounds, highWaterMarkBytes: readAheadBytes })
+    try {
+      for (;;) {
+        const rows = await iterator.nextv(READ_AHEAD_ROWS)
+        if (rows.length === 0) return
+        yield* rows
+      }
+    } catch (error) {
+      throw this.#readError(error)
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  async first(range: RowRange): Promise<Row | undefined> {
+    for await (const row of this.rows({ ...range, limit: 1 })) return row
+    return undefined
+  }
+
+  batch(): WriteBatch {
+    return new WriteBatch(this.#level.batch())
+  }
+
+  /**
+   * Writes the batch, all or nothing, after the writes before it; on disk when this resolves.
+   * @throws MolochError STORE_FAILED; every later write then fails as well
+   */
+  write(batch: WriteBatch): Promise<void> {
+    const write = this.#lastWrite.then(() => this.#write(batch))
+    this.#lastWrite = write.catch(() => {})
+    return write
+  }
+
+  /**
+   * Resolves when the writes so far are on disk.
+   * @throws MolochError STORE_FAILED
+   */
+  async idle(): Promise<void> {
+    await this.#lastWrite
+    if (this.#failed !== undefined) throw this.#writeError(this.#failed)
+  }
+
+  async #write(batch: WriteBatch): Promise<void> {
+    try {
+      if (this.#failed !== undefined) throw this.#failed
+      this.#beforeWrite?.(batch.operations)
+      await batch.commit()
+    } catch (error) {
+      this.#failed ??= error
+      await batch.discard()
+      throw this.#writeError(error)
+    }
+  }
+
+  #writeError(cause: unknown): Error {
+    const message = `a write to the database in ${this.path} failed: ${messageOf(cause)}; see to the disk and start again`
+    return storeError('STORE_FAILED', message, { path: this.path }, cause)
+  }
+
+  /** Closes after the writes that are under way. */
+  async close(): Promise<void> {
+    await this.#lastWrite
+    await this.#level.close()
+  }
+
+  #readError(error: unknown): unknown {
+    const code = (error as { code?: unknown } | undefined)?.code
+    return code === 'LEVEL_CORRUPTION' ? corrupt(this.path, messageOf(error), error) : error
+  }
+}

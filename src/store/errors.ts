@@ -1,0 +1,49 @@
+import { MolochError, messageOf } from '../error.ts'
+
+export type StoreErrorCode =
+  /** Another process has the database open. */
+  | 'STORE_LOCKED'
+  /** There is no database and none was to be made. */
+  | 'STORE_MISSING'
+  /** The database is of another genesis. */
+  | 'STORE_OTHER_CHAIN'
+  /** Written by a version whose format this one does not read. */
+  | 'STORE_FORMAT'
+  /** Rows that must be there are not, or are not what they must be. */
+  | 'STORE_CORRUPT'
+  /** A write failed (a full disk, say). What is in memory may be ahead of the disk, so nothing more is written. */
+  | 'STORE_FAILED'
+
+export function storeError(
+  code: StoreErrorCode,
+  message: string,
+  details: Record<string, unknown> = {},
+  cause?: unknown
+): MolochError<StoreErrorCode> {
+  return new MolochError(code, message, details, cause === undefined ? undefined : { cause })
+}
+
+export function corrupt(path: string, what: string, cause?: unknown): MolochError<StoreErrorCode> {
+  return storeError(
+    'STORE_CORRUPT',
+    `the database in ${path} is damaged (${what}): restore it from a copy, or remove the folder and sync again`,
+    { path },
+    cause
+  )
+}
+
+/** What a failed open says, in one line. */
+export function openError(path: string, error: unknown): MolochError<StoreErrorCode> {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const code = (cause as { code?: unknown } | undefined)?.code
+  if (code === 'LEVEL_LOCKED') {
+    return storeError(
+      'STORE_LOCKED',
+      `the database in ${path} is in use by another process: stop that one, or use another home`,
+      { path },
+      cause
+    )
+  }
+  if (code === 'LEVEL_CORRUPTION') return corrupt(path, messageOf(cause), cause)
+  return storeError('STORE_FAILED', `can't open the database in ${path}: ${messageOf(cause)}`, { path }, cause)
+}

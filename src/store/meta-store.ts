@@ -1,0 +1,64 @@
+import { utf8 } from '../codec/bytes.ts'
+import type { WriteBatch } from './batch.ts'
+import type { Database } from './database.ts'
+import { bytesKey, HEIGHT_BYTES, heightBytes, readHeight, TABLE, view } from './keys.ts'
+
+export interface Identity {
+  readonly format: number
+  readonly genesisHash: Uint8Array
+}
+
+export interface StoredTip {
+  readonly height: number
+  readonly hash: Uint8Array
+}
+
+/** How far the state on disk goes: it covers the events of blocks 1 … height. */
+export interface StoredStateMark {
+  readonly height: number
+  readonly eventTotal: number
+}
+
+const IDENTITY = bytesKey(TABLE.META, utf8('identity'))
+const TIP = bytesKey(TABLE.META, utf8('tip'))
+const STATE = bytesKey(TABLE.META, utf8('state'))
+
+/** The few rows that say what the database is and how far it goes. */
+export class MetaStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** Undefined: a database that holds nothing yet. */
+  async identity(): Promise<Identity | undefined> {
+    const row = await this.#database.get(IDENTITY)
+    return row && { format: view(row).readUInt32BE(0), genesisHash: row.subarray(4) }
+  }
+
+  setIdentity(batch: WriteBatch, identity: Identity): void {
+    const format = Buffer.alloc(4)
+    format.writeUInt32BE(identity.format)
+    batch.put(IDENTITY, Buffer.concat([format, identity.genesisHash]))
+  }
+
+  /** Undefined: no block yet but block 0, which the genesis implies. */
+  async tip(): Promise<StoredTip | undefined> {
+    const row = await this.#database.get(TIP)
+    return row && { height: readHeight(row), hash: row.subarray(HEIGHT_BYTES) }
+  }
+
+  setTip(batch: WriteBatch, tip: StoredTip): void {
+    batch.put(TIP, Buffer.concat([heightBytes(tip.height), tip.hash]))
+  }
+
+  async stateMark(): Promise<StoredStateMark> {
+    const row = await this.#database.get(STATE)
+    return row ? { height: readHeight(row), eventTotal: readHeight(row, HEIGHT_BYTES) } : { height: 0, eventTotal: 0 }
+  }
+
+  setStateMark(batch: WriteBatch, mark: StoredStateMark): void {
+    batch.put(STATE, Buffer.concat([heightBytes(mark.height), heightBytes(mark.eventTotal)]))
+  }
+}

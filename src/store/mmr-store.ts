@@ -1,0 +1,64 @@
+import { HASH_BYTES } from '../chain/merkle.ts'
+import type { MmrNode } from '../chain/mmr.ts'
+import type { WriteBatch } from './batch.ts'
+import type { Database } from './database.ts'
+import { corrupt } from './errors.ts'
+import { heightKey, heightRange, TABLE } from './keys.ts'
+
+/**
+ * The nodes of the Merkle Mountain Range over block hashes. Appending leaf i makes a run of nodes: the leaf, then each
+ * perfect subtree that ends with it. One row a leaf holds the run, so the root of the subtree of 2^k leaves that ends
+ * with leaf i is at offset 32·k of row i, and a block costs one sequential row instead of two on average.
+ */
+export class MmrStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** @param nodes what Mmr.append gave for this leaf */
+  put(batch: WriteBatch, leaf: number, nodes: readonly MmrNode[]): void {
+    batch.put(heightKey(TABLE.MMR, leaf), packNodes(nodes))
+  }
+
+  row(leaf: number): Promise<Uint8Array | undefined> {
+    return this.#database.get(heightKey(TABLE.MMR, leaf))
+  }
+
+  /**
+   * The root of the perfect subtree of leaves `start` … `start + 2^level − 1`; level 0 is a leaf hash.
+   * @throws MolochError STORE_CORRUPT if there is no such node
+   */
+  async node(start: number, level: number): Promise<Uint8Array> {
+    const leaf = start + 2 ** level - 1
+    const hash = (await this.row(leaf))?.subarray(HASH_BYTES * level, HASH_BYTES * (level + 1))
+    if (hash?.byteLength !== HASH_BYTES)
+      throw corrupt(this.#database.path, `MMR node ${level} of leaf ${leaf} is missing`)
+    return hash
+  }
+
+  /** Number of rows; a walk over all of them. */
+  async count(): Promise<number> {
+    let count = 0
+    for await (const _ of this.#database.rows({ ...heightRange(TABLE.MMR, 0), fillCache: false })) count++
+    return count
+  }
+
+  /** The peaks of the range of the first `leafCount` leaves, largest first. */
+  async peaks(leafCount: number): Promise<Uint8Array[]> {
+    const peaks: Uint8Array[] = []
+    let start = 0
+    for (let level = Math.floor(Math.log2(leafCount + 1)) + 1; level >= 0; level--) {
+      if (start + 2 ** level > leafCount) continue
+      peaks.push(await this.node(start, level))
+      start += 2 ** level
+    }
+    return peaks
+  }
+}
+
+/** The row of a leaf. */
+export function packNodes(nodes: readonly MmrNode[]): Uint8Array {
+  return Buffer.concat(nodes.map((node) => node.hash))
+}

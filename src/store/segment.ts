@@ -1,0 +1,69 @@
+import { HASH_BYTES } from '../chain/merkle.ts'
+import { HEIGHT_BYTES, view } from './keys.ts'
+
+export interface EventPlace {
+  readonly height: number
+  /** Place in its block. */
+  readonly index: number
+}
+
+/** The ids of one block, in memory until their segment is written. */
+export interface BlockIds {
+  readonly height: number
+  /** 32·n bytes. */
+  readonly ids: Uint8Array
+}
+
+/** The first ten bits of an id name its bucket. */
+const BUCKET_BITS = 10
+export const BUCKETS = 1 << BUCKET_BITS
+
+/** Bytes 1 … 6 of the id; byte 0 and two bits of byte 1 are in the bucket. */
+const ID_BYTES = 6
+const INDEX_BYTES = 2
+/** id bytes ‖ height u48 ‖ index u16 (a block of at most 2 MiB has fewer than 20 000 events) */
+const ENTRY_BYTES = ID_BYTES + HEIGHT_BYTES + INDEX_BYTES
+
+export function bucketOf(id: Uint8Array, at = 0): number {
+  return ((id[at] as number) << 2) | ((id[at + 1] as number) >>> 6)
+}
+
+/** The rows of a segment by bucket; a bucket without events has none. Entries are in the order of the chain. */
+export function packSegment(blocks: readonly BlockIds[]): Map<number, Uint8Array> {
+  const counts = new Uint32Array(BUCKETS)
+  for (const { ids } of blocks) {
+    for (let at = 0; at < ids.byteLength; at += HASH_BYTES) (counts[bucketOf(ids, at)] as number)++
+  }
+  const rows = new Map<number, Buffer>()
+  counts.forEach((count, bucket) => {
+    if (count > 0) rows.set(bucket, Buffer.allocUnsafe(count * ENTRY_BYTES))
+  })
+  const filled = new Uint32Array(BUCKETS)
+  for (const { height, ids } of blocks) {
+    for (let at = 0; at < ids.byteLength; at += HASH_BYTES) {
+      const bucket = bucketOf(ids, at)
+      const row = rows.get(bucket) as Buffer
+      const to = filled[bucket] as number
+      for (let byte = 0; byte < ID_BYTES; byte++) row[to + byte] = ids[at + 1 + byte] as number
+      row.writeUIntBE(height, to + ID_BYTES, HEIGHT_BYTES)
+      row.writeUInt16BE(at / HASH_BYTES, to + ID_BYTES + HEIGHT_BYTES)
+      filled[bucket] = to + ENTRY_BYTES
+    }
+  }
+  return rows
+}
+
+/** The places in a row of the id's bucket whose 58 known bits are the id's. */
+export function* placesIn(row: Uint8Array, id: Uint8Array): Generator<EventPlace> {
+  const entries = view(row)
+  for (let at = 0; at + ENTRY_BYTES <= row.byteLength; at += ENTRY_BYTES) {
+    if (!startsAt(entries, at, id)) continue
+    const height = entries.readUIntBE(at + ID_BYTES, HEIGHT_BYTES)
+    yield { height, index: entries.readUInt16BE(at + ID_BYTES + HEIGHT_BYTES) }
+  }
+}
+
+function startsAt(row: Uint8Array, at: number, id: Uint8Array): boolean {
+  for (let byte = 0; byte < ID_BYTES; byte++) if (row[at + byte] !== id[1 + byte]) return false
+  return true
+}
