@@ -3,7 +3,7 @@
  * genesis hash, so that nothing signed for one purpose or chain means anything for another. Integers are big-endian.
  */
 import { concatBytes, u32be, u64be, utf8 } from '../codec/bytes.ts'
-import { VoteType } from '../codec/generated/chain.ts'
+import type { VoteType } from '../codec/generated/chain.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import type { HeaderFields } from './header.ts'
 
@@ -53,7 +53,7 @@ export function sealMessage(genesisHash: Uint8Array, hash: Uint8Array): Bytes {
 }
 
 export interface VoteSlot {
-  readonly type: VoteType
+  readonly type: `${VoteType}`
   readonly height: number
   readonly round: number
   /** Empty = nil. */
@@ -73,9 +73,9 @@ export function voteMessage(genesisHash: Uint8Array, vote: VoteSlot): Bytes {
   )
 }
 
-function voteTypeByte(type: VoteType): number {
-  if (type === VoteType.PREVOTE) return 1
-  if (type === VoteType.PRECOMMIT) return 2
+function voteTypeByte(type: VoteSlot['type']): number {
+  if (type === 'PREVOTE') return 1
+  if (type === 'PRECOMMIT') return 2
   throw new RangeError(`${type} is no type of vote`)
 }
 

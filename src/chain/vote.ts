@@ -25,7 +25,8 @@ export function checkVote(genesis: Genesis, vote: Vote): Failure | undefined {
 
 /** Signs whatever it is given: refuse conflicts before. @throws RangeError for a slot of no type */
 export function signVote(genesisHash: Uint8Array, key: KeyPair, slot: VoteSlot): Vote {
-  const { type, height, round } = slot
+  const { height, round } = slot
+  const type = slot.type as VoteType
   const blockHash = new Uint8Array(slot.blockHash)
   const signature = sign(key, voteMessage(genesisHash, { type, height, round, blockHash }))
   return { type, height, round, blockHash, validator: new Uint8Array(key.publicKey), signature }
