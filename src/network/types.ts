@@ -169,6 +169,11 @@ export interface Network {
   subscribe(topic: Topic, handler: (payload: Uint8Array, from: string) => Promise<Verdict>): () => void
   /** Tell the network that our tip moved (head() says where): sessions follow and peers hear of it soon. */
   headChanged(): void
+  /**
+   * A peer showed that it holds the certified block of this height, for instance by forwarding a Finalized whose commit
+   * you verified: its session follows without waiting for its Status.
+   */
+  peerHas(peerId: string, height: number): void
   /** Acts on a fault of a peer; `code` is shown and logged. Without a verdict the table of verdicts.ts decides. */
   penalise(peerId: string, code: string, verdict?: PeerVerdict): void
   disconnect(peerId: string, reason: GoodbyeName, message?: string): Promise<void>

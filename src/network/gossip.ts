@@ -1,0 +1,224 @@
+import type { GossipSub } from '@libp2p/gossipsub'
+import { gossipsub, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub'
+import type { Connection, PeerId } from '@libp2p/interface'
+import { concatBytes, utf8 } from '../codec/bytes.ts'
+import { sha256 } from '../crypto/sha256.ts'
+import { messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+import { networkError } from './errors.ts'
+import { GossipGate, type Rpc } from './gossip-gate.ts'
+import { scoreParams } from './gossip-score.ts'
+import type { NetworkSettings } from './settings.ts'
+import { TOPICS, topicId } from './topics.ts'
+import type { Topic, Verdict } from './types.ts'
+
+/** One RPC frame: the largest message and what rides with it. it-length-prefixed itself stops at 4 MiB. */
+const MAX_RPC_BYTES = 4 << 20
+/** How long a message id is remembered. Longer than messages travel; the same bytes may be offered again after it. */
+const SEEN_MS = 30_000
+/** A peer whose gossip stream did not open is not tried again for this long: streams are opened one after the other. */
+const REOPEN_EVERY_MS = 10_000
+
+export type GossipHandler = (payload: Uint8Array, from: string) => Promise<Verdict>
+
+/** What the class has and its interface has not; checked when it is attached, since a new version may have moved it. */
+interface RouterInternals {
+  handleReceivedRpc(from: PeerId, rpc: Rpc): Promise<void>
+  onPeerConnected(peerId: PeerId, connection: Connection): void
+  reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
+  getScore(peerId: string): number
+  getMeshPeers(topic: string): string[]
+  streamsOutbound: Map<string, { rawStream: { remoteWriteStatus: string; abort(error: Error): void } }>
+}
+type Router = GossipSub & RouterInternals
+
+const VERDICTS = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject
+} as const
+
+export interface GossipOptions {
+  readonly scope: string
+  readonly settings: NetworkSettings
+  /** Above it nothing is published. */
+  readonly maxMessageBytes: number
+  readonly passed: (peerId: string) => boolean
+  readonly penaltyPoints: (peerId: string) => number
+  /** Open connections of peers past Hello. */
+  readonly connections: () => Iterable<Connection>
+  readonly log: Log
+}
+
+/** gossipsub for the chain's topics: only peers past Hello are listened to, and every message waits for a verdict. */
+export class Gossip {
+  readonly #options: GossipOptions
+  readonly #gate: GossipGate
+  readonly #handlers = new Map<string, GossipHandler>()
+  /** Messages under validation, by the peer that sent them. */
+  readonly #validating = new Map<string, number>()
+  readonly #tried = new Map<string, number>()
+  #router: Router | undefined
+
+  constructor(options: GossipOptions) {
+    this.#options = options
+    this.#gate = new GossipGate(options.passed)
+  }
+
+  /** The libp2p service. */
+  service(): ReturnType<typeof gossipsub> {
+    const { scope, settings, penaltyPoints } = this.#options
+    return gossipsub({
+      globalSignaturePolicy: StrictNoSign,
+      // Over the whole payload: a bad copy has another id, and cannot shadow a good one.
+      msgIdFn: (message) => sha256(concatBytes(utf8(message.topic), message.data)),
+      allowedTopics: TOPICS.map((topic) => topicId(scope, topic)),
+      asyncValidation: true,
+      emitSelf: false,
+      fallbackToFloodsub: false,
+      allowPublishToZeroTopicPeers: true,
+      ignoreDuplicatePublishError: true,
+      seenTTL: SEEN_MS,
+      heartbeatInterval: settings.gossipHeartbeatMs,
+      maxInboundDataLength: MAX_RPC_BYTES,
+      maxOutboundBufferSize: settings.gossipBufferBytes,
+      scoreParams: scoreParams(scope, settings, penaltyPoints)
+    })
+  }
+
+  /** @param service what libp2p made of `service()`, before it is started */
+  attach(service: GossipSub): void {
+    const router = service as Router
+    for (const name of ['handleReceivedRpc', 'onPeerConnected', 'reportMessageValidationResult', 'getScore'] as const) {
+      if (typeof router[name] !== 'function')
+        throw new TypeError(`gossipsub has no ${name}: another version than known`)
+    }
+    router.handleReceivedRpc = this.#gate.wrap(router.handleReceivedRpc.bind(router))
+    router.addEventListener('gossipsub:message', (event) => {
+      const { propagationSource, msgId, msg } = event.detail
+      void this.#validate(router, msgId, propagationSource.toString(), msg.topic, msg.data)
+    })
+    router.addEventListener('gossipsub:heartbeat', () => this.#watch(router))
+    this.#router = router
+  }
+
+  /** libp2p has started. */
+  started(): void {
+    for (const topic of this.#handlers.keys()) this.#router?.subscribe(topic)
+  }
+
+  /** libp2p is about to stop. */
+  stopped(): void {
+    this.#router = undefined
+    this.#tried.clear()
+  }
+
+  /** The peer has passed Hello: what it said of its subscriptions before now counts. */
+  admit(peerId: string): void {
+    this.#gate.admit(peerId)
+  }
+
+  forget(peerId: string): void {
+    this.#gate.forget(peerId)
+    this.#tried.delete(peerId)
+  }
+
+  subscribe(topic: Topic, handler: GossipHandler): () => void {
+    const id = topicId(this.#options.scope, topic)
+    if (this.#handlers.has(id)) throw new TypeError(`topic ${topic} has a handler already`)
+    this.#handlers.set(id, handler)
+    this.#router?.subscribe(id)
+    return () => {
+      if (!this.#handlers.delete(id)) return
+      this.#router?.unsubscribe(id)
+    }
+  }
+
+  /** @returns to how many peers it went @throws MolochError MESSAGE_TOO_LARGE */
+  async publish(topic: Topic, payload: Uint8Array): Promise<number> {
+    const { maxMessageBytes, scope } = this.#options
+    if (payload.byteLength > maxMessageBytes) {
+      const message = `${topic} message of ${payload.byteLength} bytes; accepted: up to ${maxMessageBytes}`
+      throw networkError('MESSAGE_TOO_LARGE', message, { topic, bytes: payload.byteLength })
+    }
+    if (this.#router === undefined) return 0
+    return (await this.#router.publish(topicId(scope, topic), payload)).recipients.length
+  }
+
+  score(peerId: string): number {
+    return this.#router?.getScore(peerId) ?? 0
+  }
+
+  /** Peers of a topic's mesh. */
+  mesh(topic: Topic): string[] {
+    return this.#router?.getMeshPeers(topicId(this.#options.scope, topic)) ?? []
+  }
+
+  /** Whether the peer has told us of a subscription, so that a publish reaches it. */
+  isSubscriber(peerId: string): boolean {
+    const router = this.#router
+    if (router === undefined) return false
+    return TOPICS.some((topic) =>
+      router.getSubscribers(topicId(this.#options.scope, topic)).some((peer) => peer.toString() === peerId)
+    )
+  }
+
+  /** Resolves true when the peer is a subscriber, false after `ms`. */
+  async whenSubscriber(peerId: string, ms: number): Promise<boolean> {
+    const router = this.#router
+    if (router === undefined || this.isSubscriber(peerId)) return router !== undefined
+    let timer: NodeJS.Timeout | undefined
+    let check = (): void => {}
+    try {
+      return await new Promise<boolean>((resolve) => {
+        check = () => this.isSubscriber(peerId) && resolve(true)
+        router.addEventListener('subscription-change', check)
+        timer = setTimeout(() => resolve(false), ms)
+        timer.unref()
+      })
+    } finally {
+      clearTimeout(timer)
+      router.removeEventListener('subscription-change', check)
+    }
+  }
+
+  async #validate(router: Router, id: string, from: string, topic: string, payload: Uint8Array): Promise<void> {
+    const handler = this.#handlers.get(topic)
+    const pending = this.#validating.get(from) ?? 0
+    let verdict: Verdict = 'ignore'
+    if (handler !== undefined && pending < this.#options.settings.maxValidating) {
+      this.#validating.set(from, pending + 1)
+      try {
+        verdict = await handler(payload, from)
+      } catch (error) {
+        this.#options.log.warn({ topic, peer: from, err: messageOf(error) }, 'a gossip handler failed')
+      }
+      const left = (this.#validating.get(from) ?? 1) - 1
+      if (left > 0) this.#validating.set(from, left)
+      else this.#validating.delete(from)
+    }
+    if (verdict === 'reject') this.#options.log.debug({ topic, peer: from }, 'gossip message rejected')
+    router.reportMessageValidationResult(id, from, VERDICTS[verdict])
+  }
+
+  /**
+   * Opens the gossip streams that are missing. gossipsub opens one when a connection does, and never again: after a
+   * reset it would be silent to that peer for as long as the connection lives.
+   */
+  #watch(router: Router): void {
+    const now = performance.now()
+    for (const connection of this.#options.connections()) {
+      const id = connection.remotePeer.toString()
+      const stream = router.streamsOutbound.get(id)?.rawStream
+      if (stream?.remoteWriteStatus === 'closed') {
+        // The peer has dropped our stream without a reset; nobody reads it.
+        stream.abort(new Error('the peer has closed its end of the gossip stream'))
+        continue
+      }
+      if (stream !== undefined || now - (this.#tried.get(id) ?? -REOPEN_EVERY_MS) < REOPEN_EVERY_MS) continue
+      this.#tried.set(id, now)
+      this.#options.log.debug({ peer: id }, 'gossip stream opened again')
+      router.onPeerConnected(connection.remotePeer, connection)
+    }
+  }
+}

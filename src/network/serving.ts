@@ -1,0 +1,103 @@
+import { messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+import type { Handshake } from './handshake.ts'
+import type { Host } from './libp2p.ts'
+import { Quotas } from './limits.ts'
+import type { PeerSessions } from './sessions.ts'
+import type { NetworkSettings, ProtocolName } from './settings.ts'
+import type { StatusExchange } from './status-exchange.ts'
+import { serveBlocks } from './streams/blocks.ts'
+import type { Frame } from './streams/frames.ts'
+import { GOODBYE_PROTOCOL, readGoodbye } from './streams/goodbye.ts'
+import { HELLO_PROTOCOL } from './streams/hello.ts'
+import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES, MAX_VOTES_REQUEST_BYTES } from './streams/messages.ts'
+import { refusal } from './streams/refusal.ts'
+import { type Admitted, type Asker, type Handler, serve } from './streams/server.ts'
+import { serveVotes } from './streams/votes.ts'
+import { protocolId } from './topics.ts'
+import type { GoodbyeName, NetworkPorts } from './types.ts'
+
+/**
+ * Streams of one protocol and connection before libp2p itself resets new ones. Above our own limits, so that a peer
+ * that asks too much is told so in a frame.
+ */
+const MAX_PROTOCOL_STREAMS = 64
+
+export interface ServingOptions {
+  readonly settings: NetworkSettings
+  readonly maxFrameBytes: number
+  readonly scope: string
+  readonly ports: NetworkPorts
+  readonly handshake: Handshake
+  readonly status: StatusExchange
+  readonly sessions: PeerSessions
+  readonly onGoodbye: (peerId: string, reason: GoodbyeName, message: string) => void
+  readonly log: Log
+}
+
+/** Registers all that this node answers. */
+export async function serveProtocols(host: Host, options: ServingOptions): Promise<void> {
+  const { settings, scope, ports, maxFrameBytes } = options
+  const quotas = new Quotas<ProtocolName>(settings.quotas, () => performance.now())
+
+  /** Before Hello a peer may only say hello and goodbye. */
+  const admit = (name: ProtocolName, peerId: string): Admitted => {
+    const free = name === 'hello' || name === 'goodbye'
+    if (!free && !options.sessions.passed(peerId)) {
+      return { refused: refusal('NOT_READY', 'say hello first', settings.openMs) }
+    }
+    const entry = quotas.enter(peerId, name)
+    if (entry.ok) return { leave: entry.leave }
+    return { refused: refusal('RATE_LIMITED', `too many ${name} requests`, entry.retryAfterMs) }
+  }
+
+  const handle = async (name: ProtocolName, protocol: string, maxRequestBytes: number, handler: Handler) => {
+    await host.handle(
+      protocol,
+      (stream, connection) =>
+        serve(stream, connection, {
+          protocol,
+          handle: handler,
+          admit: (peerId) => admit(name, peerId),
+          limits: {
+            maxFrameBytes: maxRequestBytes,
+            firstByteMs: settings.requestMs,
+            frameMs: settings.requestMs,
+            answerMs: settings.requestMs,
+            stallMs: settings.stallMs,
+            graceMs: settings.graceMs
+          },
+          maxAnswerFrameBytes: maxFrameBytes,
+          log: options.log
+        }),
+      { maxInboundStreams: MAX_PROTOCOL_STREAMS, maxOutboundStreams: MAX_PROTOCOL_STREAMS }
+    )
+  }
+
+  const goodbye: Handler = (frame: Frame, { peerId }: Asker) => {
+    try {
+      const { reason, message } = readGoodbye(frame)
+      options.onGoodbye(peerId, reason, message)
+    } catch (error) {
+      options.log.debug({ peer: peerId, err: messageOf(error) }, 'goodbye not understood')
+    }
+    return []
+  }
+  const blocks = serveBlocks({
+    head: () => ports.head(),
+    readBlocks: (start, count, maxBytes) => ports.readBlocks(start, count, maxBytes),
+    answerBytes: settings.blocksAnswerBytes,
+    frameBytes: Math.min(settings.blocksFrameBytes, maxFrameBytes)
+  })
+
+  await handle('hello', HELLO_PROTOCOL, MAX_SMALL_REQUEST_BYTES, options.handshake.serve)
+  await handle('goodbye', GOODBYE_PROTOCOL, MAX_SMALL_REQUEST_BYTES, goodbye)
+  await handle('status', protocolId(scope, 'status'), MAX_STATUS_BYTES, options.status.serve)
+  await handle('blocks', protocolId(scope, 'blocks'), MAX_SMALL_REQUEST_BYTES, blocks)
+  await handle(
+    'votes',
+    protocolId(scope, 'votes'),
+    MAX_VOTES_REQUEST_BYTES,
+    serveVotes((request) => ports.readVotes(request), maxFrameBytes)
+  )
+}

@@ -1,0 +1,211 @@
+import type { Connection } from '@libp2p/interface'
+import { Emitter } from '../emitter.ts'
+import { MolochError } from '../error.ts'
+import type { Log } from '../log.ts'
+import { clearTimers, newPeer, openConnection, type Peer, viewOf } from './peer.ts'
+import { isOpen, type SessionInput, transition } from './session.ts'
+import type { NetworkSettings } from './settings.ts'
+import type { PeerView, SessionState, Sessions } from './types.ts'
+
+/** What a refused peer still gets before its connection is closed: time to read why. */
+const LINGER_MS = 200
+/** Refusals remembered for the log; above it the oldest is forgotten. */
+const MAX_REFUSED = 1024
+
+export interface SessionsOptions {
+  readonly settings: NetworkSettings
+  readonly log: Log
+  readonly score: (peerId: string) => number
+}
+
+/** Keeps one session per peer, whatever the number of its connections, and is the only place that moves them. */
+export class PeerSessions
+  extends Emitter<{
+    ready: [peer: PeerView]
+    update: [peer: PeerView]
+    closed: [peer: PeerView]
+    /** The first of the two Hellos passed: from now on it is served. */
+    passed: [peer: Peer]
+    /** Both Hellos passed. */
+    opened: [peer: Peer]
+    /** Refused at Hello, by either side. */
+    refused: [peer: Peer]
+  }>
+  implements Sessions
+{
+  readonly #options: SessionsOptions
+  readonly #peers = new Map<string, Peer>()
+  /** Peer id to when its refusal was logged at warn (monotonic ms): one that comes again and again is one line. */
+  readonly #warned = new Map<string, number>()
+  readonly #lingering = new Set<NodeJS.Timeout>()
+
+  constructor(options: SessionsOptions) {
+    super()
+    this.#options = options
+  }
+
+  list(): PeerView[] {
+    return [...this.#peers.values()].filter((peer) => peer.session.state !== 'CLOSED').map((peer) => this.#view(peer))
+  }
+
+  get(peerId: string): PeerView | undefined {
+    const peer = this.find(peerId)
+    return peer === undefined ? undefined : this.#view(peer)
+  }
+
+  counts(): Record<SessionState, number> {
+    const counts = { CONNECTING: 0, HANDSHAKING: 0, DETERMINING: 0, SYNCING: 0, SYNCED: 0, PROVIDING: 0, CLOSED: 0 }
+    for (const peer of this.#peers.values()) counts[peer.session.state] += 1
+    return { ...counts, CLOSED: 0 }
+  }
+
+  /** The live session of a peer. */
+  find(peerId: string): Peer | undefined {
+    const peer = this.#peers.get(peerId)
+    return peer?.session.state === 'CLOSED' ? undefined : peer
+  }
+
+  open(): Peer[] {
+    return [...this.#peers.values()].filter((peer) => isOpen(peer.session))
+  }
+
+  /** Its Hello or its Ack has passed: it may be served. */
+  passed(peerId: string): boolean {
+    const session = this.#peers.get(peerId)?.session
+    if (session === undefined) return false
+    return session.state === 'HANDSHAKING' ? session.greeted || session.proven : isOpen(session)
+  }
+
+  dialing(peerId: string, address: string): void {
+    if (this.find(peerId) === undefined) this.#peers.set(peerId, newPeer(peerId, undefined, address, 'outbound'))
+  }
+
+  dialFailed(peerId: string): void {
+    const peer = this.find(peerId)
+    if (peer?.session.state === 'CONNECTING') this.#peers.delete(peerId)
+  }
+
+  /** A connection opened. @returns its peer; `first` if the handshake is to begin */
+  connected(connection: Connection): Peer {
+    const id = connection.remotePeer.toString()
+    let peer = this.find(id)
+    if (peer === undefined || peer.session.state === 'CONNECTING') {
+      peer = newPeer(id, connection.remotePeer, connection.remoteAddr.toString(), connection.direction)
+      this.#peers.set(id, peer)
+      this.step(peer, { type: 'connected' })
+      const { handshakeMs, maxHandshaking } = this.#options.settings
+      const shaking = [...this.#peers.values()].filter((one) => one.session.state === 'HANDSHAKING').length
+      if (connection.direction === 'inbound' && shaking > maxHandshaking) {
+        peer.connections.add(connection)
+        this.close(peer, 'too many peers that have not passed hello')
+        return peer
+      }
+      const late = peer
+      peer.timers.handshake = setTimeout(() => this.close(late, `no hello within ${handshakeMs} ms`), handshakeMs)
+    }
+    peer.connections.add(connection)
+    return peer
+  }
+
+  disconnected(connection: Connection): void {
+    const peer = this.#peers.get(connection.remotePeer.toString())
+    if (peer === undefined || !peer.connections.delete(connection)) return
+    if (peer.connections.size > 0) {
+      const other = openConnection(peer)
+      if (other !== undefined) peer.address = other.remoteAddr.toString()
+      return
+    }
+    this.#end(peer, peer.farewell ?? 'the connection closed')
+    if (this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id)
+  }
+
+  /** Moves a session; one that can't go there is closed, for then we are confused about the peer. */
+  step(peer: Peer, input: SessionInput): void {
+    const before = peer.session
+    const unknown = !this.passed(peer.id)
+    try {
+      peer.session = transition(before, input)
+    } catch (error) {
+      if (!(error instanceof MolochError)) throw error
+      this.#options.log.warn({ peer: peer.id, code: error.code }, error.message)
+      this.close(peer, error.message)
+      return
+    }
+    if (peer.session === before) return
+    if (unknown && this.passed(peer.id)) this.emit('passed', peer)
+    if (peer.session.state === 'DETERMINING') {
+      clearTimeout(peer.timers.handshake)
+      this.emit('opened', peer)
+    }
+    if (peer.session.state !== 'CLOSED') this.changed(peer)
+  }
+
+  /** Something that is shown has changed. */
+  changed(peer: Peer): void {
+    this.emit('update', this.#view(peer))
+  }
+
+  becameReady(peer: Peer): void {
+    if (peer.ready || !isOpen(peer.session)) return
+    peer.ready = true
+    this.emit('ready', this.#view(peer))
+  }
+
+  /** Refused at Hello, by us or by the peer: say why once, let the peer read it, close. */
+  refuse(peer: Peer, code: string, message: string): void {
+    if (peer.session.state === 'CLOSED') return
+    const details = { peer: peer.id, address: peer.address, code }
+    const now = performance.now()
+    const warned = this.#warned.get(peer.id)
+    if (warned === undefined || now - warned >= this.#options.settings.refusedMs) {
+      this.#warned.delete(peer.id)
+      this.#warned.set(peer.id, now)
+      this.#options.log.warn(details, `peer refused at hello: ${message}`)
+    } else {
+      this.#options.log.debug(details, `peer refused at hello again: ${message}`)
+    }
+    const oldest = this.#warned.keys().next().value
+    if (this.#warned.size > MAX_REFUSED && oldest !== undefined) this.#warned.delete(oldest)
+    this.#end(peer, `${code}: ${message}`)
+    this.emit('refused', peer)
+    const timer = setTimeout(() => {
+      this.#lingering.delete(timer)
+      closeAll(peer)
+    }, LINGER_MS)
+    this.#lingering.add(timer)
+  }
+
+  /** Closes the session and its connections. */
+  close(peer: Peer, reason: string): void {
+    this.#end(peer, reason)
+    closeAll(peer)
+  }
+
+  /** Ends every session; the connections are libp2p's to close. */
+  stop(): void {
+    for (const peer of this.#peers.values()) this.#end(peer, 'this node stops')
+    for (const timer of this.#lingering) clearTimeout(timer)
+    this.#lingering.clear()
+    this.#peers.clear()
+  }
+
+  #end(peer: Peer, reason: string): void {
+    if (peer.session.state === 'CLOSED') return
+    const shown = peer.session.state !== 'CONNECTING'
+    clearTimers(peer)
+    this.step(peer, { type: 'closed', reason })
+    if (!shown) return
+    this.#options.log.debug({ peer: peer.id, address: peer.address }, `session closed: ${reason}`)
+    this.emit('closed', this.#view(peer))
+  }
+
+  #view(peer: Peer): PeerView {
+    return viewOf(peer, this.#options.score(peer.id))
+  }
+}
+
+function closeAll(peer: Peer): void {
+  for (const connection of peer.connections) {
+    connection.close().catch((error: Error) => connection.abort(error))
+  }
+}

@@ -1,0 +1,152 @@
+import type { Status } from '../codec/generated/sync.ts'
+import { MolochError, messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+import type { Certifier } from './certify.ts'
+import { openConnection, type Peer } from './peer.ts'
+import { isOpen } from './session.ts'
+import type { PeerSessions } from './sessions.ts'
+import type { NetworkSettings } from './settings.ts'
+import { type RequestLimits, requestOne } from './streams/client.ts'
+import type { Frame } from './streams/frames.ts'
+import type { Asker, Handler } from './streams/server.ts'
+import { makeStatus, readStatus } from './streams/status.ts'
+import type { Head } from './types.ts'
+
+/** A first Status that failed is tried again after this long. */
+const RETRY_MS = 500
+
+export interface StatusOptions {
+  readonly protocol: string
+  readonly head: () => Head
+  readonly sessions: PeerSessions
+  readonly certifier: Certifier
+  readonly settings: NetworkSettings
+  readonly limits: RequestLimits
+  readonly penalise: (peerId: string, code: string, message: string) => void
+  /** 0 … 1. */
+  readonly random: () => number
+  readonly log: Log
+}
+
+/**
+ * Status both ways: when a session opens, every interval, and soon after our tip moved. One exchange tells both sides,
+ * so of two peers whose tips move together only the first to speak opens a stream.
+ */
+export class StatusExchange {
+  readonly #options: StatusOptions
+
+  constructor(options: StatusOptions) {
+    this.#options = options
+  }
+
+  /** The first Status of a session, and then one every interval. */
+  start(peer: Peer): void {
+    const { settings, random } = this.#options
+    const interval = settings.statusIntervalMs
+    const tick = (): void => {
+      const since = peer.statusAt === 0 ? peer.connectedAt : peer.statusAt
+      if (Date.now() - since > interval * settings.statusMisses) {
+        this.#options.sessions.close(peer, `no status for ${Math.round((Date.now() - since) / 1000)} s`)
+        return
+      }
+      peer.timers.status = setTimeout(tick, interval * (0.9 + 0.2 * random()))
+      void this.#exchange(peer)
+    }
+    tick()
+  }
+
+  /** Our tip moved. Cheap: called for every run of blocks that is committed. */
+  headChanged(): void {
+    const { sessions, head } = this.#options
+    const { height } = head()
+    for (const peer of sessions.open()) {
+      // A peer that was ahead is caught up with. One that was equal is shown as behind only when it says so itself.
+      if (peer.session.state === 'SYNCING') sessions.step(peer, { type: 'head', ownHeight: height })
+      if (peer.session.state !== 'DETERMINING') this.#push(peer, height)
+    }
+  }
+
+  /** The peer showed in another way that it has the certified block of this height. */
+  shown(peer: Peer, height: number): void {
+    if (height <= peer.height || !isOpen(peer.session) || peer.session.state === 'DETERMINING') return
+    peer.height = height
+    this.#options.sessions.step(peer, { type: 'status', height, ownHeight: this.#options.head().height })
+  }
+
+  readonly serve: Handler = (frame, asker) => this.#answer(frame, asker)
+
+  async *#answer(frame: Frame, { peerId }: Asker): AsyncGenerator<Uint8Array> {
+    const { sessions, head } = this.#options
+    const peer = sessions.find(peerId)
+    const status = readStatus(frame, peerId)
+    if (peer !== undefined) this.#take(peer, status)
+    const now = head()
+    if (peer !== undefined) peer.toldHeight = now.height
+    yield makeStatus(now, sessions.open().length)
+  }
+
+  async #exchange(peer: Peer): Promise<void> {
+    const { head, sessions, protocol, limits, log } = this.#options
+    const connection = openConnection(peer)
+    if (peer.exchanging || connection === undefined) return
+    peer.exchanging = true
+    const told = head()
+    peer.toldHeight = told.height
+    peer.pushedAt = performance.now()
+    try {
+      const answer = await requestOne(connection, protocol, makeStatus(told, sessions.open().length), limits)
+      this.#take(peer, readStatus(answer, peer.id))
+    } catch (error) {
+      log.debug({ peer: peer.id, err: messageOf(error) }, 'status failed')
+      if (error instanceof MolochError && error.code === 'BAD_FRAME') {
+        this.#options.penalise(peer.id, error.code, error.message)
+      } else if (isOpen(peer.session) && peer.session.state !== 'DETERMINING') {
+        sessions.step(peer, { type: 'head', ownHeight: head().height })
+      }
+    } finally {
+      peer.exchanging = false
+    }
+    if (peer.session.state === 'DETERMINING') this.#later(peer, RETRY_MS)
+    else if (isOpen(peer.session)) this.#push(peer, head().height)
+  }
+
+  #push(peer: Peer, height: number): void {
+    if (height <= peer.toldHeight || peer.timers.push !== undefined || peer.exchanging) return
+    const { statusPushMs } = this.#options.settings
+    const wait = Math.max(0, peer.pushedAt + statusPushMs - performance.now())
+    // Some of it by chance: of two peers whose tips move at once, one is to be first.
+    const delay = wait + 0.2 * statusPushMs * this.#options.random()
+    this.#later(peer, delay)
+  }
+
+  #later(peer: Peer, delay: number): void {
+    peer.timers.push = setTimeout(() => {
+      delete peer.timers.push
+      const untold = peer.session.state === 'DETERMINING' || this.#options.head().height > peer.toldHeight
+      if (isOpen(peer.session) && untold) void this.#exchange(peer)
+    }, delay)
+  }
+
+  #take(peer: Peer, status: Status): void {
+    const { sessions, certifier, head } = this.#options
+    const own = head()
+    const before = `${peer.height} ${peer.claimedHeight} ${peer.earliestHeight} ${peer.syncing} ${peer.peerCount}`
+    const failure = certifier.check(status, own.height)
+    peer.claimedHeight = status.height
+    peer.earliestHeight = status.earliestHeight
+    peer.syncing = status.syncing
+    peer.peerCount = status.peerCount
+    peer.statusAt = Date.now()
+    if (failure === undefined) {
+      peer.height = status.height
+      peer.headHash = status.headHash.slice()
+    } else {
+      this.#options.penalise(peer.id, 'BAD_STATUS', `height ${status.height} does not count: ${failure.message}`)
+    }
+    if (!isOpen(peer.session)) return
+    const state = peer.session
+    sessions.step(peer, { type: 'status', height: peer.height, ownHeight: own.height })
+    const after = `${peer.height} ${peer.claimedHeight} ${peer.earliestHeight} ${peer.syncing} ${peer.peerCount}`
+    if (peer.session === state && before !== after) sessions.changed(peer)
+  }
+}

@@ -1,0 +1,11 @@
+import type { Topic } from './types.ts'
+
+export const TOPICS: readonly Topic[] = ['events', 'block', 'vote', 'finalized', 'header']
+
+export function topicId(scope: string, topic: Topic): string {
+  return `/moloch/${scope}/${topic}/1`
+}
+
+export function protocolId(scope: string, name: 'status' | 'blocks' | 'votes'): string {
+  return `/moloch/${scope}/${name}/1`
+}
