@@ -1,15 +1,12 @@
 /**
- * What the driver needs of the rest of the node, one small port a concern. The parts of the lower floors fit them as
- * they are (`Ledger`, `VerifyPool`, `Mempool`); tests wire them without a network.
+ * What the driver needs of the rest of the node, one small port a concern: the functions of the lower floors' parts
+ * that it calls, so that these fit as they are and tests can wire it without a network.
  */
-import type { CheckedBlock, CheckResult, ProposedBlock } from '../chain/check-block.ts'
 import type { CheckedEvent } from '../chain/event.ts'
-import type { Failure } from '../chain/failures.ts'
-import type { Genesis } from '../chain/genesis.ts'
-import type { Header } from '../codec/generated/chain.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
-import type { KeyPair } from '../crypto/ed25519.ts'
-import type { Evidence } from './evidence.ts'
+import { hasCode } from '../error.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { VerifyPool } from '../verify/pool.ts'
 
 /** What gossip does with a message: forward it, drop it silently, drop it and blame who sent it (protocol §10). */
 export type Verdict = 'accept' | 'ignore' | 'reject'
@@ -18,28 +15,31 @@ export type ConsensusTopic = 'block' | 'vote' | 'finalized'
 
 export type GossipHandler = (payload: Uint8Array, from: string) => Promise<Verdict>
 
-export interface LedgerPort {
-  readonly genesis: Genesis
-  /** The finalized tip; height 0 is block 0 of the genesis. */
-  readonly tip: { readonly height: number; readonly hash: Uint8Array; readonly header: Header }
-  /** Writes finalized blocks, fsynced before it resolves. Idempotent for blocks that it has. */
-  apply(blocks: CheckedBlock[]): Promise<{ applied: number; failure?: { index: number; failure: Failure } | undefined }>
-  /** The part of valid(block) that needs the chain: link to the tip, event ids unique in the window. */
-  checkProposal(block: ProposedBlock): Failure | undefined
-  buildBlock(input: { timestamp: number; proposer: KeyPair; events: CheckedEvent[] }): {
-    blockBytes: Uint8Array
-    hash: Uint8Array
-    header: Header
-  }
-  blockAt(height: number): Promise<{ blockBytes: Uint8Array; commitBytes: Uint8Array; hash: Uint8Array } | undefined>
-  /** Called for every block that becomes final, by whatever way. Returns what removes the listener. */
-  on(name: 'finalized', listener: (event: { block: CheckedBlock }) => void): () => void
-}
+export type LedgerPort = Pick<
+  Ledger,
+  | 'genesis'
+  | 'tip'
+  | 'conflict'
+  | 'apply'
+  | 'checkProposal'
+  | 'buildBlock'
+  | 'hasRecentEvent'
+  | 'blockAt'
+  | 'saveEvidence'
+  | 'on'
+>
 
-/** The worker pool: checks blocks off the main loop. */
-export interface VerifierPort {
-  check(finalized: Uint8Array[]): Promise<CheckResult[]>
-  checkProposed(blockBytes: Uint8Array): Promise<CheckResult<ProposedBlock>>
+/** Checks blocks off the main loop. */
+export type VerifierPort = Pick<VerifyPool, 'check' | 'checkProposed'>
+
+/** Once more if a verify thread died, which is no fault of the block that it had. */
+export async function retryCrashed<T>(check: () => Promise<T>): Promise<T> {
+  try {
+    return await check()
+  } catch (error) {
+    if (!hasCode(error, 'VERIFY_CRASHED')) throw error
+    return await check()
+  }
 }
 
 export interface MempoolPort {
@@ -53,13 +53,14 @@ export interface MempoolPort {
     windowMs: number
     skip?: (id: Uint8Array) => boolean
   }): CheckedEvent[]
-  remove(ids: Uint8Array[]): void
+  remove(ids: Uint8Array): void
 }
 
 /** Gossip (protocol §10). `publish` resolves to how many peers it was sent to. */
 export interface GossipPort {
   publish(topic: ConsensusTopic, payload: Uint8Array): Promise<number>
-  subscribe(topic: ConsensusTopic, handler: GossipHandler): void
+  /** Returns what removes the handler. */
+  subscribe(topic: ConsensusTopic, handler: GossipHandler): () => void
 }
 
 /** The peers that serve `votes` streams (protocol §9). */
@@ -68,12 +69,7 @@ export interface VotePeersPort {
   peers(): string[]
   getVotes(peer: string, request: GetVotes, options: { signal: AbortSignal }): Promise<RawVotes>
   /** Told when an answer broke a rule that only its sender can have broken. */
-  penalise(peer: string, reason: string): void
-}
-
-/** Where equivocations and invalid proposals go; must not throw. */
-export interface EvidencePort {
-  save(evidence: Evidence): void
+  penalise(peer: string, code: string): void
 }
 
 /** Time, so that tests can hold it. */

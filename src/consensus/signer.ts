@@ -5,7 +5,7 @@
  */
 import { type ProposalSlot, proposalMessage, type VoteSlot, voteMessage } from '../chain/domain.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
-import type { Proposal, Vote, VoteType } from '../codec/generated/chain.ts'
+import { type Proposal, type Vote, VoteType } from '../codec/generated/chain.ts'
 import { type KeyPair, sign } from '../crypto/ed25519.ts'
 import { MolochError, messageOf } from '../error.ts'
 import {
@@ -53,6 +53,10 @@ export interface SignerOptions {
   readonly chainHeight: number
   /** Begin a new log although the chain has blocks: the operator vouches that the key signed nothing newer. */
   readonly allowMissing?: boolean
+}
+
+export interface VoteRequest extends VoteSlot {
+  readonly type: VoteType
 }
 
 export class Signer {
@@ -133,10 +137,10 @@ export class Signer {
    * of a block.
    * @throws MolochError SIGNER_CONFLICT | SIGNER_BROKEN
    */
-  signVote(slot: VoteSlot, keep?: KeptPledge): Promise<Vote> {
+  signVote(slot: VoteRequest, keep?: KeptPledge): Promise<Vote> {
     return this.#inTurn(async () => {
       const memory = this.#at(slot.height)
-      const isPledge = slot.type === 'PRECOMMIT' && slot.blockHash.byteLength > 0
+      const isPledge = slot.type === VoteType.PRECOMMIT && slot.blockHash.byteLength > 0
       if (isPledge !== (keep !== undefined) || (keep !== undefined && !agrees(slot, keep))) {
         throw conflict('a precommit of a block is signed with the lock on it, and nothing else is')
       }
@@ -145,9 +149,9 @@ export class Signer {
         if (equalBytes(before.blockHash, slot.blockHash)) return before
         throw conflict(`another ${slot.type} was signed at height ${slot.height}, round ${slot.round}`)
       }
-      this.#forward(memory, { round: slot.round, step: stepOf(slot.type as VoteType) })
+      this.#forward(memory, { round: slot.round, step: stepOf(slot.type) })
       const vote: Vote = {
-        type: slot.type as VoteType,
+        type: slot.type,
         height: slot.height,
         round: slot.round,
         blockHash: new Uint8Array(slot.blockHash),
@@ -239,7 +243,7 @@ export class Signer {
   }
 }
 
-function agrees(slot: VoteSlot, keep: KeptPledge): boolean {
+function agrees(slot: VoteRequest, keep: KeptPledge): boolean {
   return keep.round === slot.round && keep.hash === toHex(slot.blockHash)
 }
 

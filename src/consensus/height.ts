@@ -1,0 +1,287 @@
+/**
+ * One height while it is not decided: the machine, the blocks it votes on, its timers and its way to the signer. A
+ * shell that runs the machine's actions; when the height ends it is stopped and left behind, and whatever was under way
+ * for it comes to nothing.
+ */
+import { BLOCK_OVERHEAD_BYTES } from '../chain/params.ts'
+import { encodeProposal } from '../chain/proposal.ts'
+import { fromHex, toHex } from '../codec/bytes.ts'
+import type { Header, Vote } from '../codec/generated/chain.ts'
+import { messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+import { type Evidence, evidenceOf, invalidProposal } from './evidence.ts'
+import { blockFacts, headerOfBlock, heldProposal, heldVote, restoredFrom } from './held.ts'
+import { Machine } from './machine.ts'
+import { paceMoment, proposalTime, timeoutMs } from './pace.ts'
+import type { Clock, ConsensusTopic, LedgerPort, MempoolPort, VerifierPort } from './ports.ts'
+import { ProposedBlocks } from './proposed-blocks.ts'
+import type { Signer } from './signer.ts'
+import { Timers } from './timers.ts'
+import type { Action, BlockFacts, HeldProposal, HeldVote, Input, Pledge } from './types.ts'
+import { Voter } from './voter.ts'
+
+export interface HeightPorts {
+  readonly ledger: LedgerPort
+  readonly verifier: VerifierPort
+  readonly mempool: MempoolPort
+  readonly clock: Clock
+  readonly log: Log
+  readonly publish: (topic: ConsensusTopic, payload: Uint8Array) => void
+  /** Votes or a block may be missing: peers should be asked. */
+  readonly ask: () => void
+  readonly accuse: (evidence: Evidence) => void
+  readonly decided: (decision: Decision) => void
+  readonly signerBroken: (error: unknown) => void
+}
+
+export interface Decision {
+  readonly height: number
+  readonly round: number
+  readonly hash: string
+  readonly header: Header
+  readonly blockBytes: Uint8Array
+  /** q or more of one round. */
+  readonly precommits: readonly Vote[]
+}
+
+export class Height {
+  readonly height: number
+  readonly machine: Machine
+  readonly blocks: ProposedBlocks
+  readonly #ports: HeightPorts
+  readonly #signer: Signer | undefined
+  readonly #voter: Voter | undefined
+  readonly #timers: Timers
+  /** t0 of the pace rule, monotonic ms. */
+  readonly #began: number
+  #eventsSince: number | undefined
+  /** What round 0 does at its moment. */
+  #paced: (() => void) | undefined
+  #over = false
+
+  /** @param signer only if it may sign at this height */
+  constructor(ports: HeightPorts, height: number, began: number, signer: Signer | undefined) {
+    const { ledger, clock, log } = ports
+    const { validators } = ledger.genesis
+    this.height = height
+    this.#ports = ports
+    this.#signer = signer
+    this.#began = began
+    this.#timers = new Timers(clock)
+    this.machine = new Machine({
+      height,
+      validators,
+      proposer: (round) => validators.proposer(height, round),
+      self: signer === undefined ? -1 : validators.indexOf(signer.publicKey)
+    })
+    const isOver = (): boolean => this.#over
+    this.blocks = new ProposedBlocks({
+      ledger,
+      verifier: ports.verifier,
+      log,
+      isOver,
+      validated: (hash, header, failure) => this.#validated(hash, header, failure?.code)
+    })
+    this.#voter =
+      signer === undefined
+        ? undefined
+        : new Voter({
+            signer,
+            height,
+            log,
+            isOver,
+            blockOf: (hash) => this.blocks.get(hash),
+            publish: ports.publish,
+            voted: (vote) => this.addVote(heldVote(validators, vote)),
+            proposed: (proposal) => this.addProposal(heldProposal(proposal)),
+            broken: ports.signerBroken
+          })
+  }
+
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  /** Round 0 before its moment: nothing is late yet. */
+  get isWaiting(): boolean {
+    return this.#paced !== undefined
+  }
+
+  /** Begins, or resumes where the signer's log says that we were. */
+  start(): void {
+    const { clock, ledger, mempool } = this.#ports
+    if (mempool.stats().events > 0) this.#eventsSince = clock.monotonic()
+    const memory = this.#signer?.restore(this.height)
+    const restored = memory === undefined ? undefined : restoredFrom(ledger.genesis, memory)
+    for (const [hash, bytes] of memory?.blocks ?? []) this.blocks.addValid(hash, bytes)
+    this.#run(this.machine.start(clock.now(), restored))
+    if (memory !== undefined) this.#voter?.offerAgain(memory.votes, memory.proposals)
+  }
+
+  stop(): void {
+    this.#over = true
+    this.#paced = undefined
+    this.#timers.clearAll()
+  }
+
+  addVote(vote: HeldVote): void {
+    this.#feed({ type: 'vote', vote })
+  }
+
+  addProposal(proposal: HeldProposal): void {
+    this.#feed({ type: 'proposal', proposal })
+  }
+
+  /** The first event after none may be what round 0 waits for. */
+  mempoolChanged(): void {
+    if (this.#eventsSince !== undefined || this.#ports.mempool.stats().events === 0) return
+    this.#eventsSince = this.#ports.clock.monotonic()
+    if (this.#paced !== undefined) this.#waitForPace(this.#paced)
+  }
+
+  #feed(input: Input): void {
+    if (this.#over) return
+    this.#run(this.machine.handle(input, this.#ports.clock.now()))
+  }
+
+  #run(actions: readonly Action[]): void {
+    for (const action of actions) this.#do(action)
+  }
+
+  #do(action: Action): void {
+    const { log, ledger, ask } = this.#ports
+    const { height } = this
+    switch (action.type) {
+      case 'round':
+        this.#paced = undefined
+        this.#timers.clearAll()
+        log.debug({ height, round: action.round }, 'round')
+        return
+      case 'schedule':
+        if (action.kind === 'propose' && action.round === 0) this.#waitForPace(() => this.#arm(action))
+        else this.#arm(action)
+        return
+      case 'propose':
+        if (action.round === 0) this.#waitForPace(() => this.#propose(action.round, action.valid))
+        else this.#propose(action.round, action.valid)
+        return
+      case 'sign':
+        this.#voter?.vote(action.vote, action.keep)
+        return
+      case 'set-valid':
+        this.#voter?.keepValid(action.keep)
+        return
+      case 'fetch':
+        if (!this.blocks.has(action.hash)) ask()
+        return
+      case 'request-votes':
+        ask()
+        return
+      case 'forget':
+        this.blocks.forget(action.hash)
+        return
+      case 'decide':
+        this.#decide(action)
+        return
+      case 'evidence':
+        this.#ports.accuse(evidenceOf(action.accusation, height, ledger.genesis.validators))
+        return
+      case 'contradiction':
+        log.error(
+          { height, round: action.round, hash: action.hash },
+          'a quorum voted for a block that this node finds invalid; it does not follow'
+        )
+    }
+  }
+
+  #arm({ kind, round }: { kind: 'propose' | 'prevote' | 'precommit'; round: number }): void {
+    const ms = timeoutMs(this.#ports.ledger.genesis.params, kind, round)
+    this.#timers.set(kind, ms, () => this.#feed({ type: 'timeout', kind, round }))
+  }
+
+  #waitForPace(run: () => void): void {
+    const { clock, ledger } = this.#ports
+    this.#paced = run
+    const moment = paceMoment(ledger.genesis.params, this.#began, this.#eventsSince)
+    this.#timers.set('pace', Math.max(0, moment - clock.monotonic()), () => {
+      this.#paced = undefined
+      run()
+    })
+  }
+
+  #propose(round: number, valid: Pledge | undefined): void {
+    if (this.#signer === undefined || this.machine.round !== round || this.machine.step !== 'propose') return
+    try {
+      const { hash, block } = valid === undefined ? this.#buildBlock(this.#signer) : this.#validBlock(valid)
+      this.#voter?.propose(round, valid?.round, hash, block)
+    } catch (error) {
+      this.#ports.log.error({ height: this.height, round, reason: messageOf(error) }, 'no block could be proposed')
+      // Not now: the actions of the input that led here come first.
+      queueMicrotask(() => this.#feed({ type: 'proposal-failed', round }))
+    }
+  }
+
+  #validBlock(valid: Pledge): { hash: Uint8Array; block: Uint8Array } {
+    const block = this.blocks.get(valid.hash)
+    if (block === undefined) throw new Error(`the valid block ${valid.hash} is not held`)
+    return { hash: fromHex(valid.hash, 32) as Uint8Array, block }
+  }
+
+  #buildBlock(signer: Signer): { hash: Uint8Array; block: Uint8Array } {
+    const { ledger, mempool, clock } = this.#ports
+    const { params } = ledger.genesis
+    const timestamp = proposalTime(clock.now(), ledger.tip.header.timestamp)
+    const events = mempool.select({
+      maxEvents: params.maxBlockEvents,
+      maxBytes: params.maxBlockBytes - BLOCK_OVERHEAD_BYTES,
+      timestamp,
+      windowMs: params.eventWindowMs,
+      skip: (id) => ledger.hasRecentEvent(id)
+    })
+    const { blockBytes, hash, header } = ledger.buildBlock({ timestamp, proposer: signer.sealingKey, events })
+    this.blocks.addValid(toHex(hash), blockBytes)
+    this.#feedBlock(blockFacts(ledger.genesis, toHex(hash), header, true))
+    return { hash, block: blockBytes }
+  }
+
+  #validated(hash: string, header: Header, code: string | undefined): void {
+    if (code !== undefined) this.#accuse(hash, code)
+    this.#feedBlock(blockFacts(this.#ports.ledger.genesis, hash, header, code === undefined))
+  }
+
+  #feedBlock(block: BlockFacts): void {
+    // Not within the machine's own call: building a block is an action of it.
+    queueMicrotask(() => this.#feed({ type: 'block', block }))
+  }
+
+  #accuse(hash: string, code: string): void {
+    const { ledger, accuse } = this.#ports
+    const { validators } = ledger.genesis
+    const proposal = this.machine.book.proposals.all().find((one) => one.hash === hash)
+    const block = this.blocks.get(hash)
+    if (proposal === undefined || block === undefined) return
+    const { height } = this
+    const { round } = proposal
+    const found = invalidProposal({
+      height,
+      round,
+      proposer: validators.proposer(height, round),
+      validators,
+      proposal: encodeProposal(proposal.proposal),
+      block,
+      hash: fromHex(hash, 32) as Uint8Array,
+      code
+    })
+    accuse(found)
+  }
+
+  #decide(action: Extract<Action, { type: 'decide' }>): void {
+    const { hash, round, precommits } = action
+    const blockBytes = this.blocks.get(hash)
+    if (blockBytes === undefined) throw new Error(`block ${hash} is decided and not held`)
+    this.#timers.clearAll()
+    this.#paced = undefined
+    const header = headerOfBlock(blockBytes)
+    this.#ports.decided({ height: this.height, round, hash, header, blockBytes, precommits })
+  }
+}

@@ -1,0 +1,53 @@
+/** When things are due (protocol §8, Pace and rule 10). Pure: moments and durations in, milliseconds out. */
+import type { Params } from '../chain/params.ts'
+import type { TimeoutKind } from './types.ts'
+
+/**
+ * The moment of round 0 at which the proposer proposes and the others arm the propose timeout: max(t0 + block_interval,
+ * first event in the mempool), at the latest t0 + empty_block_interval.
+ * @param began t0: when height−1 was decided, in monotonic ms
+ * @param eventsSince since when there is an event in the mempool; undefined: there is none
+ */
+export function paceMoment(
+  params: Pick<Params, 'blockIntervalMs' | 'emptyBlockIntervalMs'>,
+  began: number,
+  eventsSince: number | undefined
+): number {
+  const latest = began + params.emptyBlockIntervalMs
+  if (eventsSince === undefined) return latest
+  return Math.min(Math.max(began + params.blockIntervalMs, eventsSince), latest)
+}
+
+type Timeouts = Pick<Params, 'timeoutProposeMs' | 'timeoutPrevoteMs' | 'timeoutPrecommitMs' | 'timeoutDeltaMs'>
+
+/** Timers do not take more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+export function timeoutMs(params: Timeouts, kind: TimeoutKind, round: number): number {
+  const base = {
+    propose: params.timeoutProposeMs,
+    prevote: params.timeoutPrevoteMs,
+    precommit: params.timeoutPrecommitMs
+  }
+  return Math.min(base[kind] + round * params.timeoutDeltaMs, LONGEST_TIMER_MS)
+}
+
+/** A full timeout: as long as a round takes in which each step times out. */
+export function roundMs(params: Timeouts, round: number): number {
+  const kinds: readonly TimeoutKind[] = ['propose', 'prevote', 'precommit']
+  const sum = kinds.reduce((total, kind) => total + timeoutMs(params, kind, round), 0)
+  return Math.min(sum, LONGEST_TIMER_MS)
+}
+
+/** Proposed time = max(now, parent's + 1). */
+export function proposalTime(now: number, parentTimestamp: number): number {
+  return Math.max(Math.floor(now), parentTimestamp + 1)
+}
+
+/** A decided block is published by its proposer; if that died, by whoever is next after so much time for each rank. */
+export const FINALIZED_RANK_DELAY_MS = 300
+
+/** Milliseconds after deciding at which validator `self` publishes a block of `proposer`, if nobody has by then. */
+export function publicationDelay(self: number, proposer: number, size: number): number {
+  return ((self - proposer + size) % size) * FINALIZED_RANK_DELAY_MS
+}

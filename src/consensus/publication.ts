@@ -1,0 +1,52 @@
+/**
+ * Who publishes a decided block (protocol §8): its proposer at once; if that died, whoever of the validators is next in
+ * rank, after a delay, unless somebody has by then.
+ */
+import { checkCommit } from '../chain/commit.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import { equalBytes } from '../codec/bytes.ts'
+import type { Commit } from '../codec/generated/chain.ts'
+import { publicationDelay } from './pace.ts'
+import type { Clock } from './ports.ts'
+import { Timers } from './timers.ts'
+
+export class Publication {
+  readonly #genesis: Genesis
+  readonly #timers: Timers
+  readonly #publish: (finalized: Uint8Array) => void
+  #waiting: { readonly height: number; readonly hash: Uint8Array } | undefined
+
+  constructor(genesis: Genesis, clock: Clock, publish: (finalized: Uint8Array) => void) {
+    this.#genesis = genesis
+    this.#timers = new Timers(clock)
+    this.#publish = publish
+  }
+
+  /** @param self own index; −1 for an observer, which publishes nothing */
+  decided(self: number, block: { height: number; hash: Uint8Array; proposer: number }, finalized: Uint8Array): void {
+    if (self < 0) return
+    const delay = publicationDelay(self, block.proposer, this.#genesis.validators.size)
+    if (delay === 0) {
+      this.#publish(finalized)
+      return
+    }
+    this.#waiting = block
+    this.#timers.set('publish', delay, () => {
+      this.#waiting = undefined
+      this.#publish(finalized)
+    })
+  }
+
+  /** Somebody published a final block. A false commit would keep the true one from those who need it. */
+  seen(height: number, hash: Uint8Array, commit: Commit): void {
+    const waiting = this.#waiting
+    if (waiting === undefined || waiting.height !== height || !equalBytes(waiting.hash, hash)) return
+    if (checkCommit(this.#genesis, commit, { height, hash }) !== undefined) return
+    this.stop()
+  }
+
+  stop(): void {
+    this.#waiting = undefined
+    this.#timers.clearAll()
+  }
+}
