@@ -70,14 +70,13 @@ export function candidates(
 }
 
 /**
- * Peers that hold `height`. Statuses are seconds apart: when a certified height is above all of them, any peer that is
- * not known to be behind us may have it by now.
+ * Peers that hold `height`. Statuses are seconds apart: when the next height is certified and above all of them, any peer
+ * may have it by now, and is worth a question.
  */
 export function holdersOf(peers: PeerBook, height: number, tip: number, at: number): SourcePeer[] {
-  const known = [...peers].filter((peer) => !peer.barred(at))
+  const known = [...peers].filter((peer) => !peer.barred(at) && peer.earliest <= height)
   const holders = known.filter((peer) => peer.holds(height))
-  if (holders.length > 0) return holders
-  return known.filter((peer) => peer.earliest <= height && peer.height >= tip && peer.height < height)
+  return holders.length > 0 || height !== tip + 1 ? holders : known
 }
 
 /** Blocks to ask `peer` for from `start` on. */
