@@ -63,7 +63,7 @@ export interface ApiSource {
   readonly fault: () => { readonly code: string; readonly message: string } | undefined
   /**
    * Takes one encoded SignedEvent in; it is on disk when this resolves.
-   * @param caller whom the quota is counted against
+   * @param caller IP address of whom the quota is counted against
    * @throws MolochError with an EventFailureCode, or MEMPOOL_FULL
    */
   readonly submit: (signedEvent: Uint8Array, caller: string) => Promise<SubmittedView>

@@ -50,8 +50,8 @@ export async function createHome(spec: HomeSpec): Promise<void> {
   syncDirectory(exists ? home : parent)
 }
 
-/** Whether the directory exists (and is empty). */
-function assertFree(home: string): boolean {
+/** Whether the directory exists (and is empty). @throws MolochError HOME_EXISTS if anything is in it */
+export function assertFree(home: string): boolean {
   const status = statSync(home, { throwIfNoEntry: false })
   if (status === undefined) return false
   if (!status.isDirectory())

@@ -34,9 +34,14 @@ export async function createPeerKeyFile(path: string, seed: Uint8Array): Promise
 
 /** @throws MolochError KEY_MISSING | KEY_PERMISSIONS | KEY_MALFORMED */
 export function readKeyFile(path: string): KeyPair {
+  return keyPairFromSeed(readSeedFile(path))
+}
+
+/** @throws MolochError KEY_MISSING | KEY_PERMISSIONS | KEY_MALFORMED */
+export function readSeedFile(path: string): Uint8Array {
   const seed = fromHex(readKeyLine(path), SEED_BYTES)
   if (seed === undefined) throw malformed(path, '64 hex digits (an Ed25519 seed)')
-  return keyPairFromSeed(seed)
+  return seed
 }
 
 /** @throws MolochError KEY_MISSING | KEY_PERMISSIONS | KEY_MALFORMED */

@@ -24,7 +24,7 @@ export function submitRoutes(app: App, source: ApiSource, waiters: FinalityWaite
   const schema = { querystring, response: { 200: answer, 202: answer } }
   app.post('/v1/events', { schema }, async (request, reply) => {
     const submission = readSubmission(request.body)
-    const caller = `api:${peerOf(request)}`
+    const caller = peerOf(request)
     const gone = goneSignal(reply)
     const results = await Promise.all(submission.events.map((event) => submit(event, caller)))
     if (!submission.batch) {

@@ -73,6 +73,17 @@ export function defaultConfig(home: string, overrides: Readonly<Record<string, S
   return compose(home, values)
 }
 
+/**
+ * One setting given as text, for a config.toml that is yet to be written.
+ * @param name what the text was given as, for the error
+ * @throws MolochError BAD_CONFIG | BAD_OPTION
+ */
+export function parseSetting(key: string, text: string, name: string): SettingValue {
+  const setting = knownSetting(key, `in ${name}`)
+  if (setting.flagOnly) return accept(setting, parseValue(setting, text), text, { kind: 'file', name })
+  return accept(setting, parseValue(setting, text), text, { kind: 'flag', name: `${name} ${key}` })
+}
+
 /** One dotted key's value. */
 export function settingValue(config: Config, key: string): SettingValue {
   let node: unknown = config

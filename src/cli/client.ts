@@ -1,0 +1,145 @@
+import { isIPv6 } from 'node:net'
+import type { Static, TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { MolochError } from '../error.ts'
+import { loadConfig } from '../node/config/load.ts'
+import { homePaths, resolveHome } from '../node/home.ts'
+import { type Cli, usageError } from './cli.ts'
+
+/** Time for a node to answer; ?wait=finalized has its own limit below it. */
+const ANSWER_TIMEOUT_MS = 60_000
+/** No answer of the API is larger; whatever answers instead of a node must not fill memory. */
+const MAX_ANSWER_BYTES = 64 * 2 ** 20
+
+export interface ApiOptions {
+  readonly url?: string
+  readonly home?: string
+}
+
+/** The API of a running node, over HTTP. Every error is a MolochError with the API's code. */
+export class ApiClient {
+  readonly url: string
+  readonly #token: string
+
+  constructor(url: string, token = '') {
+    this.url = url.replace(/\/+$/, '')
+    this.#token = token
+  }
+
+  /** @throws MolochError NO_NODE | BAD_ANSWER | the API's code */
+  async get<Schema extends TSchema>(path: string, schema: Schema): Promise<Static<Schema>> {
+    return this.#checked(path, await this.text(path), schema)
+  }
+
+  /** @throws MolochError NO_NODE | BAD_ANSWER | the API's code */
+  async post<Schema extends TSchema>(path: string, body: unknown, schema: Schema): Promise<Static<Schema>> {
+    const headers = { 'content-type': 'application/json' }
+    return this.#checked(
+      path,
+      await this.#request(path, { method: 'POST', headers, body: JSON.stringify(body) }),
+      schema
+    )
+  }
+
+  /** The body as it came. */
+  async text(path: string, maxBytes = MAX_ANSWER_BYTES): Promise<string> {
+    return this.#request(path, {}, maxBytes)
+  }
+
+  async #request(path: string, init: RequestInit, maxBytes = MAX_ANSWER_BYTES): Promise<string> {
+    const headers = new Headers(init.headers)
+    if (this.#token !== '') headers.set('authorization', `Bearer ${this.#token}`)
+    let response: Response
+    let text: string
+    try {
+      const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+      response = await fetch(`${this.url}${path}`, { ...init, headers, signal, redirect: 'error' })
+      text = await readBounded(response, maxBytes)
+    } catch (error) {
+      if (error instanceof MolochError) throw error
+      throw noNode(this.url, error)
+    }
+    if (response.ok) return text
+    throw problemOf(this.url, response.status, text)
+  }
+
+  #checked<Schema extends TSchema>(path: string, text: string, schema: Schema): Static<Schema> {
+    const value = parseJson(text)
+    if (Value.Check(schema, value)) return value as Static<Schema>
+    throw badAnswer(`${this.url}${path}`)
+  }
+}
+
+/**
+ * The node meant by --url, MOLOCH_URL or the home's config, in this order. The home's token goes to the home's node only.
+ * @throws MolochError USAGE | BAD_CONFIG
+ */
+export function apiClient(cli: Cli, options: ApiOptions): ApiClient {
+  const url = options.url ?? cli.env.MOLOCH_URL
+  if (url !== undefined) {
+    if (!URL.canParse(url) || !/^https?:/.test(url)) {
+      throw usageError(`${JSON.stringify(url)} is no URL; http://HOST:PORT is accepted`)
+    }
+    return new ApiClient(url, cli.env.MOLOCH_API_TOKEN)
+  }
+  const home = resolveHome(options.home, cli.env)
+  const { api } = loadConfig({ home, env: cli.env, file: homePaths(home).config }).config
+  if (api.port === 0) throw usageError(`api.port in ${home} is 0, any free port; give the API's address with --url`)
+  return new ApiClient(`http://${reachable(api.host)}:${api.port}`, api.token)
+}
+
+/** What "all addresses" is when one has to connect to it. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return isIPv6(host) ? `[${host}]` : host
+}
+
+async function readBounded(response: Response, maxBytes: number): Promise<string> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body ?? []) {
+    length += part.byteLength
+    if (length > maxBytes) {
+      throw new MolochError(
+        'BAD_ANSWER',
+        `${response.url} answers with more than ${maxBytes} bytes; is that a Moloch node?`
+      )
+    }
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+function noNode(url: string, error: unknown): MolochError {
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return new MolochError('NO_NODE', `${url} gave no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)
+  }
+  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
+  const why = cause?.code ?? cause?.message ?? String(error)
+  return new MolochError('NO_NODE', `no node answers at ${url} (${why}); start one with: moloch start`)
+}
+
+function problemOf(url: string, status: number, text: string): MolochError {
+  const problem = parseJson(text)
+  if (typeof problem === 'object' && problem !== null && 'code' in problem && 'detail' in problem) {
+    const details = 'results' in problem ? { status, results: problem.results } : { status }
+    return new MolochError(String(problem.code), String(problem.detail), details)
+  }
+  return new MolochError('BAD_ANSWER', `${url} answers ${status} and not as a Moloch node does; check the address`)
+}
+
+function badAnswer(url: string): MolochError {
+  return new MolochError(
+    'BAD_ANSWER',
+    `${url} does not answer as a Moloch node of this version does; check the address`
+  )
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

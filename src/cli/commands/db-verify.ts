@@ -1,0 +1,52 @@
+import { availableParallelism } from 'node:os'
+import type { Command } from 'commander'
+import { MolochError } from '../../error.ts'
+import { homePaths, readHomeGenesis, resolveHome } from '../../node/home.ts'
+import { type Cli, printJson } from '../cli.ts'
+import { HOME_OPTION, JSON_OPTION, newCommand } from '../command.ts'
+
+/** More threads than this wait for the disk, not for each other. */
+const MAX_WORKERS = 4
+const PROGRESS_MS = 2000
+
+export function dbVerifyCommand(cli: Cli): Command {
+  return newCommand(cli, 'verify', {
+    summary: "check a stopped node's whole database from genesis: every block, signature and index",
+    example: 'moloch db verify --home ~/.moloch'
+  })
+    .option(...HOME_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (options: { home?: string; json?: boolean }) => {
+      const home = resolveHome(options.home, cli.env)
+      const genesis = readHomeGenesis(home)
+      const { verifyHome } = await import('../../ledger/verify.ts')
+      const { VerifyPool } = await import('../../verify/pool.ts')
+      const pool = new VerifyPool({ genesisJson: genesis.json, size: Math.min(MAX_WORKERS, availableParallelism()) })
+      try {
+        const report = await verifyHome({
+          path: homePaths(home).chain,
+          genesis,
+          check: (frames) => pool.check(frames, { verifyEvents: true }),
+          onProgress: progress(cli)
+        })
+        const { height, events, fault } = report
+        if (options.json) printJson(cli, { ok: fault === undefined, height, events, fault: fault ?? null })
+        if (fault !== undefined)
+          throw new MolochError('VERIFY_FAILED', `${home} is sound up to block ${height}; then ${fault}`)
+        if (!options.json) cli.out(`${home} is sound: ${height} blocks, ${events} events`)
+      } finally {
+        await pool.close()
+      }
+    })
+}
+
+/** A line now and then: a long chain takes minutes. */
+function progress(cli: Cli): (at: { height: number; target: number }) => void {
+  let last = performance.now()
+  return ({ height, target }) => {
+    const now = performance.now()
+    if (now - last < PROGRESS_MS) return
+    last = now
+    cli.err(`verified ${height} of ${target} blocks`)
+  }
+}

@@ -1,0 +1,84 @@
+import type { Command } from 'commander'
+import { type EventJson, EventPageJson } from '../../api/schemas.ts'
+import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
+import { type Cli, printJson } from '../cli.ts'
+import { type ApiClient, type ApiOptions, apiClient } from '../client.ts'
+import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
+import { heightOption, hexKey, resourceName, wholeNumber } from '../parsers.ts'
+import { table } from '../table.ts'
+
+interface ListOptions extends ApiOptions {
+  readonly actor?: string
+  readonly resource?: { readonly kind: string; readonly id?: string }
+  readonly action?: string
+  readonly from?: number
+  readonly to?: number
+  readonly newest?: boolean
+  readonly limit: number
+  readonly cursor?: string
+  readonly json?: boolean
+}
+
+export function eventListCommand(cli: Cli): Command {
+  return newCommand(cli, 'list', {
+    summary: 'list finalized events, filtered',
+    example: 'moloch event list --resource account:alice --action login --limit 20'
+  })
+    .option('--actor <key>', "the actor's public key, 64 hex digits", hexKey)
+    .option('--resource <kind[:id]>', 'what it was done to', resourceName)
+    .option('--action <action>', 'what was done')
+    .option('--from <height>', 'from this block on', heightOption)
+    .option('--to <height>', 'up to this block', heightOption)
+    .option('--newest', 'newest first')
+    .option('--limit <n>', 'events at most', wholeNumber(1, 1_000_000), 100)
+    .option('--cursor <cursor>', 'go on where a listing ended')
+    .option(...HOME_OPTION)
+    .option(...URL_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (options: ListOptions) => {
+      const { events, next } = await list(apiClient(cli, options), options)
+      if (options.json) {
+        printJson(cli, { events, next_cursor: next })
+        return
+      }
+      if (events.length === 0) cli.err('no events')
+      else cli.out(table(['BLOCK', 'EVENT', 'ACTION', 'RESOURCE', 'OUTCOME', 'ACTOR'], events.map(row)))
+      if (next !== null) cli.err(`more: --cursor ${next}`)
+    })
+}
+
+async function list(api: ApiClient, options: ListOptions): Promise<{ events: EventJson[]; next: string | null }> {
+  const events: EventJson[] = []
+  let next = options.cursor ?? null
+  do {
+    const query = queryOf(options, Math.min(options.limit - events.length, MAX_PAGE_EVENTS), next)
+    const page = await api.get(`/v1/events?${query}`, EventPageJson)
+    events.push(...page.events)
+    next = page.next_cursor
+  } while (next !== null && events.length < options.limit)
+  return { events, next }
+}
+
+function queryOf(options: ListOptions, limit: number, cursor: string | null): URLSearchParams {
+  const { actor, resource, action, from, to, newest } = options
+  const query = new URLSearchParams({ limit: String(limit) })
+  const given = {
+    actor,
+    resource_kind: resource?.kind,
+    resource_id: resource?.id,
+    action,
+    from,
+    to,
+    cursor,
+    order: newest ? 'desc' : undefined
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && value !== null) query.set(name, String(value))
+  }
+  return query
+}
+
+function row(event: EventJson): string[] {
+  const { kind, id } = event.resource
+  return [String(event.height), event.event_id, event.action, `${kind}:${id}`, event.outcome, event.actor]
+}

@@ -1,0 +1,97 @@
+import { type Command, Option } from 'commander'
+import type { SubmitResultJson } from '../../api/schemas.ts'
+import type { EventBody } from '../../chain/event.ts'
+import { MolochError } from '../../error.ts'
+import { type Cli, printJson, usageError } from '../cli.ts'
+import { type ApiOptions, apiClient } from '../client.ts'
+import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
+import { collectAssignments, resourceName, timeOption } from '../parsers.ts'
+
+type Fields = Omit<EventBody, 'timestamp'>
+
+interface SubmitOptions extends ApiOptions {
+  readonly key?: string
+  readonly action?: string
+  readonly resource?: { readonly kind: string; readonly id?: string }
+  readonly outcome: 'SUCCESS' | 'FAILURE' | 'DENIED' | 'PENDING'
+  readonly occurredAt?: number
+  readonly actorName?: string
+  readonly meta?: readonly (readonly [string, string])[]
+  readonly file?: string
+  readonly wait?: boolean
+  readonly json?: boolean
+}
+
+export function eventSubmitCommand(cli: Cli): Command {
+  return newCommand(cli, 'submit', {
+    summary: 'sign an event, or each line of a file, and hand it to a node',
+    example: 'moloch event submit --action login --resource account:alice --outcome DENIED --meta ip=10.0.0.7 --wait'
+  })
+    .option('--action <action>', 'what was done: 1 to 64 of a-z, 0-9, ".", "_" and "-"')
+    .option('--resource <kind:id>', 'what it was done to', resourceName)
+    .addOption(
+      new Option('--outcome <outcome>', 'how it ended')
+        .choices(['SUCCESS', 'FAILURE', 'DENIED', 'PENDING'])
+        .default('SUCCESS')
+    )
+    .option('--occurred-at <time>', 'when it happened: Unix ms or a date', timeOption)
+    .option('--actor-name <name>', "the actor's name for people")
+    .option('--meta <name=value>', 'more about it; repeat for each', collectAssignments)
+    .option('--file <file>', 'JSON lines with "action" and "resource": {"kind", "id"} each; - = standard input')
+    .option('--key <file>', "key file to sign with (default: the home's actor.key)")
+    .option('--wait', 'until it is final')
+    .option(...HOME_OPTION)
+    .option(...URL_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (options: SubmitOptions) => {
+      const { readEventLines } = await import('../event-lines.ts')
+      const { openSigner, submitAll, submitOne } = await import('../submit.ts')
+      const api = apiClient(cli, options)
+      if (options.file === undefined) {
+        const fields = fieldsOf(options)
+        const signer = await openSigner(cli, api, options)
+        const submitted = await submitOne(api, signer(fields), options.wait === true)
+        if (options.json) printJson(cli, submitted)
+        else cli.out(line(submitted))
+        return
+      }
+      refuseBesideFile(options)
+      // All lines are read, and found good, before the first is sent.
+      const events = await readEventLines(cli, options.file)
+      const signer = await openSigner(cli, api, options)
+      const results = await submitAll(api, events.map(signer), options.wait === true)
+      if (options.json) printJson(cli, { results })
+      else for (const result of results) ('code' in result ? cli.err : cli.out)(line(result))
+      const refused = results.filter((result) => 'code' in result).length
+      if (refused > 0) throw new MolochError('EVENTS_REFUSED', `${refused} of ${results.length} events were refused`)
+    })
+}
+
+function fieldsOf(options: SubmitOptions): Fields {
+  const { action, resource } = options
+  if (action === undefined || resource?.id === undefined) {
+    throw usageError('--action and --resource KIND:ID are needed, or --file FILE')
+  }
+  const metadata = (options.meta ?? []).map(([key, value]) => ({ key, value }))
+  return {
+    action,
+    resource: { kind: resource.kind, id: resource.id },
+    occurredAt: options.occurredAt,
+    outcome: options.outcome as EventBody['outcome'],
+    actorName: options.actorName,
+    metadata: metadata.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
+  }
+}
+
+function refuseBesideFile(options: SubmitOptions): void {
+  const { action, resource, occurredAt, actorName, meta } = options
+  if ([action, resource, occurredAt, actorName, meta].every((option) => option === undefined)) return
+  throw usageError(
+    '--file says all of each event; of the others only --key, --wait, --home, --url and --json go with it'
+  )
+}
+
+function line(result: SubmitResultJson): string {
+  if ('code' in result) return `refused: ${result.message} (${result.code})`
+  return `${result.event_id} ${result.status}${result.height === undefined ? '' : ` in block ${result.height}`}`
+}

@@ -1,0 +1,53 @@
+import type { Command } from 'commander'
+import { StatusJson } from '../../api/schemas.ts'
+import { type Cli, printJson } from '../cli.ts'
+import { type ApiOptions, apiClient } from '../client.ts'
+import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
+import { fields } from '../table.ts'
+
+export function statusCommand(cli: Cli): Command {
+  return newCommand(cli, 'status', {
+    summary: 'show what a running node is and does',
+    example: 'moloch status --json'
+  })
+    .option(...HOME_OPTION)
+    .option(...URL_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (options: ApiOptions & { json?: boolean }) => {
+      const status = await apiClient(cli, options).get('/v1/status', StatusJson)
+      if (options.json) printJson(cli, status)
+      else cli.out(fields(describe(status)))
+    })
+}
+
+function describe(status: StatusJson): [string, string][] {
+  const { finalized, pending, sync, peers, mempool } = status
+  const sessions = Object.entries(peers.sessions).map(([state, count]) => `${count} ${state}`)
+  return [
+    ['version', status.version],
+    ['chain', `${status.chain_id} (genesis ${status.genesis_hash})`],
+    ['peer', status.peer_id],
+    ['role', `${status.role}, ${status.mode}`],
+    ['state', status.state],
+    ['sync', describeSync(sync)],
+    ['finalized', `${finalized.height} ${finalized.hash} at ${new Date(finalized.timestamp).toISOString()}`],
+    ['pending', pending === null ? 'none' : describePending(pending)],
+    ['events', String(status.event_total)],
+    ['peers', sessions.length === 0 ? 'none' : sessions.join(', ')],
+    ['mempool', `${mempool.events} events, ${mempool.bytes} bytes`],
+    ['uptime', `${status.uptime_seconds} s`]
+  ]
+}
+
+function describeSync(sync: StatusJson['sync']): string {
+  if (sync.stalled !== null) {
+    return `stalled since ${new Date(sync.stalled.since).toISOString()}: ${sync.stalled.message} (${sync.stalled.code})`
+  }
+  if (sync.height >= sync.target_height) return `up to date by ${sync.strategy}`
+  const eta = sync.eta_seconds === null ? '' : `, ${sync.eta_seconds} s to go`
+  return `${sync.height} of ${sync.target_height} by ${sync.strategy}, ${sync.blocks_per_second} blocks/s from ${sync.peers} peers${eta}`
+}
+
+function describePending(pending: NonNullable<StatusJson['pending']>): string {
+  return `${pending.height} ${pending.hash}, round ${pending.round}, ${pending.signatures} of ${pending.needed} signatures`
+}

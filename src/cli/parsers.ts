@@ -1,0 +1,49 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Readers of option values; what they throw ends up in one line after the option's name. */
+
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`A whole number from ${min} to ${max} is accepted.`)
+  }
+}
+
+export const heightOption = wholeNumber(0, Number.MAX_SAFE_INTEGER)
+
+/** A public key or hash: 64 hex digits, given back in lowercase. */
+export function hexKey(text: string): string {
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return text.toLowerCase()
+  throw new InvalidArgumentError('64 hex digits are accepted.')
+}
+
+/** `account:alice` or `account`; the id may hold colons. */
+export function resourceName(text: string): { kind: string; id?: string } {
+  const at = text.indexOf(':')
+  const kind = at < 0 ? text : text.slice(0, at)
+  if (kind === '' || at === text.length - 1) throw new InvalidArgumentError('KIND:ID is accepted.')
+  return at < 0 ? { kind } : { kind, id: text.slice(at + 1) }
+}
+
+/** `name=value`. */
+export function assignment(text: string): [string, string] {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('NAME=VALUE is accepted.')
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
+/** Unix milliseconds, or a date such as 2026-01-31T12:00:00Z. */
+export function timeOption(text: string): number {
+  const time = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isSafeInteger(time) && time >= 0) return time
+  throw new InvalidArgumentError('Unix milliseconds or a date such as 2026-01-31T12:00:00Z is accepted.')
+}
+
+/** `name=value`, several times. */
+export function collectAssignments(
+  text: string,
+  before: readonly (readonly [string, string])[] = []
+): (readonly [string, string])[] {
+  return [...before, assignment(text)]
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander'
+import { devnetCommand } from '../devnet/command.ts'
+import type { Cli } from './cli.ts'
+import { EXIT } from './cli.ts'
+import { newCommand, newGroup } from './command.ts'
+import { blockGetCommand } from './commands/block-get.ts'
+import { configShowCommand } from './commands/config-show.ts'
+import { dbVerifyCommand } from './commands/db-verify.ts'
+import { eventGetCommand } from './commands/event-get.ts'
+import { eventListCommand } from './commands/event-list.ts'
+import { eventSubmitCommand } from './commands/event-submit.ts'
+import { genesisHashCommand } from './commands/genesis-hash.ts'
+import { genesisNewCommand } from './commands/genesis-new.ts'
+import { initCommand } from './commands/init.ts'
+import { keysNewCommand } from './commands/keys-new.ts'
+import { keysShowCommand } from './commands/keys-show.ts'
+import { peersCommand } from './commands/peers.ts'
+import { startCommand } from './commands/start.ts'
+import { statusCommand } from './commands/status.ts'
+import { versionCommand } from './commands/version.ts'
+import { report } from './report.ts'
+
+/** Runs one command line (without `node` and the script). @returns the exit code */
+export async function run(cli: Cli, args: readonly string[]): Promise<number> {
+  try {
+    await createProgram(cli).parseAsync([...args], { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    return report(cli, error)
+  }
+}
+
+export function createProgram(cli: Cli): Command {
+  const program = newCommand(cli, 'moloch', {
+    summary: 'A node of a Moloch audit chain: who did what to which resource, signed, finalized, provable.',
+    example: 'moloch init --genesis genesis.json && moloch start'
+  })
+  const commands = [
+    initCommand(cli),
+    startCommand(cli),
+    statusCommand(cli),
+    peersCommand(cli),
+    newGroup(cli, 'event', 'sign, submit and read events', [
+      eventSubmitCommand(cli),
+      eventGetCommand(cli),
+      eventListCommand(cli)
+    ]),
+    newGroup(cli, 'block', 'read blocks', [blockGetCommand(cli)]),
+    newGroup(cli, 'keys', 'make keys and show their public parts', [keysNewCommand(cli), keysShowCommand(cli)]),
+    newGroup(cli, 'genesis', 'make and check what a chain starts from', [
+      genesisNewCommand(cli),
+      genesisHashCommand(cli)
+    ]),
+    newGroup(cli, 'db', "a node's database", [dbVerifyCommand(cli)]),
+    newGroup(cli, 'config', 'settings', [configShowCommand(cli)]),
+    versionCommand(cli)
+  ]
+  for (const command of commands) program.addCommand(command)
+  devnetCommand(program)
+  return program.helpCommand(false)
+}
