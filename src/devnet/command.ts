@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
+import { byHostName, createHomes, hasHomes, releaseHomes } from './homes.ts'
 import { duration, eventRate, heightNumber, nodeCount, type RunOptions, seedNumber, validatorCount } from './options.ts'
 import { runDevnet } from './run.ts'
+import { DEFAULT_SPEC } from './spec.ts'
 
 const EXAMPLES = `
 Examples:
@@ -11,9 +13,14 @@ Examples:
   moloch devnet --for 60s --rate 1000 --validators 7 --keep
       a minute at 1000 events/s, seven validators; the homes and logs stay in .devnet`
 
+const HOMES_EXAMPLE = `
+Example:
+  moloch devnet homes --dir /data --validators 4 --nodes 1
+      homes /data/validator-1 … /data/node-1; each node finds the others by host name, as in docker-compose.yml`
+
 /** Adds \`devnet\` to the CLI. */
 export function devnetCommand(program: Command): void {
-  program
+  const devnet = program
     .command('devnet')
     .description('run a local network of real nodes that finalizes audit events, with a node that joins late')
     .option('--validators <n>', 'validators', validatorCount, 4)
@@ -29,4 +36,25 @@ export function devnetCommand(program: Command): void {
     .option('--json', 'print the result as one JSON object, last on stdout', false)
     .addHelpText('after', EXAMPLES)
     .action((options: RunOptions) => runDevnet(options))
+  devnet
+    .command('homes')
+    .description('only write the homes of a devnet whose nodes run on hosts of their own; leaves homes that exist')
+    .option('--validators <n>', 'validators', validatorCount, 4)
+    .option('--nodes <n>', 'full nodes beside them', nodeCount, 1)
+    .option('--dir <dir>', 'directory of the homes', '.devnet')
+    .option('--seed <n>', 'seed of all keys', seedNumber, 1)
+    .addHelpText('after', HOMES_EXAMPLE)
+    // Options of the same name on the command above would get the values otherwise.
+    .action((_, command: Command) => writeHomes(command.optsWithGlobals()))
+}
+
+async function writeHomes(options: { validators: number; nodes: number; dir: string; seed: number }): Promise<void> {
+  const spec = { ...DEFAULT_SPEC, ...options, late: false }
+  if (hasHomes(options.dir, spec)) {
+    process.stderr.write(`the homes are in ${options.dir} already\n`)
+    return
+  }
+  const places = await createHomes(options.dir, spec, byHostName)
+  releaseHomes(options.dir)
+  for (const { home } of places) process.stderr.write(`${home}\n`)
 }

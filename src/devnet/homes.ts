@@ -7,6 +7,7 @@ import { createGenesis } from '../chain/genesis.ts'
 import { keyPairFromSeed } from '../crypto/ed25519.ts'
 import { MolochError } from '../error.ts'
 import { createHome } from '../node/create-home.ts'
+import { homePaths } from '../node/home.ts'
 import { type DevnetRole, type DevnetSpec, keySeed, members } from './spec.ts'
 
 /** Where a node is: what the others dial and what its API answers on. */
@@ -24,6 +25,14 @@ export interface Place {
 
 /** How addresses are given out: free ports of this machine, or one host name a node in a network of containers. */
 export type Addressing = (name: string) => Pick<Place, 'listen' | 'address' | 'apiHost' | 'apiPort'>
+
+/** Every node on a host of its own that has the node's name, with the usual ports: a network of containers. */
+export const byHostName: Addressing = (name) => ({
+  listen: '/ip4/0.0.0.0/tcp/9645',
+  address: `/dns4/${name}/tcp/9645`,
+  apiHost: '0.0.0.0',
+  apiPort: 8645
+})
 
 const MARKER = 'devnet.json'
 
@@ -77,10 +86,18 @@ function settings(place: Place, all: readonly Place[]) {
     'p2p.max_pending_inbound': 1000,
     'api.host': place.apiHost,
     'api.port': place.apiPort,
+    'api.public': place.apiHost === '0.0.0.0',
     // The feed waits for the finality of each event.
     'api.max_waiters': 100_000,
     'log.format': 'json'
   }
+}
+
+/** Whether all homes of the spec are in the directory already. */
+export function hasHomes(dir: string, spec: DevnetSpec): boolean {
+  return (
+    existsSync(join(dir, MARKER)) && members(spec).every(({ name }) => existsSync(homePaths(join(dir, name)).genesis))
+  )
 }
 
 /** Leaves an empty directory marked as this process's devnet. */
