@@ -130,7 +130,8 @@ export class Database {
   /** @throws MolochError STORE_CORRUPT */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     try {
-      return await this.#level.get(key)
+      const value = await this.#level.get(key)
+      return value && plain(value)
     } catch (error) {
       throw this.#readError(error)
     }
@@ -144,7 +145,7 @@ export class Database {
       for (;;) {
         const rows = await iterator.nextv(READ_AHEAD_ROWS)
         if (rows.length === 0) return
-        yield* rows
+        for (const [key, value] of rows) yield [key, plain(value)]
       }
     } catch (error) {
       throw this.#readError(error)
@@ -208,4 +209,9 @@ export class Database {
     const code = (error as { code?: unknown } | undefined)?.code
     return code === 'LEVEL_CORRUPTION' ? corrupt(this.path, messageOf(error), error) : error
   }
+}
+
+/** LevelDB gives Buffers, whose `slice` is no copy: nobody above should have to know. */
+function plain(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
 }

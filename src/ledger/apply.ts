@@ -1,0 +1,193 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type CheckedBlock, checkLink, type NextBlock } from '../chain/check-block.ts'
+import type { Failure } from '../chain/failures.ts'
+import { HASH_BYTES, leafHash } from '../chain/merkle.ts'
+import type { StateIndexes } from '../chain/state.ts'
+import { equalBytes } from '../codec/bytes.ts'
+import { joinFinalized } from '../codec/raw.ts'
+import type { WriteBatch } from '../store/batch.ts'
+import { corrupt } from '../store/errors.ts'
+import type { EvidenceRecord } from '../store/evidence-store.ts'
+import type { StoredStateMark } from '../store/meta-store.ts'
+import { conflictRecord } from './conflict.ts'
+import type { ChainHead, Tip } from './head.ts'
+import type { Stores } from './stores.ts'
+
+export interface ApplyResult {
+  /** Blocks that this call made final; those that were before don't count. */
+  readonly applied: number
+  /** Why it stopped; blocks before `index` are final, the one there and those after it changed nothing. */
+  readonly failure?: { readonly index: number; readonly failure: Failure }
+}
+
+/** A larger run of blocks is several batches: LevelDB holds one in memory twice while it is written. */
+const MAX_BATCH_BYTES = 4 << 20
+/** Folding 32 blocks of 100 events takes 20 ms; the loop has pings to answer in between. */
+const SLICE_MS = 8
+/**
+ * Work after which the state is written at the next snapshot height: an event counts 1, a block 4, about their costs
+ * when the ledger opens and folds them again (under a second). Rewriting the touched entries at every snapshot height
+ * would cost more than the blocks.
+ */
+const STATE_WORK = 50_000
+const BLOCK_WORK = 4
+/** With a long snapshot interval it is written between its heights too, or opening would take as long as syncing. */
+const MAX_STATE_DEBT = 4
+
+export interface ApplierParts {
+  readonly head: ChainHead
+  readonly stores: Stores
+  readonly stateMark: StoredStateMark
+  readonly stateWork?: number | undefined
+  readonly onWritten: (blocks: readonly CheckedBlock[]) => Promise<void>
+  /** Must throw. */
+  readonly onConflict: (record: EvidenceRecord) => Promise<never>
+}
+
+/** What everybody else may see: never ahead of the disk. */
+interface Published {
+  readonly tip: Tip
+  readonly next: NextBlock
+  readonly eventTotal: number
+}
+
+/** Blocks that are folded in memory and in a batch, but not on disk yet. */
+interface Run {
+  readonly batch: WriteBatch
+  readonly blocks: CheckedBlock[]
+}
+
+/** Moves the chain on: memory first, then one batch, then the rest of the node hears of it. Not reentrant. */
+export class Applier {
+  readonly #parts: ApplierParts
+  readonly #head: ChainHead
+  readonly #stores: Stores
+  readonly #stateWork: number
+  #published: Published
+  #run: Run | undefined
+  #stateDebt: number
+  /** A write failed: memory is ahead of the disk and can't be trusted. */
+  #failed: unknown
+
+  constructor(parts: ApplierParts) {
+    this.#parts = parts
+    this.#head = parts.head
+    this.#stores = parts.stores
+    this.#stateWork = parts.stateWork ?? STATE_WORK
+    this.#published = this.#current()
+    const { height, eventTotal } = parts.stateMark
+    this.#stateDebt = this.#published.eventTotal - eventTotal + BLOCK_WORK * (this.#published.tip.height - height)
+  }
+
+  get tip(): Tip {
+    return this.#published.tip
+  }
+
+  get next(): NextBlock {
+    return this.#published.next
+  }
+
+  get eventTotal(): number {
+    return this.#published.eventTotal
+  }
+
+  /** May be ahead of the disk by the run that is being written. */
+  get state(): StateIndexes {
+    return this.#head.state
+  }
+
+  check(block: CheckedBlock): Failure | undefined {
+    return checkLink(this.#head.genesis, this.next, block)
+  }
+
+  async apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
+    if (this.#failed !== undefined) throw this.#failed
+    let applied = 0
+    let since = performance.now()
+    for (const [index, block] of blocks.entries()) {
+      const final = block.height > 0 && block.height <= this.#head.tip.height
+      if (final) await this.#write()
+      const failure = final ? await this.#compare(block) : this.#head.check(block)
+      if (failure !== undefined) {
+        await this.#write()
+        return { applied, failure: { index, failure } }
+      }
+      if (final) continue
+      this.#stage(block)
+      applied++
+      if ((this.#run?.batch.bytes ?? 0) >= MAX_BATCH_BYTES) await this.#write()
+      else if (performance.now() - since > SLICE_MS) await nextTurn()
+      else continue
+      since = performance.now()
+    }
+    await this.#write()
+    return { applied }
+  }
+
+  /** A block at a final height: the one that is stored, or proof that finality is broken. */
+  async #compare(block: CheckedBlock): Promise<Failure | undefined> {
+    const { mmr, blocks, database } = this.#stores
+    const leaf = await mmr.row(block.height)
+    if (leaf === undefined) throw corrupt(database.path, `the MMR's leaf ${block.height} is missing`)
+    if (equalBytes(leaf.subarray(0, HASH_BYTES), leafHash(block.hash))) return undefined
+    // Without a commit that verifies it is only a bad block.
+    if (block.deferred !== undefined) return block.deferred
+    const ours = await blocks.get(block.height)
+    if (ours === undefined) throw corrupt(database.path, `block ${block.height} is missing`)
+    return this.#parts.onConflict(conflictRecord(this.#head.genesis, ours, block))
+  }
+
+  #stage(block: CheckedBlock): void {
+    if (block.checked !== 'finalized') throw new TypeError(`block ${block.height} has no commit: it can't be applied`)
+    const { database, blocks, mmr, eventRows, eventIndex } = this.#stores
+    this.#run ??= { batch: database.batch(), blocks: [] }
+    const { batch } = this.#run
+    const { height, hash, eventIds, keyHashes } = block
+    const nodes = this.#head.advance(block)
+    mmr.put(batch, height, nodes)
+    blocks.put(batch, height, hash, joinFinalized(block.blockBytes, block.commitBytes))
+    eventRows.put(batch, { height, timestamp: block.header.timestamp, ids: eventIds }, keyHashes)
+    eventIndex.add(batch, height, eventIds)
+    this.#run.blocks.push(block)
+    this.#stateDebt += eventIds.byteLength / HASH_BYTES + BLOCK_WORK
+    if (this.#stateIsDue(height)) this.#putState(batch, height)
+  }
+
+  #stateIsDue(height: number): boolean {
+    const { snapshotInterval } = this.#head.genesis.params
+    const atSnapshot = (height + 1) % snapshotInterval === 0
+    return this.#stateDebt >= (atSnapshot ? 1 : MAX_STATE_DEBT) * this.#stateWork
+  }
+
+  #putState(batch: WriteBatch, height: number): void {
+    const { state, meta } = this.#stores
+    for (const entry of this.#head.state.takeDirty()) state.put(batch, entry)
+    meta.setStateMark(batch, { height, eventTotal: this.#head.state.eventTotal })
+    this.#stateDebt = 0
+  }
+
+  /** Writes the run, publishes it, and tells of it. */
+  async #write(): Promise<void> {
+    const run = this.#run
+    if (run === undefined) return
+    this.#run = undefined
+    const { database, meta, mempool, eventIndex } = this.#stores
+    const current = this.#current()
+    meta.setTip(run.batch, current.tip)
+    // In the same turn as the write is queued: an event that is saved later finds its block in the window.
+    for (const block of run.blocks) mempool.remove(run.batch, block.eventIds)
+    try {
+      await database.write(run.batch)
+    } catch (error) {
+      this.#failed = error
+      throw error
+    }
+    eventIndex.written()
+    this.#published = current
+    await this.#parts.onWritten(run.blocks)
+  }
+
+  #current(): Published {
+    return { tip: this.#head.tip, next: this.#head.next, eventTotal: this.#head.state.eventTotal }
+  }
+}

@@ -1,0 +1,45 @@
+import type { CheckedBlock } from '../chain/check-block.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import { toHex } from '../codec/bytes.ts'
+import { Commit } from '../codec/generated/chain.ts'
+import { joinFinalized, splitFinalized } from '../codec/raw.ts'
+import { MolochError } from '../error.ts'
+import type { EvidenceRecord } from '../store/evidence-store.ts'
+
+/** Two certified blocks at one height: the assumption that safety rests on does not hold (protocol §7). */
+export interface Conflict {
+  readonly height: number
+  /** Names of the validators that signed both; more than a third of all. */
+  readonly validators: readonly string[]
+  readonly description: string
+}
+
+export const CONFLICT = 'conflict'
+
+/** What proves that the validators signed both: the two FinalizedBlocks. */
+export function conflictRecord(genesis: Genesis, ours: Uint8Array, theirs: CheckedBlock): EvidenceRecord {
+  const ourCommit = Commit.decode(splitFinalized(ours).commit)
+  const signers = new Set(ourCommit.signatures.map(({ validator }) => toHex(validator)))
+  const both = (theirs.commit?.signatures ?? []).map((s) => s.validator).filter((key) => signers.has(toHex(key)))
+  const names = both.map((key) => genesis.validators.names[genesis.validators.indexOf(key)])
+  return {
+    kind: CONFLICT,
+    height: theirs.height,
+    seenAt: Date.now(),
+    validators: both,
+    description:
+      `two blocks are certified at height ${theirs.height}: ${toHex(ourCommit.blockHash)} (kept) and ` +
+      `${toHex(theirs.hash)}; both are signed by ${names.join(', ')}`,
+    parts: [ours, joinFinalized(theirs.blockBytes, theirs.commitBytes)]
+  }
+}
+
+export function conflictOf(genesis: Genesis, record: EvidenceRecord): Conflict {
+  const names = record.validators.map((key) => genesis.validators.names[genesis.validators.indexOf(key)] as string)
+  return { height: record.height, validators: names, description: record.description }
+}
+
+export function conflictError(conflict: Conflict): MolochError<'CONFLICTING_FINALITY'> {
+  const message = `${conflict.description}; this node follows the chain no further`
+  return new MolochError('CONFLICTING_FINALITY', message, { height: conflict.height, validators: conflict.validators })
+}

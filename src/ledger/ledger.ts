@@ -1,0 +1,335 @@
+import type { CheckedBlock, NextBlock, ProposedBlock } from '../chain/check-block.ts'
+import { type CheckedEvent, checkEvent } from '../chain/event.ts'
+import type { EventWindow } from '../chain/event-window.ts'
+import type { Failure } from '../chain/failures.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import type { Header } from '../codec/generated/chain.ts'
+import { Emitter } from '../emitter.ts'
+import { MolochError } from '../error.ts'
+import type { Log } from '../log.ts'
+import { Database } from '../store/database.ts'
+import type { EvidenceRecord } from '../store/evidence-store.ts'
+import type { StoredEvent } from '../store/mempool-store.ts'
+import type { StoredStateMark } from '../store/meta-store.ts'
+import { Applier, type ApplyResult } from './apply.ts'
+import { type BlockInput, type BuiltBlock, buildBlock } from './build-block.ts'
+import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
+import type { ChainHead, Tip } from './head.ts'
+import { type EventFilter, type EventPage, queryEvents } from './query.ts'
+import { ChainReader, type FoundEvent, type StoredBlock } from './reader.ts'
+import { repeatedEvent } from './repeats.ts'
+import { restoreHead, restoreWindow } from './restore.ts'
+import { type Stores, storesOf } from './stores.ts'
+
+export type { ApplyResult } from './apply.ts'
+export type { BlockInput, BuiltBlock } from './build-block.ts'
+export type { Conflict } from './conflict.ts'
+export type { Tip } from './head.ts'
+export type { EventFilter, EventPage } from './query.ts'
+export type { FoundEvent, StoredBlock } from './reader.ts'
+
+export interface LedgerOptions {
+  /** Folder of the database, `HOME/data/chain`. */
+  readonly path: string
+  readonly genesis: Genesis
+  readonly log: Log
+  /** Make the database if there is none; default true. */
+  readonly create?: boolean
+  readonly tuning?: LedgerTuning
+}
+
+/** For tests: small numbers reach in ten blocks what takes a day. */
+export interface LedgerTuning {
+  /** Events that make a segment of the event index. */
+  readonly segmentEvents?: number
+  /** Work (events and blocks) after which the state is written at a snapshot height. */
+  readonly stateWork?: number
+  /** Called before each write; what it throws fails the write. */
+  readonly beforeWrite?: (operations: number) => void
+}
+
+type LedgerEvents = {
+  /** A block is final and on disk. In the order of heights, each once. */
+  finalized: [{ readonly block: CheckedBlock }]
+  /** Another certified block was seen at a final height: nothing is applied from here on. */
+  conflict: [Conflict]
+}
+
+/** The finalized chain of a node on disk, and the only writer of it. Nothing finalized is ever taken back. */
+export class Ledger extends Emitter<LedgerEvents> {
+  readonly genesis: Genesis
+  readonly #log: Log
+  readonly #stores: Stores
+  readonly #reader: ChainReader
+  readonly #applier: Applier
+  readonly #window: EventWindow
+  #pending: CheckedEvent[]
+  #conflict: Conflict | undefined
+  #lastApply: Promise<unknown> = Promise.resolve()
+  #closed = false
+
+  private constructor(parts: LedgerParts) {
+    super()
+    const { genesis, log, stores, head, window } = parts
+    this.genesis = genesis
+    this.#log = log
+    this.#stores = stores
+    this.#window = window
+    this.#pending = parts.pending
+    this.#conflict = parts.conflict
+    this.#reader = new ChainReader(genesis, stores, () => this.tip)
+    this.#applier = new Applier({
+      head,
+      stores,
+      stateMark: parts.stateMark,
+      stateWork: parts.stateWork,
+      onWritten: (blocks) => this.#written(blocks),
+      onConflict: (record) => this.#conflicted(record)
+    })
+  }
+
+  /**
+   * Opens the chain in `path` at its last finalized block, whatever a crash left.
+   * @throws MolochError with a StoreErrorCode
+   */
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    const { path, genesis, log, create = true, tuning = {} } = options
+    const { beforeWrite } = tuning
+    const database = await Database.open(path, { genesisHash: genesis.hash, create, beforeWrite })
+    try {
+      const stores = storesOf(database, tuning.segmentEvents)
+      const head = await restoreHead(genesis, stores)
+      const window = await restoreWindow(genesis, stores, head)
+      await stores.eventIndex.load()
+      await stores.evidence.load()
+      const pending = await restorePending(genesis, stores, window)
+      const record = await stores.evidence.find(CONFLICT)
+      const conflict = record && conflictOf(genesis, record)
+      if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
+      const stateMark = await stores.meta.stateMark()
+      const { stateWork } = tuning
+      return new Ledger({ genesis, log, stores, head, window, pending, conflict, stateMark, stateWork })
+    } catch (error) {
+      await database.close()
+      throw error
+    }
+  }
+
+  /** The last finalized block that is on disk. */
+  get tip(): Tip {
+    return this.#applier.tip
+  }
+
+  /** What the header after the tip must carry. */
+  get next(): NextBlock {
+    return this.#applier.next
+  }
+
+  /** Events in blocks 1 … tip. */
+  get eventTotal(): number {
+    return this.#applier.eventTotal
+  }
+
+  /** The lowest height whose block is held; block 0 has none. */
+  get earliestHeight(): number {
+    return 1
+  }
+
+  /** Why nothing more is applied; undefined: all is well. */
+  get conflict(): Conflict | undefined {
+    return this.#conflict
+  }
+
+  /**
+   * Appends blocks in ascending order: each must follow the one before. Those that do are on disk, in one atomic batch
+   * (of some MiB at most), when this resolves. Blocks that are final already are passed over. Calls wait for each other.
+   * @throws MolochError CONFLICTING_FINALITY, STORE_FAILED, LEDGER_CLOSED
+   */
+  apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
+    const apply = this.#lastApply.then(() => {
+      this.#assertOpen()
+      return this.#applier.apply(blocks)
+    })
+    this.#lastApply = apply.catch(() => {})
+    return apply
+  }
+
+  /** The part of protocol §8's valid(block) that needs the chain: its links, and events that are in no ancestor. */
+  checkProposal(block: ProposedBlock): Failure | undefined {
+    return this.#applier.check(block) ?? repeatedEvent(this.#window, block)
+  }
+
+  /** The next block with these events, sealed. Nothing is stored. */
+  buildBlock(input: BlockInput): BuiltBlock {
+    return buildBlock(this.genesis, this.next, input)
+  }
+
+  /** Whether the event was finalized within the last two windows, from memory: for whatever may still be proposed. */
+  hasRecentEvent(id: Uint8Array): boolean {
+    return this.#window.has(id)
+  }
+
+  /** Block 0 has no seal and no commit. */
+  blockAt(height: number): Promise<StoredBlock | undefined> {
+    return this.#reader.blockAt(height)
+  }
+
+  headerAt(height: number): Promise<{ header: Header; hash: Uint8Array } | undefined> {
+    return this.#reader.headerAt(height)
+  }
+
+  /** The encoded Commit; undefined for block 0. */
+  commitAt(height: number): Promise<Uint8Array | undefined> {
+    return this.#reader.commitAt(height)
+  }
+
+  heightOf(hash: Uint8Array): Promise<number | undefined> {
+    return this.#reader.heightOf(hash)
+  }
+
+  /**
+   * FinalizedBlocks as stored from height `start`, at most `count` of them and `maxBytes` together, but one at least if
+   * there is one. Reads ahead a bounded number of bytes however slowly it is consumed.
+   */
+  readRange(start: number, count: number, maxBytes: number): AsyncGenerator<Uint8Array> {
+    return this.#reader.readRange(start, count, maxBytes)
+  }
+
+  /** A finalized event by its id. */
+  event(id: Uint8Array): Promise<FoundEvent | undefined> {
+    return this.#reader.event(id)
+  }
+
+  /**
+   * A page of the events that match all of `filter`, in the order of the chain or backwards.
+   * @param cursor a page's `nextCursor`, to go on behind it
+   * @throws MolochError BAD_CURSOR
+   */
+  events(filter: EventFilter, cursor: string | undefined, limit: number): Promise<EventPage> {
+    const sources = { stores: this.#stores, reader: this.#reader, state: this.#applier.state, tip: this.tip.height }
+    return queryEvents(sources, filter, cursor, limit)
+  }
+
+  /**
+   * Resolves when the events are on disk; many calls share one fsync. They stay until they are finalized or expired.
+   * @throws MolochError STORE_FAILED
+   */
+  async saveMempool(events: readonly StoredEvent[]): Promise<void> {
+    await this.#stores.mempool.save(events.filter(({ id }) => !this.#window.has(id)))
+  }
+
+  /** The events that waited when the ledger was opened, in their order of arrival; given out once. */
+  async loadMempool(): Promise<CheckedEvent[]> {
+    const pending = this.#pending
+    this.#pending = []
+    return pending
+  }
+
+  /** Moves events whose window has passed out of the mempool's rows; they are kept to be signed again. */
+  async expireMempool(events: readonly StoredEvent[]): Promise<void> {
+    const batch = this.#stores.database.batch()
+    this.#stores.mempool.expire(batch, events)
+    await this.#stores.database.write(batch)
+  }
+
+  /** SignedEvents that expired, the newest first. */
+  expiredEvents(): AsyncGenerator<Uint8Array> {
+    return this.#stores.mempool.expired()
+  }
+
+  /**
+   * Keeps the proof of a fault.
+   * @param slot what it is about beside kind and height: there is one record a slot
+   * @returns false if the slot has one, or the evidence is full
+   */
+  async saveEvidence(record: EvidenceRecord, slot: string): Promise<boolean> {
+    const batch = this.#stores.database.batch()
+    const added = await this.#stores.evidence.add(batch, record, slot)
+    await (added ? this.#stores.database.write(batch) : batch.discard())
+    return added
+  }
+
+  /** Proofs of faults, the highest first, at most `limit`. */
+  async evidence(limit = 1000): Promise<EvidenceRecord[]> {
+    const records: EvidenceRecord[] = []
+    for await (const record of this.#stores.evidence.all()) {
+      if (records.length >= limit) break
+      records.push(record)
+    }
+    return records
+  }
+
+  /** Closes after what is under way. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#lastApply
+    await this.#stores.database.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new MolochError('LEDGER_CLOSED', 'the ledger is closed')
+    if (this.#conflict !== undefined) throw conflictError(this.#conflict)
+  }
+
+  async #written(blocks: readonly CheckedBlock[]): Promise<void> {
+    for (const block of blocks) {
+      this.#window.add(block.header.timestamp, block.eventIds)
+      this.#window.prune(block.header.timestamp)
+    }
+    await this.#forgetLateSaves(blocks)
+    for (const block of blocks) {
+      try {
+        this.emit('finalized', { block })
+      } catch (error) {
+        // The block is final whatever a listener makes of it.
+        this.#log.error({ err: error, height: block.height }, 'a listener of finalized blocks failed')
+      }
+    }
+  }
+
+  /** Events that were saved after the batch of their block was put together. */
+  async #forgetLateSaves(blocks: readonly CheckedBlock[]): Promise<void> {
+    const { database, mempool } = this.#stores
+    if (mempool.size === 0) return
+    const batch = database.batch()
+    for (const block of blocks) mempool.remove(batch, block.eventIds)
+    await (batch.operations > 0 ? database.write(batch) : batch.discard())
+  }
+
+  async #conflicted(record: EvidenceRecord): Promise<never> {
+    const conflict = conflictOf(this.genesis, record)
+    const batch = this.#stores.database.batch()
+    const added = await this.#stores.evidence.add(batch, record, '', true)
+    await (added ? this.#stores.database.write(batch) : batch.discard())
+    this.#conflict = conflict
+    const error = conflictError(conflict)
+    this.#log.error({ height: conflict.height, validators: conflict.validators }, error.message)
+    this.emit('conflict', conflict)
+    throw error
+  }
+}
+
+interface LedgerParts {
+  readonly genesis: Genesis
+  readonly log: Log
+  readonly stores: Stores
+  readonly head: ChainHead
+  readonly window: EventWindow
+  readonly pending: CheckedEvent[]
+  readonly conflict: Conflict | undefined
+  readonly stateMark: StoredStateMark
+  readonly stateWork: number | undefined
+}
+
+/** What waited, without what was finalized in the moment it was saved. */
+async function restorePending(genesis: Genesis, stores: Stores, window: EventWindow): Promise<CheckedEvent[]> {
+  const rows = await stores.mempool.load((bytes) => checkEvent(bytes, genesis.params).id)
+  const batch = stores.database.batch()
+  const pending: CheckedEvent[] = []
+  for (const { id, bytes } of rows) {
+    if (window.has(id)) stores.mempool.remove(batch, id)
+    else pending.push(checkEvent(bytes, genesis.params))
+  }
+  await (batch.operations > 0 ? stores.database.write(batch) : batch.discard())
+  return pending
+}

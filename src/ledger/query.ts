@@ -1,0 +1,151 @@
+import { indexKeysOf, resourceKey } from '../chain/event.ts'
+import type { StateIndexes } from '../chain/state.ts'
+import { equalBytes, utf8 } from '../codec/bytes.ts'
+import { sha256 } from '../crypto/sha256.ts'
+import { MolochError } from '../error.ts'
+import { KEY_COLUMNS, KEY_PREFIX_BYTES } from '../store/event-rows.ts'
+import type { ChainReader, FoundEvent } from './reader.ts'
+import type { Stores } from './stores.ts'
+
+/** All that is given must match. */
+export interface EventFilter {
+  /** Public key. */
+  readonly actor?: Uint8Array | undefined
+  readonly resource?: { readonly kind: string; readonly id: string } | undefined
+  readonly resourceKind?: string | undefined
+  readonly action?: string | undefined
+  /** Heights, both included. */
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  /** Newest first. */
+  readonly reverse?: boolean | undefined
+}
+
+export interface EventPage {
+  readonly events: readonly FoundEvent[]
+  /** Where to go on; undefined: that was all. A page may be short, even empty, and have one: scans are bounded. */
+  readonly nextCursor: string | undefined
+}
+
+export const MAX_PAGE_EVENTS = 1000
+/** Rows that one page scans: some tens of milliseconds, whatever is asked for. */
+const MAX_SCANNED_BLOCKS = 20_000
+/** Blocks that one page reads to compare events: whoever makes key prefixes collide gets short pages, not a busy node. */
+const MAX_READ_BLOCKS = 500
+
+export interface QuerySources {
+  readonly stores: Stores
+  readonly reader: ChainReader
+  readonly state: StateIndexes
+  /** Height. */
+  readonly tip: number
+}
+
+interface Position {
+  readonly height: number
+  readonly index: number
+}
+
+/** The page of events that match, from `cursor` on. @throws MolochError BAD_CURSOR */
+export async function queryEvents(
+  sources: QuerySources,
+  filter: EventFilter,
+  cursor: string | undefined,
+  limit: number
+): Promise<EventPage> {
+  const { stores, reader, state } = sources
+  const reverse = filter.reverse === true
+  const start = cursor === undefined ? undefined : parseCursor(cursor)
+  let from = Math.max(1, filter.from ?? 1)
+  let to = Math.min(sources.tip, filter.to ?? sources.tip)
+  if (start !== undefined && reverse) to = Math.min(to, start.height)
+  if (start !== undefined && !reverse) from = Math.max(from, start.height)
+  const wanted = wantedKeys(filter)
+  const nobody = wanted.some((key) => key !== undefined && state.get(key.column, key.hash) === undefined)
+  const events: FoundEvent[] = []
+  if (nobody || from > to) return { events, nextCursor: undefined }
+  const pageSize = Math.min(Math.max(1, limit), MAX_PAGE_EVENTS)
+  let scanned = 0
+  let read = 0
+  for await (const { height, keys } of stores.eventRows.keysBetween(from, to, reverse)) {
+    if (++scanned > MAX_SCANNED_BLOCKS) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
+    const candidates = matching(keys, wanted, reverse)
+    if (candidates.length === 0) continue
+    if (++read > MAX_READ_BLOCKS) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
+    const block = (await reader.eventsAt(height)) ?? []
+    for (const index of candidates) {
+      if (start !== undefined && isBefore({ height, index }, start, reverse)) continue
+      const bytes = block[index]
+      if (bytes === undefined || !matches(bytes, filter)) continue
+      // One more than fits: so there is a next page for sure, and this is where it begins.
+      if (events.length === pageSize) return { events, nextCursor: cursorOf({ height, index }) }
+      events.push({ height, index, bytes })
+    }
+  }
+  return { events, nextCursor: undefined }
+}
+
+interface WantedKey {
+  readonly column: 0 | 1 | 2
+  readonly hash: Uint8Array
+}
+
+function wantedKeys(filter: EventFilter): WantedKey[] {
+  const { actor, resource, action } = filter
+  const wanted: WantedKey[] = []
+  if (actor !== undefined) wanted.push({ column: 0, hash: sha256(actor) })
+  if (resource !== undefined) wanted.push({ column: 1, hash: sha256(resourceKey(resource.kind, resource.id)) })
+  if (action !== undefined) wanted.push({ column: 2, hash: sha256(utf8(action)) })
+  return wanted
+}
+
+/** Places in a block whose key prefixes are the wanted ones, in the order of the scan. */
+function matching(keys: Uint8Array, wanted: readonly WantedKey[], reverse: boolean): number[] {
+  const count = keys.byteLength / (KEY_COLUMNS * KEY_PREFIX_BYTES)
+  const found: number[] = []
+  for (let i = 0; i < count; i++) {
+    if (wanted.every(({ column, hash }) => prefixAt(keys, (column * count + i) * KEY_PREFIX_BYTES, hash))) found.push(i)
+  }
+  return reverse ? found.reverse() : found
+}
+
+function prefixAt(keys: Uint8Array, at: number, hash: Uint8Array): boolean {
+  for (let byte = 0; byte < KEY_PREFIX_BYTES; byte++) if (keys[at + byte] !== hash[byte]) return false
+  return true
+}
+
+/** The exact comparison. */
+function matches(event: Uint8Array, filter: EventFilter): boolean {
+  const [actor, resource, action] = indexKeysOf(event)
+  const { resource: wanted, resourceKind: kind } = filter
+  return (
+    (filter.actor === undefined || equalBytes(actor, filter.actor)) &&
+    (wanted === undefined || equalBytes(resource, resourceKey(wanted.kind, wanted.id))) &&
+    (kind === undefined || equalBytes(resource.subarray(0, resource.indexOf(0)), utf8(kind))) &&
+    (filter.action === undefined || equalBytes(action, utf8(filter.action)))
+  )
+}
+
+/** Above every index, for a page that goes on backwards with a whole block. */
+const LAST_INDEX = 0xffff
+
+function edge(reverse: boolean): number {
+  return reverse ? LAST_INDEX : 0
+}
+
+function isBefore(at: Position, start: Position, reverse: boolean): boolean {
+  if (at.height !== start.height) return false
+  return reverse ? at.index > start.index : at.index < start.index
+}
+
+function cursorOf({ height, index }: Position): string {
+  return `${height}-${index}`
+}
+
+function parseCursor(cursor: string): Position {
+  const [, height, index] = /^(\d{1,15})-(\d{1,5})$/.exec(cursor) ?? []
+  if (height === undefined) {
+    throw new MolochError('BAD_CURSOR', `cursor ${JSON.stringify(cursor)} is none; accepted: a page's next_cursor`)
+  }
+  return { height: Number(height), index: Number(index) }
+}

@@ -1,0 +1,109 @@
+import { blockHash } from '../chain/domain.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import { encodeHeader, genesisBlockHash, genesisHeader } from '../chain/header.ts'
+import { equalBytes } from '../codec/bytes.ts'
+import { Header } from '../codec/generated/chain.ts'
+import { joinBlock, splitBlock, splitFinalized } from '../codec/raw.ts'
+import { corrupt } from '../store/errors.ts'
+import type { Tip } from './head.ts'
+import type { Stores } from './stores.ts'
+
+export interface StoredBlock {
+  readonly hash: Uint8Array
+  /** The encoded Block, as it came in. */
+  readonly blockBytes: Uint8Array
+  /** The encoded Commit; empty for block 0. */
+  readonly commitBytes: Uint8Array
+}
+
+export interface FoundEvent {
+  readonly height: number
+  /** Place in its block. */
+  readonly index: number
+  /** The encoded SignedEvent. */
+  readonly bytes: Uint8Array
+}
+
+/** A peer that downloads slowly holds this much in memory, whatever it asked for. */
+const READ_AHEAD_BYTES = 256 << 10
+
+const NOTHING = new Uint8Array(0)
+
+/** Reads of finalized blocks up to the tip. */
+export class ChainReader {
+  readonly #genesis: Genesis
+  readonly #stores: Stores
+  readonly #tip: () => Tip
+
+  constructor(genesis: Genesis, stores: Stores, tip: () => Tip) {
+    this.#genesis = genesis
+    this.#stores = stores
+    this.#tip = tip
+  }
+
+  async blockAt(height: number): Promise<StoredBlock | undefined> {
+    if (height === 0) return this.#blockZero()
+    const finalized = await this.#finalizedAt(height)
+    if (finalized === undefined) return undefined
+    const { block: blockBytes, commit: commitBytes } = splitFinalized(finalized)
+    return { hash: this.#hashOf(blockBytes), blockBytes, commitBytes }
+  }
+
+  async headerAt(height: number): Promise<{ header: Header; hash: Uint8Array } | undefined> {
+    const block = await this.blockAt(height)
+    return block && { header: Header.decode(splitBlock(block.blockBytes).header), hash: block.hash }
+  }
+
+  async commitAt(height: number): Promise<Uint8Array | undefined> {
+    const finalized = await this.#finalizedAt(height)
+    return finalized && splitFinalized(finalized).commit
+  }
+
+  async heightOf(hash: Uint8Array): Promise<number | undefined> {
+    if (equalBytes(hash, genesisBlockHash(this.#genesis))) return 0
+    return this.#stores.blocks.heightOf(hash)
+  }
+
+  async *readRange(start: number, count: number, maxBytes: number): AsyncGenerator<Uint8Array> {
+    const end = Math.min(start + count - 1, this.#tip().height)
+    let left = maxBytes
+    for await (const { bytes } of this.#stores.blocks.range(start, end, Math.min(maxBytes, READ_AHEAD_BYTES))) {
+      if (bytes.byteLength > left && left < maxBytes) return
+      left -= bytes.byteLength
+      yield bytes
+    }
+  }
+
+  async event(id: Uint8Array): Promise<FoundEvent | undefined> {
+    const place = await this.#stores.eventIndex.find(id)
+    const events = place && (await this.eventsAt(place.height))
+    // No events: the block's batch is being written right now.
+    if (place === undefined || events === undefined) return undefined
+    const bytes = events[place.index]
+    if (bytes === undefined) throw corrupt(this.#stores.database.path, `event ${place.index} of block ${place.height}`)
+    return { ...place, bytes }
+  }
+
+  /** The encoded SignedEvents of a block. */
+  async eventsAt(height: number): Promise<readonly Uint8Array[] | undefined> {
+    const finalized = await this.#finalizedAt(height)
+    return finalized && splitBlock(splitFinalized(finalized).block).events
+  }
+
+  async #finalizedAt(height: number): Promise<Uint8Array | undefined> {
+    if (!Number.isSafeInteger(height) || height < 1 || height > this.#tip().height) return undefined
+    const finalized = await this.#stores.blocks.get(height)
+    if (finalized === undefined) throw corrupt(this.#stores.database.path, `block ${height} is missing`)
+    return finalized
+  }
+
+  #blockZero(): StoredBlock {
+    const header = genesisHeader(this.#genesis)
+    const blockBytes = joinBlock(encodeHeader(header), NOTHING, [])
+    return { hash: blockHash(this.#genesis.hash, header), blockBytes, commitBytes: NOTHING }
+  }
+
+  #hashOf(blockBytes: Uint8Array): Uint8Array {
+    return blockHash(this.#genesis.hash, Header.decode(splitBlock(blockBytes).header))
+  }
+}

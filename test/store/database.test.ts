@@ -1,0 +1,159 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import { expect, onTestFinished, test } from 'vitest'
+import { utf8 } from '../../src/codec/bytes.ts'
+import { hasCode } from '../../src/error.ts'
+import { Database, type RowRange } from '../../src/store/database.ts'
+import { bytesKey, heightKey, heightRange, rangeOf, TABLE } from '../../src/store/keys.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const genesisHash = new Uint8Array(32).fill(1)
+
+async function open(path: string, options: Partial<Parameters<typeof Database.open>[1]> = {}): Promise<Database> {
+  const database = await Database.open(path, { genesisHash, create: true, ...options })
+  onTestFinished(() => database.close())
+  return database
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
+  const error = await promise.then(
+    () => undefined,
+    (e) => e
+  )
+  return { code: error?.code, message: error?.message }
+}
+
+test('a second opener gets one line that says who has it and what to do', async () => {
+  const path = tempDir()
+  await open(path)
+  const { code, message } = await codeOf(Database.open(path, { genesisHash, create: true }))
+  expect(code).toBe('STORE_LOCKED')
+  expect(message).toBe(`the database in ${path} is in use by another process: stop that one, or use another home`)
+})
+
+test('another process gets the same', async () => {
+  const path = tempDir()
+  await open(path)
+  const script = `
+    const { ClassicLevel } = require('classic-level')
+    new ClassicLevel(process.argv[1]).open().catch((e) => console.log(e.cause.code))`
+  const child = spawnSync(process.execPath, ['-e', script, path], { encoding: 'utf8', cwd: process.cwd() })
+  expect(child.stdout.trim()).toBe('LEVEL_LOCKED')
+})
+
+test('a database of another genesis is refused and both are named', async () => {
+  const path = tempDir()
+  await (await Database.open(path, { genesisHash, create: true })).close()
+  const { code, message } = await codeOf(Database.open(path, { genesisHash: new Uint8Array(32).fill(2), create: true }))
+  expect(code).toBe('STORE_OTHER_CHAIN')
+  expect(message).toContain('01'.repeat(32))
+  expect(message).toContain('02'.repeat(32))
+  expect(message).not.toContain('\n')
+  await open(path)
+})
+
+test('another format is refused', async () => {
+  const path = tempDir()
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(path, { keyEncoding: 'view', valueEncoding: 'view' })
+  await level.open()
+  await level.put(bytesKey(TABLE.META, utf8('identity')), Buffer.concat([Buffer.from([0, 0, 0, 9]), genesisHash]))
+  await level.close()
+  const { code, message } = await codeOf(Database.open(path, { genesisHash, create: true }))
+  expect(code).toBe('STORE_FORMAT')
+  expect(message).toContain('has format 9; this version reads format 1')
+})
+
+test('somebody else’s database is not filled', async () => {
+  const path = tempDir()
+  const level = new ClassicLevel(path)
+  await level.open()
+  await level.put('hello', 'world')
+  await level.close()
+  expect((await codeOf(Database.open(path, { genesisHash, create: true }))).code).toBe('STORE_CORRUPT')
+})
+
+test('nothing is made where nothing is to be made', async () => {
+  const path = join(tempDir(), 'chain')
+  expect((await codeOf(Database.open(path, { genesisHash, create: false }))).code).toBe('STORE_MISSING')
+  expect(existsSync(path)).toBe(false)
+})
+
+test('a damaged database is called so', async () => {
+  const path = tempDir()
+  await (await Database.open(path, { genesisHash, create: true })).close()
+  writeFileSync(join(path, 'CURRENT'), 'garbage')
+  const { code, message } = await codeOf(Database.open(path, { genesisHash, create: true }))
+  expect(code).toBe('STORE_CORRUPT')
+  expect(message).not.toContain('\n')
+})
+
+test('a batch is there after closing and opening, rows in the order of heights', async () => {
+  const path = tempDir()
+  const first = await Database.open(path, { genesisHash, create: true })
+  const batch = first.batch()
+  const heights = [1, 255, 256, 65536, 2 ** 40]
+  for (const height of heights.toReversed()) batch.put(heightKey(TABLE.BLOCK, height), utf8(`${height}`))
+  batch.put(heightKey(TABLE.HASH, 3), utf8('of another table'))
+  await first.write(batch)
+  await first.close()
+  const database = await open(path)
+  const read = async (range: RowRange) => {
+    const values: string[] = []
+    for await (const [, value] of database.rows(range)) values.push(Buffer.from(value).toString())
+    return values
+  }
+  expect(await read(rangeOf(TABLE.BLOCK))).toEqual(heights.map(String))
+  expect(await read(heightRange(TABLE.BLOCK, 255, 65536))).toEqual(['255', '256', '65536'])
+  expect(await read({ ...heightRange(TABLE.BLOCK, 0), reverse: true, limit: 1 })).toEqual([String(2 ** 40)])
+})
+
+test('writes happen in the order of their calls', async () => {
+  const database = await open(tempDir())
+  const key = heightKey(TABLE.BLOCK, 1)
+  const writes = Array.from({ length: 50 }, (_, i) => {
+    const batch = database.batch()
+    batch.put(key, Uint8Array.of(i))
+    return database.write(batch)
+  })
+  await Promise.all(writes)
+  expect(await database.get(key)).toEqual(Uint8Array.of(49))
+})
+
+test('after a write that failed nothing more is written', async () => {
+  let fail = false
+  const database = await open(tempDir(), {
+    beforeWrite: () => {
+      if (fail) throw new Error('no space left')
+    }
+  })
+  const put = (height: number) => {
+    const batch = database.batch()
+    batch.put(heightKey(TABLE.BLOCK, height), utf8('x'))
+    return database.write(batch)
+  }
+  await put(1)
+  fail = true
+  const failed = put(2)
+  fail = true
+  await expect(failed).rejects.toSatisfy((e) => hasCode(e, 'STORE_FAILED'))
+  fail = false
+  await expect(put(3)).rejects.toThrow('no space left')
+  await expect(database.idle()).rejects.toThrow('no space left')
+  expect(await database.get(heightKey(TABLE.BLOCK, 1))).toBeDefined()
+  expect(await database.get(heightKey(TABLE.BLOCK, 3))).toBeUndefined()
+})
+
+test('reading ahead is bounded in bytes', async () => {
+  const database = await open(tempDir())
+  const batch = database.batch()
+  for (let height = 1; height <= 200; height++) batch.put(heightKey(TABLE.BLOCK, height), new Uint8Array(100_000))
+  await database.write(batch)
+  const before = process.memoryUsage().arrayBuffers
+  let seen = 0
+  for await (const _ of database.rows({ ...rangeOf(TABLE.BLOCK), readAheadBytes: 200_000 })) {
+    if (++seen === 3) break
+  }
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_500_000)
+})

@@ -1,0 +1,100 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { Database } from '../../src/store/database.ts'
+import { MempoolStore, type StoredEvent } from '../../src/store/mempool-store.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const genesisHash = new Uint8Array(32)
+
+/** An event whose id is its only content. */
+function event(n: number): StoredEvent {
+  const id = new Uint8Array(32)
+  new DataView(id.buffer).setUint32(0, n)
+  return { id, bytes: id }
+}
+
+const numbers = (events: readonly StoredEvent[]) => events.map(({ id }) => new DataView(id.slice().buffer).getUint32(0))
+
+async function open(path: string, onWrite = (_: number) => {}) {
+  const database = await Database.open(path, { genesisHash, create: true, beforeWrite: onWrite })
+  const mempool = new MempoolStore(database)
+  const loaded = await mempool.load((bytes) => bytes)
+  return { database, mempool, loaded }
+}
+
+async function reopened(path: string) {
+  const { database, mempool, loaded } = await open(path)
+  onTestFinished(() => database.close())
+  return { database, mempool, loaded: numbers(loaded) }
+}
+
+test('many calls share few writes, and all are on disk', async () => {
+  const path = tempDir()
+  const writes: number[] = []
+  const { database, mempool } = await open(path, (operations) => writes.push(operations))
+  writes.length = 0
+  const calls = Array.from({ length: 500 }, (_, n) => mempool.save([event(n)]))
+  // Some come while the first write is under way.
+  await calls[0]
+  calls.push(...Array.from({ length: 500 }, (_, n) => mempool.save([event(500 + n)])))
+  await Promise.all(calls)
+  expect(writes.length).toBeLessThanOrEqual(4)
+  expect(writes.reduce((a, b) => a + b)).toBe(1000)
+  await database.close()
+  expect((await reopened(path)).loaded).toEqual(Array.from({ length: 1000 }, (_, n) => n))
+})
+
+test('an event that is known already is not acknowledged before its own write', async () => {
+  let written = 0
+  const { database, mempool } = await open(tempDir(), (operations) => {
+    written += operations
+  })
+  onTestFinished(() => database.close())
+  const before = written
+  const first = mempool.save([event(1)])
+  const second = mempool.save([event(1)])
+  await second
+  expect(written - before).toBe(1)
+  await first
+  await mempool.save([event(1)])
+  expect(written - before).toBe(1)
+})
+
+test('no acknowledgement after a write that failed', async () => {
+  let fail = false
+  const { database, mempool } = await open(tempDir(), () => {
+    if (fail) throw new Error('disk full')
+  })
+  onTestFinished(() => database.close())
+  fail = true
+  const failed = mempool.save([event(1)])
+  await expect(failed).rejects.toThrow('disk full')
+  await expect(mempool.save([event(1)])).rejects.toThrow('disk full')
+})
+
+test('what a block finalizes leaves with its batch, also when its save is still waiting', async () => {
+  const path = tempDir()
+  const { database, mempool } = await open(path)
+  await mempool.save([event(1), event(2)])
+  const waiting = mempool.save([event(3), event(4)])
+  const batch = database.batch()
+  mempool.remove(batch, Buffer.concat([event(2).id, event(3).id, event(9).id]))
+  await database.write(batch)
+  await waiting
+  await database.close()
+  expect((await reopened(path)).loaded).toEqual([1, 4])
+})
+
+test('expired events leave the mempool and are kept', async () => {
+  const path = tempDir()
+  const { database, mempool } = await open(path)
+  await mempool.save([event(1), event(2), event(3)])
+  const batch = database.batch()
+  mempool.expire(batch, [event(1), event(3)])
+  await database.write(batch)
+  await database.close()
+  const again = await reopened(path)
+  expect(again.loaded).toEqual([2])
+  const expired: StoredEvent[] = []
+  for await (const bytes of again.mempool.expired()) expired.push({ id: bytes, bytes })
+  expect(numbers(expired)).toEqual([3, 1])
+})
