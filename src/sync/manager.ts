@@ -115,6 +115,10 @@ export class SyncManager extends Emitter<SyncEvents> {
     this.#checked.clear()
   }
 
+  get isSyncing(): boolean {
+    return this.#range !== undefined
+  }
+
   state(): SyncState {
     const height = this.#ports.ledger.tip.height
     const targetHeight = Math.max(height, this.#scheduler.target)

@@ -46,6 +46,7 @@ export class Reporter {
   }
 
   end(height: number, at: number): void {
+    if (this.stall !== undefined) this.#resumed(height)
     this.#watchdog.reset(height, at)
   }
 
@@ -64,10 +65,7 @@ export class Reporter {
 
   #watch(height: number, at: number): void {
     const change = this.#watchdog.check(height, at, this.#ports.fault(), () => this.#ports.diagnose(at))
-    if (change === 'resumed') {
-      this.#ports.log.info({ height }, 'sync goes on')
-      this.#ports.resumed()
-    }
+    if (change === 'resumed') this.#resumed(height)
     const { stall } = this.#watchdog
     if (stall === undefined) return
     if (change === 'stalled' || at - this.#stallLoggedAt >= STALL_LOG_MS) {
@@ -75,5 +73,10 @@ export class Reporter {
       this.#ports.log.warn({ code: stall.code, height }, `sync is stalled: ${stall.message}`)
     }
     if (change === 'stalled' || change === 'changed') this.#ports.stalled(stall)
+  }
+
+  #resumed(height: number): void {
+    this.#ports.log.info({ height }, 'sync goes on')
+    this.#ports.resumed()
   }
 }

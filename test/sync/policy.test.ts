@@ -88,8 +88,8 @@ describe('a lagging request', () => {
   })
 
   it('needs patience when nothing is measured', () => {
-    expect(lags(copy, 1, undefined, 1000 + 3000)).toBe(false)
-    expect(lags(copy, 1, undefined, 1000 + 5000)).toBe(true)
+    expect(lags(copy, 1, undefined, 1000 + 1400)).toBe(false)
+    expect(lags(copy, 1, undefined, 1000 + 1600)).toBe(true)
   })
 })
 

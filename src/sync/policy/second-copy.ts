@@ -6,10 +6,12 @@ export const FRONT_RANGES = 2
 const LAG_FLOOR_MS = 400
 /** How much longer than expected the first may take. */
 const LAG_FACTOR = 3
+/** The same before any peer's rate is known. */
+const UNMEASURED_PATIENCE_MS = 1_500
 
 /**
  * Whether a request lags: it is out for much longer than `bytes` should take at `rate` (the rate of the best other
- * peer, bytes/s), or nothing has come for as long. With no rate measured, only the floor counts, four times over.
+ * peer, bytes/s), or nothing has come for as long.
  */
 export function lags(
   copy: { since: number; heardAt: number },
@@ -17,7 +19,7 @@ export function lags(
   rate: number | undefined,
   at: number
 ): boolean {
-  const expected = rate === undefined ? LAG_FLOOR_MS * 3 : (bytes / Math.max(1, rate)) * 1000
-  const patience = LAG_FLOOR_MS + LAG_FACTOR * expected
+  const patience =
+    rate === undefined ? UNMEASURED_PATIENCE_MS : LAG_FLOOR_MS + LAG_FACTOR * (bytes / Math.max(1, rate)) * 1000
   return at - copy.since > patience || at - copy.heardAt > patience
 }
