@@ -1,0 +1,47 @@
+import type { ApiSource } from '../api/source.ts'
+import type { Mempool } from '../chain/mempool.ts'
+import { toHex } from '../codec/bytes.ts'
+import type { KeyPair } from '../crypto/ed25519.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Network } from '../network/types.ts'
+import type { SyncManager } from '../sync/manager.ts'
+import type { EventIngress } from './ingress.ts'
+import { VERSION } from './version.ts'
+
+export interface ApiSourceParts {
+  readonly ledger: Ledger
+  readonly network: Network
+  readonly sync: SyncManager
+  readonly mempool: Mempool
+  readonly ingress: EventIngress
+  readonly chainKey: KeyPair
+  readonly mode: string
+  readonly role: ApiSource['role']
+  readonly pending: ApiSource['pending']
+  readonly fault: ApiSource['fault']
+}
+
+/** The running node as the API shows it. */
+export function apiSource(parts: ApiSourceParts): ApiSource {
+  const { ledger, network, sync, mempool, ingress, role, mode, pending, fault } = parts
+  const startedAt = performance.now()
+  return {
+    version: VERSION,
+    genesis: ledger.genesis,
+    peerId: network.peerId,
+    role,
+    mode,
+    chainKey: toHex(parts.chainKey.publicKey),
+    uptimeSeconds: () => (performance.now() - startedAt) / 1000,
+    chain: ledger,
+    peers: () => network.sessions.list(),
+    addresses: () => network.addresses(),
+    sync: () => sync.state(),
+    pending,
+    mempool: () => mempool.stats(),
+    fault,
+    submit: (bytes, caller) => ingress.submit(bytes, `api:${caller}`),
+    isPending: (id) => mempool.has(id),
+    onFinalized: (listener) => ledger.on('finalized', ({ block }) => listener(block))
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * The composition root: builds every part of a node from its config, joins them, starts them from the ground up and
+ * stops them in reverse. Nothing here decides anything about the chain.
+ */
+import { availableParallelism } from 'node:os'
+import { Api } from '../api/app.ts'
+import { Mempool } from '../chain/mempool.ts'
+import { Driver } from '../consensus/driver.ts'
+import { Signer } from '../consensus/signer.ts'
+import { MolochError } from '../error.ts'
+import { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
+import { createNetwork } from '../network/node.ts'
+import { frameLimit } from '../network/streams/frames.ts'
+import type { Network } from '../network/types.ts'
+import { SyncManager } from '../sync/manager.ts'
+import { VerifyPool } from '../verify/pool.ts'
+import { apiSource } from './api-source.ts'
+import { Closers } from './closers.ts'
+import type { Config } from './config/schema.ts'
+import { Expiry } from './expiry.ts'
+import { FaultBoard } from './faults.ts'
+import { HeadView } from './head-view.ts'
+import { type Home, openHome } from './home.ts'
+import { EventIngress } from './ingress.ts'
+import { createLogger } from './logger.ts'
+import { networkSettings } from './network-settings.ts'
+import { Outbox } from './outbox.ts'
+import type { RunningNode } from './running.ts'
+import { VERSION } from './version.ts'
+
+/** More threads than this only take memory: the main loop cannot write as fast as they check. */
+const MAX_VERIFY_WORKERS = 4
+
+/**
+ * Starts a node from its home. When this resolves, its API answers and it accepts peers; whether it has caught up is
+ * for `/health/ready` to say.
+ * @throws MolochError, one line about the first thing that is wrong; what was started is stopped again
+ */
+export async function startNode(config: Config, log: Log = createLogger(config.log)): Promise<RunningNode> {
+  const closers = new Closers(log)
+  try {
+    return await build(config, openHome(config.home), log, closers)
+  } catch (error) {
+    await closers.close()
+    throw error
+  }
+}
+
+async function build(config: Config, home: Home, log: Log, closers: Closers): Promise<RunningNode> {
+  const { genesis, paths, validatorKey } = home
+  const role = validatorKey === undefined ? 'observer' : 'validator'
+
+  const ledger = await Ledger.open({ path: paths.chain, genesis, log })
+  closers.add('the chain database', () => ledger.close())
+  const verify = new VerifyPool({ genesisJson: genesis.json, size: verifyWorkers(config) })
+  closers.add('the verify workers', () => verify.close())
+  const signer = await openSigner(home, ledger, config)
+  if (signer !== undefined) closers.add('the signer', () => signer.close())
+
+  const faults = new FaultBoard()
+  const mempool = new Mempool({
+    maxEvents: config.mempool.max_events,
+    maxBytes: config.mempool.max_bytes,
+    maxPerActor: config.mempool.max_per_actor,
+    maxPerSource: config.mempool.max_per_source
+  })
+  const restored = await ledger.loadMempool()
+  const head = await HeadView.open(ledger)
+
+  const network: Network = createNetwork({
+    genesis,
+    peerKey: home.peerKey,
+    chainKey: home.chainKey,
+    mode: 'FULL',
+    listen: config.p2p.listen,
+    announce: config.p2p.announce,
+    bootstrap: config.p2p.bootstrap,
+    mdns: config.p2p.mdns,
+    userAgent: `moloch/${VERSION}`,
+    settings: networkSettings(config.p2p),
+    ports: {
+      head: () => head.get(sync.isSyncing),
+      readBlocks: (start, count, maxBytes) => ledger.readRange(start, count, maxBytes),
+      readVotes: (request) => driver.readVotes(request)
+    },
+    log
+  })
+  closers.add('peers', () => network.stop())
+  const driver = new Driver({
+    ledger,
+    verifier: verify,
+    mempool,
+    gossip: network,
+    peers: {
+      peers: () =>
+        network.sessions
+          .list()
+          .filter(({ source }) => source)
+          .map(({ peerId }) => peerId),
+      getVotes: (peer, request, options) => network.getVotes(peer, request, options),
+      penalise: (peer, code) => network.penalise(peer, code)
+    },
+    signer,
+    log
+  })
+  closers.add('consensus', () => driver.stop())
+  const outbox = new Outbox({
+    publish: (payload) => network.publish('events', payload),
+    isWaiting: (id) => mempool.has(id),
+    log
+  })
+  closers.add('events on their way out', () => outbox.stop())
+  for (const event of restored) {
+    mempool.add(event, { source: 'restored' })
+    outbox.restore(event)
+  }
+  const ingress = new EventIngress({
+    genesis,
+    mempool,
+    isFinalized: (id) => ledger.hasRecentEvent(id),
+    save: (events) => ledger.saveMempool(events),
+    offer: (event) => outbox.add(event),
+    added: () => driver.mempoolChanged(),
+    now: Date.now
+  })
+  const sync = new SyncManager(
+    { ledger, verify, fetchBlocks: (peer, range, signal) => network.getBlocks(peer, range, { signal }), log },
+    {
+      frameBytes: frameLimit(genesis.params.maxBlockBytes),
+      lookAheadBytes: config.sync.max_buffer_bytes,
+      requestsPerPeer: config.sync.peer_concurrency,
+      verifyEvents: config.sync.verify_events
+    }
+  )
+  closers.add('running syncs', () => sync.stop())
+  const expiry = new Expiry({ mempool, genesis, expire: (events) => ledger.expireMempool(events), log })
+
+  join({ ledger, network, driver, sync, ingress, outbox, faults, expiry })
+
+  const api = new Api(
+    apiSource({
+      ledger,
+      network,
+      sync,
+      mempool,
+      ingress,
+      chainKey: home.chainKey,
+      mode: config.mode,
+      role,
+      pending: () => driver.pending(),
+      fault: () => faults.worst
+    }),
+    config.api,
+    log
+  )
+  closers.add('API requests', () => api.close())
+  const apiUrl = await api.listen()
+  await network.start()
+  driver.start()
+  log.info(
+    { chain: genesis.chainId, genesis: genesis.hash, role, height: ledger.tip.height, peerId: network.peerId, apiUrl },
+    'the node runs'
+  )
+
+  return {
+    genesis,
+    role,
+    apiUrl,
+    peerId: network.peerId,
+    get height() {
+      return ledger.tip.height
+    },
+    get waitingFor() {
+      return closers.waitingFor
+    },
+    addresses: () => network.addresses(),
+    stop: () => closers.close()
+  }
+}
+
+interface Joined {
+  readonly ledger: Ledger
+  readonly network: Network
+  readonly driver: Driver
+  readonly sync: SyncManager
+  readonly ingress: EventIngress
+  readonly outbox: Outbox
+  readonly faults: FaultBoard
+  readonly expiry: Expiry
+}
+
+/** Who hears what from whom. */
+function join({ ledger, network, driver, sync, ingress, outbox, faults, expiry }: Joined): void {
+  network.subscribe('events', (payload, from) => ingress.gossiped(payload, from))
+  network.sessions.on('ready', ({ peerId }) => {
+    driver.peerReady(peerId)
+    outbox.peerReady()
+  })
+  network.sessions.on('update', (peer) => {
+    if (peer.source) sync.setPeer({ id: peer.peerId, height: peer.height, earliest: peer.earliestHeight })
+  })
+  network.sessions.on('closed', ({ peerId }) => sync.removePeer(peerId))
+
+  ledger.on('finalized', ({ block }) => {
+    network.headChanged()
+    expiry.finalized(block.header.timestamp)
+  })
+  ledger.on('conflict', ({ description }) => faults.raise('CONFLICTING_FINALITY', description))
+
+  driver.on('behind', ({ height, peer }) => {
+    network.peerHas(peer, height)
+    sync.certified(height)
+  })
+  driver.on('halted', (error) => faults.raise('CONSENSUS_HALTED', error.message))
+  driver.on('signer-broken', (error) => faults.raise('SIGNER_BROKEN', error.message))
+
+  sync.on('started', () => driver.pause())
+  sync.on('done', () => driver.resume())
+  sync.on('penalise', (peer, failure) => network.penalise(peer, failure.code))
+}
+
+/** @throws MolochError with a SignerErrorCode */
+async function openSigner(home: Home, ledger: Ledger, config: Config): Promise<Signer | undefined> {
+  const { validatorKey, paths, genesis } = home
+  if (validatorKey === undefined) return undefined
+  try {
+    return await Signer.open({
+      path: paths.signer,
+      key: validatorKey,
+      genesisHash: genesis.hash,
+      chainHeight: ledger.tip.height,
+      allowMissing: config.consensus.new_signer_log
+    })
+  } catch (error) {
+    if (!(error instanceof MolochError)) throw error
+    throw new MolochError(error.code, error.message, { ...error.details, signer: paths.signer }, { cause: error })
+  }
+}
+
+function verifyWorkers({ sync }: Config): number {
+  return sync.verify_workers > 0 ? sync.verify_workers : Math.min(availableParallelism(), MAX_VERIFY_WORKERS)
+}

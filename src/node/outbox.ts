@@ -1,0 +1,102 @@
+/**
+ * Events that this node has acknowledged and that wait for a block: gossiped in batches, and again as long as they
+ * wait, because gossip does not promise delivery and nothing acknowledged may be lost.
+ */
+import { toHex } from '../codec/bytes.ts'
+import { joinEvents } from '../codec/raw.ts'
+import { messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+
+/** Events taken within this time travel in one message: 200 events/s would else be 200 messages. */
+const BATCH_MS = 50
+/** A batch is sent at this weight at the latest; well below what a gossip message may weigh. */
+const BATCH_BYTES = 128 * 1024
+/** An event that no block has taken for this long is offered again. */
+const AGAIN_MS = 15_000
+/** The same when a peer has come; peers that come all at once make it happen once. */
+const PEER_AGAIN_MS = 5_000
+
+export interface OutboxPorts {
+  readonly publish: (payload: Uint8Array) => Promise<number>
+  /** Whether the event still waits for a block. */
+  readonly isWaiting: (id: Uint8Array) => boolean
+  readonly log: Log
+}
+
+interface Waiting {
+  readonly id: Uint8Array
+  readonly bytes: Uint8Array
+  /** Monotonic ms of the last offer. */
+  offeredAt: number
+}
+
+export class Outbox {
+  readonly #ports: OutboxPorts
+  readonly #own = new Map<string, Waiting>()
+  readonly #again: NodeJS.Timeout
+  #batch: Uint8Array[] = []
+  #batchBytes = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(ports: OutboxPorts) {
+    this.#ports = ports
+    this.#again = setInterval(() => this.#offerAgain(AGAIN_MS), AGAIN_MS)
+  }
+
+  add({ id, bytes }: { readonly id: Uint8Array; readonly bytes: Uint8Array }): void {
+    this.#own.set(toHex(id), { id, bytes, offeredAt: performance.now() })
+    this.#offer(bytes)
+  }
+
+  /** An event acknowledged before a restart: it is offered once there is a peer. */
+  restore({ id, bytes }: { readonly id: Uint8Array; readonly bytes: Uint8Array }): void {
+    this.#own.set(toHex(id), { id, bytes, offeredAt: Number.NEGATIVE_INFINITY })
+  }
+
+  /** A peer came: what was offered to nobody may reach the validators now. */
+  peerReady(): void {
+    this.#offerAgain(PEER_AGAIN_MS)
+  }
+
+  /** Offers own events again whose last offer is at least `age` ms ago, and forgets those that are done. */
+  #offerAgain(age: number): void {
+    const now = performance.now()
+    for (const [key, waiting] of this.#own) {
+      if (!this.#ports.isWaiting(waiting.id)) this.#own.delete(key)
+      else if (now - waiting.offeredAt >= age) {
+        waiting.offeredAt = now
+        this.#offer(waiting.bytes)
+      }
+    }
+  }
+
+  /** Sends what waits to be sent; events that are not in a block by then are on disk. */
+  async stop(): Promise<void> {
+    clearInterval(this.#again)
+    await this.#flush()
+  }
+
+  #offer(bytes: Uint8Array): void {
+    this.#batch.push(bytes)
+    this.#batchBytes += bytes.byteLength
+    if (this.#batchBytes >= BATCH_BYTES) void this.#flush()
+    else this.#timer ??= setTimeout(() => void this.#flush(), BATCH_MS)
+  }
+
+  async #flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const batch = this.#batch
+    this.#batch = []
+    this.#batchBytes = 0
+    if (batch.length === 0) return
+    try {
+      await this.#ports.publish(joinEvents(batch))
+    } catch (error) {
+      this.#ports.log.debug(
+        { events: batch.length, reason: messageOf(error) },
+        'events not gossiped; they go out again'
+      )
+    }
+  }
+}
