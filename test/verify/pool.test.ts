@@ -1,0 +1,157 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { type CheckResult, checkFinalized, checkLink, checkProposed } from '../../src/chain/check-block.ts'
+import { concatBytes, utf8 } from '../../src/codec/bytes.ts'
+import { VerifyPool, type VerifyPoolOptions } from '../../src/verify/pool.ts'
+import { finalize, testBlock, testChain, testEvent } from '../chain/fixture.ts'
+
+const chain = testChain()
+const { genesis } = chain
+const events = Array.from({ length: 20 }, (_, i) => testEvent(chain, i).bytes)
+const frame = (count: number, seal?: Uint8Array): Uint8Array<ArrayBuffer> =>
+  finalize(chain, testBlock(chain, { events: events.slice(0, count), ...(seal === undefined ? {} : { seal }) }))
+
+const open: VerifyPool[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((pool) => pool.close()))
+})
+
+function pool(options: Partial<VerifyPoolOptions> = {}): VerifyPool {
+  const made = new VerifyPool({ genesisJson: genesis.json, size: 1, ...options })
+  open.push(made)
+  return made
+}
+
+const odd = (options: Partial<VerifyPoolOptions> = {}): VerifyPool =>
+  pool({ workerUrl: new URL('./fixtures/odd-worker.mjs', import.meta.url), ...options })
+const order = (letter: string): Uint8Array[] => [utf8(letter)]
+const withCode = (code: string) => expect.objectContaining({ code })
+
+describe('a pool of real workers', () => {
+  test('answers as the checks themselves do, in order', async () => {
+    const frames = [
+      frame(20),
+      frame(0),
+      utf8('nonsense'),
+      frame(3, new Uint8Array(64)),
+      frame(1),
+      concatBytes(frame(2), Uint8Array.of(0))
+    ]
+    const results = await pool({ size: 2 }).check(frames)
+    expect(results).toEqual(frames.map((bytes) => checkFinalized(genesis, bytes)))
+    const [first] = results as [CheckResult]
+    expect(first.ok && checkLink(genesis, chain.next, first.block)).toBeUndefined()
+  })
+
+  test('leaves the frames to the caller', async () => {
+    const bytes = frame(2)
+    const large = concatBytes(utf8('before'), bytes, utf8('after'))
+    const [result] = await pool().check([large.subarray(6, 6 + bytes.byteLength)])
+    expect(result?.ok).toBe(true)
+    expect(large.subarray(6, 6 + bytes.byteLength)).toEqual(bytes)
+  })
+
+  test('checks events again only if asked', async () => {
+    const forged = new Uint8Array(events[0] as Uint8Array)
+    forged[forged.length - 1] = (forged.at(-1) as number) ^ 1
+    const bytes = finalize(chain, testBlock(chain, { events: [forged] }))
+    const workers = pool()
+    const [believed] = await workers.check([bytes])
+    const [checked] = await workers.check([bytes], { verifyEvents: true })
+    expect(believed).toMatchObject({ ok: true })
+    expect(believed?.ok && believed.block.deferred).toBeUndefined()
+    expect(checked).toMatchObject({ block: { deferred: { code: 'EVENT_BAD_SIGNATURE' } } })
+  })
+
+  test('checks proposals', async () => {
+    const { blockBytes } = testBlock(chain, { events })
+    const workers = pool()
+    expect(await workers.checkProposed(blockBytes)).toEqual(checkProposed(genesis, blockBytes))
+    expect(await workers.checkProposed(utf8('nonsense'))).toMatchObject({ failure: { code: 'NON_CANONICAL' } })
+  })
+
+  test('many calls at once, each with its own answer', async () => {
+    const workers = pool({ size: 2 })
+    const calls = Array.from({ length: 40 }, (_, i) => workers.check([frame(i % 20)]))
+    const results = await Promise.all(calls)
+    results.forEach(([result], i) => {
+      expect(result?.ok && result.block.header.eventCount).toBe(i % 20)
+    })
+    expect(workers.queueDepth).toBe(0)
+  })
+
+  test('no frames, no results', async () => {
+    expect(await pool().check([])).toEqual([])
+  })
+})
+
+describe('back-pressure', () => {
+  test('calls beyond the room wait, and get it in order', async () => {
+    const workers = odd({ maxJobs: 2 })
+    const done: number[] = []
+    const calls = [0, 1, 2, 3, 4].map((i) => workers.check(order('a')).then(() => done.push(i)))
+    expect(workers.queueDepth).toBe(5)
+    await Promise.all(calls)
+    expect(done).toEqual([0, 1, 2, 3, 4])
+    expect(workers.queueDepth).toBe(0)
+  })
+
+  test('a call that waits holds no copy: what it is given is read when its turn comes', async () => {
+    const workers = odd({ maxJobs: 1 })
+    const bytes = utf8('aa')
+    const first = workers.check([bytes])
+    const late = workers.check([bytes])
+    bytes[0] = 'e'.charCodeAt(0)
+    expect(await first).toHaveLength(1)
+    await expect(late).rejects.toEqual(withCode('VERIFY_FAILED'))
+  })
+})
+
+describe('faults', () => {
+  test('a thread that dies rejects its jobs and is replaced', async () => {
+    const workers = odd()
+    for (const letter of ['d', 'x']) {
+      const dying = workers.check(order(letter))
+      const behind = workers.check(order('a'))
+      await expect(dying).rejects.toEqual(withCode('VERIFY_CRASHED'))
+      await expect(behind).rejects.toEqual(withCode('VERIFY_CRASHED'))
+      expect(await workers.check(order('a'))).toMatchObject([{ failure: { message: 'ends at 1' } }])
+    }
+  })
+
+  test('jobs that no thread had yet survive the death of one', async () => {
+    const workers = odd()
+    const calls = ['d', 'a', 'a', 'a'].map((letter) => workers.check(order(letter)))
+    const settled = await Promise.allSettled(calls)
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled', 'fulfilled'])
+  })
+
+  test('a checker that throws is a bug of one job', async () => {
+    const workers = odd()
+    await expect(workers.check(order('e'))).rejects.toEqual(withCode('VERIFY_FAILED'))
+    expect(await workers.check(order('a'))).toHaveLength(1)
+  })
+
+  test('threads that cannot start are not started for ever', async () => {
+    const workers = pool({ workerUrl: new URL('./fixtures/dead-worker.mjs', import.meta.url), size: 2 })
+    const outcomes: string[] = []
+    while (!outcomes.includes('VERIFY_FAILED')) {
+      await workers.check(order('a')).catch((error: { code: string }) => outcomes.push(error.code))
+    }
+    expect(outcomes.length).toBeLessThan(8)
+    await expect(workers.check(order('a'))).rejects.toThrow('cannot start')
+  })
+})
+
+describe('closing', () => {
+  test('refuses what is in work, what is queued and what waits', async () => {
+    const workers = odd({ maxJobs: 4 })
+    const calls = ['h', 'h', 'h', 'a', 'a', 'a'].map((letter) => workers.check(order(letter)))
+    const settled = Promise.allSettled(calls)
+    await workers.close()
+    for (const result of await settled)
+      expect(result).toEqual({ status: 'rejected', reason: withCode('VERIFY_CLOSED') })
+    await expect(workers.check(order('a'))).rejects.toEqual(withCode('VERIFY_CLOSED'))
+    expect(workers.queueDepth).toBe(0)
+    await workers.close()
+  })
+})
