@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { toHex } from '../codec/bytes.ts'
 import type { ApiSource } from './source.ts'
 
