@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckedEvent, signEvent } from '../chain/event.ts'
 import { type KeyPair, keyPairFromSeed } from '../crypto/ed25519.ts'
@@ -79,6 +80,8 @@ export class Feeder {
 
   constructor(options: FeederOptions) {
     this.#options = options
+    // Every open request listens.
+    setMaxListeners(0, this.#abort.signal)
     this.#tokens = new Tokens(options.rate, performance.now())
     this.#targets = options.targets.map((api) => ({ api, backOffMs: 0, notBefore: 0 }))
   }
