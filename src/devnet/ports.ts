@@ -4,6 +4,9 @@ import { MolochError } from '../error.ts'
 
 /** Below it are the ports of well-known services. */
 const LOWEST = 10_000
+/** Where the search goes on. Two devnets that are made at the same moment, by one process or two, get different ports. */
+let last: number | undefined
+
 /** Tried in turn; a machine with so many ports in use has other troubles. */
 const MAX_TRIES = 2000
 
@@ -15,10 +18,10 @@ const MAX_TRIES = 2000
 export async function freePorts(count: number): Promise<number[]> {
   const highest = ephemeralStart()
   const ports: number[] = []
-  // Two devnets that start at the same moment must not walk the same way.
-  let port = LOWEST + ((process.pid * 7919) % (highest - LOWEST))
+  last ??= LOWEST + ((process.pid * 7919) % (highest - LOWEST))
   for (let tries = 0; tries < MAX_TRIES && ports.length < count; tries++) {
-    port = port + 1 < highest ? port + 1 : LOWEST
+    last = last + 1 < highest ? last + 1 : LOWEST
+    const port = last
     if (await isFree(port)) ports.push(port)
   }
   if (ports.length < count) {

@@ -56,6 +56,8 @@ test('an earlier devnet is replaced; anything else is left alone and named', asy
 })
 
 test('ports in use are not given out, nor one twice', async () => {
+  const [one, other] = await Promise.all([freePorts(10), freePorts(10)])
+  expect(new Set([...one, ...other]).size).toBe(20)
   const [first] = await freePorts(1)
   const server = createServer()
   await new Promise<void>((done) => server.listen(first, '127.0.0.1', done))
