@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { Random } from '../support/random.ts'
+import { runs } from '../support/runs.ts'
+import { Simulation } from './support/simulation.ts'
+
+/** Virtual time in which a healed network has to decide, whatever round it got to before. */
+const PATIENCE_MS = 600_000
+
+async function simulate(size: number, faulty: number, seed: number): Promise<Simulation> {
+  const simulation = new Simulation({ size, faulty, random: new Random(seed) })
+  await simulation.run(PATIENCE_MS)
+  const at = `seed ${seed}, n ${size}`
+  expect(simulation.failures, at).toEqual([])
+  const decisions = simulation.honest.map(({ decided }) => decided)
+  expect(new Set(decisions).size, `${at}: decisions ${decisions.join(', ')}`).toBe(1)
+  expect(decisions[0], `${at}: no progress; rounds ${simulation.honest.map(({ round }) => round)}`).toBeDefined()
+  expect(simulation.blocks.get(decisions[0]!)?.valid, at).toBe(true)
+  return simulation
+}
+
+/** `MOLOCH_SEED` replays one schedule. */
+function seeds(count: number): number[] {
+  const { numRuns, seed } = runs(count)
+  return seed === undefined ? Array.from({ length: numRuns }, (_, i) => i + 1) : [seed]
+}
+
+describe.each([
+  { size: 4, count: 80 },
+  { size: 7, count: 30 }
+])('$size validators over a network that loses, delays and repeats', ({ size, count }) => {
+  const most = Math.floor((size - 1) / 3)
+
+  it('decide one block, and always once it heals, with f silent or equivocating and the others crashing', async () => {
+    let crashes = 0
+    for (const seed of seeds(count)) {
+      const { honest } = await simulate(size, most, seed)
+      for (const node of honest) crashes += node.crashes
+    }
+    if (count > 10) expect(crashes).toBeGreaterThan(count / 4)
+  }, 120_000)
+
+  it('decide one block when all follow the rules', async () => {
+    for (const seed of seeds(Math.ceil(count / 4))) await simulate(size, 0, seed)
+  }, 60_000)
+})
+
+it('a seed gives the same run again', async () => {
+  const [a, b] = [await simulate(4, 1, 7), await simulate(4, 1, 7)]
+  expect(b.schedule.events).toBe(a.schedule.events)
+  expect(b.schedule.now).toBe(a.schedule.now)
+})
