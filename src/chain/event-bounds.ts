@@ -55,7 +55,7 @@ function metadataFault(metadata: EventBody['metadata']): string | undefined {
     if (!isWellFormed(key) || !isWellFormed(value)) return 'metadata is not UTF-8'
     const bytes = utf8(key)
     if (before !== undefined && compareBytes(before, bytes) >= 0) {
-      return `metadata key ${JSON.stringify(key)} comes after a key that is not below it; accepted: keys strictly ascending by bytes`
+      return `metadata key ${JSON.stringify(key.slice(0, 100))} comes after a key that is not below it; accepted: keys strictly ascending by bytes`
     }
     before = bytes
   }

@@ -1,7 +1,7 @@
 import { Header } from '../codec/generated/chain.ts'
-import { sha256 } from '../crypto/sha256.ts'
 import { blockHash, stateRootHash, ZERO_HASH } from './domain.ts'
 import type { Genesis } from './genesis.ts'
+import { EMPTY_ROOT } from './merkle.ts'
 
 export type { Header } from '../codec/generated/chain.ts'
 
@@ -30,7 +30,7 @@ export function encodeHeader(header: HeaderFields): Uint8Array<ArrayBuffer> {
 
 /** Block 0, implied by the genesis (protocol §2): no events, no signatures. */
 export function genesisHeader(genesis: Genesis): Header {
-  const emptyRoot = sha256(new Uint8Array(0))
+  const emptyRoot = new Uint8Array(EMPTY_ROOT)
   return {
     version: HEADER_VERSION,
     height: 0,
