@@ -12,6 +12,7 @@ import type { Log } from '../log.ts'
 import { type AccessRules, assertBinding, guard } from './access.ts'
 import { FinalityWaiters } from './finality.ts'
 import {
+  CLOSE_GRACE_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   MAX_BODY_BYTES,
   MAX_CONNECTIONS,
@@ -47,6 +48,7 @@ export class Api {
   readonly #app: App
   readonly #options: ApiOptions
   readonly #waiters: FinalityWaiters
+  #closing = false
 
   /** @throws MolochError BAD_CONFIG if it would be open to others without anybody having said so */
   constructor(source: ApiSource, options: ApiOptions, log: Log) {
@@ -56,6 +58,10 @@ export class Api {
     this.#app = createApp()
     handleErrors(this.#app, log)
     guard(this.#app, options)
+    // A connection that is kept after its last answer would keep the server open for as long as it is idle.
+    this.#app.addHook('onSend', async (_, reply) => {
+      if (this.#closing) reply.header('connection', 'close')
+    })
     healthRoutes(this.#app, source)
     nodeRoutes(this.#app, source)
     blockRoutes(this.#app, source)
@@ -78,10 +84,16 @@ export class Api {
     return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
   }
 
-  /** Answers those who wait for finality with what is known, ends idle connections and waits for running requests. */
+  /** Answers those who wait for finality with what is known, ends idle connections and waits a little for running requests. */
   async close(): Promise<void> {
+    this.#closing = true
     this.#waiters.close()
-    await this.#app.close()
+    const timer = setTimeout(() => this.#app.server.closeAllConnections(), CLOSE_GRACE_MS)
+    try {
+      await this.#app.close()
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }
 

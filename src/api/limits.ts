@@ -14,6 +14,8 @@ export const MAX_CONNECTIONS = 1024
 export const REQUEST_TIMEOUT_MS = 30_000
 /** Time an idle connection is kept. */
 export const KEEP_ALIVE_TIMEOUT_MS = 30_000
+/** Time that running requests get when the node stops; a reader that takes its answer slowly must not hold it up. */
+export const CLOSE_GRACE_MS = 3000
 /** Characters of a path segment: the longest is a hash. */
 export const MAX_PARAM_LENGTH = 128
 /** What a refused caller is told to wait when the mempool is full: about two blocks. */

@@ -90,7 +90,8 @@ export function handleErrors(app: FastifyInstance, log: Log): void {
     }
     const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
     if (status < 500) {
-      return sendProblem(reply, status, { code: requestCode(status, error.code), detail: oneLine(error.message) })
+      const detail = status === 415 ? unsupported(request) : oneLine(error.message)
+      return sendProblem(reply, status, { code: requestCode(status, error.code), detail })
     }
     log.error({ err: error, method: request.method, url: request.url }, 'an API request failed')
     const code = error instanceof MolochError ? error.code : 'INTERNAL'
@@ -106,6 +107,11 @@ function requestCode(status: number, code: string): ApiErrorCode {
   if (status === 413) return 'BODY_TOO_LARGE'
   if (status === 415) return 'UNSUPPORTED_MEDIA_TYPE'
   return code === 'FST_ERR_CTP_INVALID_JSON_BODY' || code === 'FST_ERR_CTP_EMPTY_JSON_BODY' ? 'BAD_JSON' : 'BAD_REQUEST'
+}
+
+function unsupported({ headers }: FastifyRequest): string {
+  const type = headers['content-type'] ?? 'none'
+  return `content-type ${type.slice(0, 100)} is not accepted; application/json and application/x-protobuf are`
 }
 
 function oneLine(message: string): string {

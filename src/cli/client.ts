@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Static, TSchema } from 'typebox'
-import { Value } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { MolochError } from '../error.ts'
 import { loadConfig } from '../node/config/load.ts'
 import { homePaths, resolveHome } from '../node/home.ts'
@@ -65,7 +65,7 @@ export class ApiClient {
 
   #checked<Schema extends TSchema>(path: string, text: string, schema: Schema): Static<Schema> {
     const value = parseJson(text)
-    if (Value.Check(schema, value)) return value as Static<Schema>
+    if (Check(schema, value)) return value as Static<Schema>
     throw badAnswer(`${this.url}${path}`)
   }
 }

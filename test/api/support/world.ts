@@ -1,0 +1,168 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { Api, type ApiOptions } from '../../../src/api/app.ts'
+import type { ApiSource, PendingView, SyncView } from '../../../src/api/source.ts'
+import type { CheckedEvent } from '../../../src/chain/event.ts'
+import { Mempool } from '../../../src/chain/mempool.ts'
+import { toHex } from '../../../src/codec/bytes.ts'
+import { Ledger } from '../../../src/ledger/ledger.ts'
+import { silentLog } from '../../../src/log.ts'
+import type { PeerView } from '../../../src/network/types.ts'
+import { EventIngress } from '../../../src/node/ingress.ts'
+import { applyAll } from '../../support/chain-builder.ts'
+import { ChainMaker, type ChainSpec } from '../../support/chain-maker.ts'
+
+export interface WorldOptions {
+  readonly spec?: Partial<ChainSpec>
+  readonly blocks?: number
+  readonly api?: Partial<ApiOptions>
+  readonly mempool?: { readonly maxEvents: number }
+  /** Starts to listen; default true. */
+  readonly listen?: boolean
+  /** Whoever opens it closes it; default: the end of the test does. */
+  readonly shared?: boolean
+}
+
+/** A node without a network: a real chain on disk, mempool and ingress behind the API, and settable views of the rest. */
+export class World {
+  readonly maker: ChainMaker
+  readonly ledger: Ledger
+  readonly source: ApiSource
+  readonly api: Api
+  readonly mempool: Mempool
+  url = ''
+  peers: PeerView[] = []
+  sync: SyncView
+  pending: PendingView | undefined
+  fault: ReturnType<ApiSource['fault']>
+  #path = ''
+
+  private constructor(maker: ChainMaker, ledger: Ledger, options: WorldOptions) {
+    this.maker = maker
+    this.ledger = ledger
+    this.sync = { ...IDLE_SYNC, height: ledger.tip.height, targetHeight: ledger.tip.height }
+    const limits = { maxEvents: 1000, maxBytes: 1 << 20, maxPerActor: 1000, maxPerSource: 1000 }
+    this.mempool = new Mempool({ ...limits, ...options.mempool })
+    this.source = this.#source()
+    const defaults = { host: '127.0.0.1', port: 0, token: '', public: false, max_wait_ms: 10_000, max_waiters: 100 }
+    this.api = new Api(this.source, { ...defaults, ...options.api }, silentLog)
+  }
+
+  static async open(options: WorldOptions = {}): Promise<World> {
+    const maker = new ChainMaker({ eventsPerBlock: 3, ...options.spec })
+    const path = mkdtempSync(join(tmpdir(), 'moloch-api-'))
+    const ledger = await Ledger.open({ path, genesis: maker.genesis, log: silentLog })
+    const world = new World(maker, ledger, options)
+    world.#path = path
+    if (options.shared !== true) onTestFinished(() => world.close())
+    for (let i = 0; i < (options.blocks ?? 0); i++) await world.finalize()
+    if (options.listen !== false) world.url = await world.api.listen()
+    return world
+  }
+
+  async close(): Promise<void> {
+    await this.api.close()
+    await this.ledger.close()
+    rmSync(this.#path, { recursive: true, force: true })
+  }
+
+  async finalize(events?: readonly CheckedEvent[]): Promise<void> {
+    await applyAll(this.ledger, [this.maker.next(events)])
+    const { height } = this.ledger.tip
+    this.sync = { ...this.sync, height, targetHeight: Math.max(height, this.sync.targetHeight) }
+  }
+
+  async get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return answerOf(await fetch(`${this.url}${path}`, { headers }))
+  }
+
+  async post(body: unknown, options: { query?: string; headers?: Record<string, string> } = {}): Promise<Answer> {
+    const headers = { 'content-type': 'application/json', ...options.headers }
+    const text = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body)
+    const init = { method: 'POST', headers, body: text }
+    return answerOf(await fetch(`${this.url}/v1/events${options.query ?? ''}`, init))
+  }
+
+  #source(): ApiSource {
+    const { ledger, maker, mempool } = this
+    const ingress = new EventIngress({
+      genesis: maker.genesis,
+      mempool,
+      isFinalized: (id) => ledger.hasRecentEvent(id),
+      save: (events) => ledger.saveMempool(events),
+      offer: () => {},
+      added: () => {},
+      now: () => maker.nextTimestamp
+    })
+    return {
+      version: '1.2.3',
+      genesis: maker.genesis,
+      peerId: '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN',
+      role: 'validator',
+      mode: 'full',
+      chainKey: toHex(maker.validators[0]?.publicKey ?? new Uint8Array(32)),
+      uptimeSeconds: () => 12.7,
+      chain: ledger,
+      peers: () => this.peers,
+      addresses: () => ['/ip4/127.0.0.1/tcp/9645'],
+      sync: () => this.sync,
+      pending: () => this.pending,
+      mempool: () => mempool.stats(),
+      fault: () => this.fault,
+      submit: (bytes, caller) => ingress.submit(bytes, caller),
+      isPending: (id) => mempool.has(id),
+      onFinalized: (listener) => ledger.on('finalized', ({ block }) => listener(block))
+    }
+  }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  /** Decoded JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of many shapes
+  readonly body: any
+}
+
+async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, body: JSON.parse(text) }
+}
+
+const IDLE_SYNC: SyncView = {
+  strategy: 'gossip',
+  height: 0,
+  targetHeight: 0,
+  blocksPerSecond: 0,
+  bytesPerSecond: 0,
+  etaSeconds: undefined,
+  peers: 0,
+  stalled: undefined
+}
+
+/** A peer as the network shows one. */
+export function peer(view: Partial<PeerView> = {}): PeerView {
+  return {
+    peerId: '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN',
+    address: '/ip4/127.0.0.1/tcp/1',
+    direction: 'outbound',
+    state: 'SYNCED',
+    height: 0,
+    claimedHeight: 0,
+    headHash: undefined,
+    earliestHeight: 1,
+    mode: 'FULL',
+    source: true,
+    chainKey: undefined,
+    userAgent: 'moloch/1.2.3',
+    syncing: false,
+    peerCount: 3,
+    score: 1.234,
+    connectedAt: 1_700_000_000_000,
+    statusAt: 1_700_000_000_500,
+    reason: undefined,
+    ...view
+  }
+}
