@@ -141,8 +141,10 @@ export class Gossip {
       const message = `${topic} message of ${payload.byteLength} bytes; accepted: up to ${maxMessageBytes}`
       throw networkError('MESSAGE_TOO_LARGE', message, { topic, bytes: payload.byteLength })
     }
-    if (this.#router === undefined) return 0
-    return (await this.#router.publish(topicId(scope, topic), payload)).recipients.length
+    const id = topicId(scope, topic)
+    // Published to nobody it would still count as seen, and could not be published again for a while.
+    if (this.#router === undefined || this.#router.getSubscribers(id).length === 0) return 0
+    return (await this.#router.publish(id, payload)).recipients.length
   }
 
   score(peerId: string): number {

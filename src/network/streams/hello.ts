@@ -8,6 +8,7 @@ import type { Genesis } from '../../chain/genesis.ts'
 import { equalBytes, toHex } from '../../codec/bytes.ts'
 import { Hello, HelloAck, Mode, type Refusal } from '../../codec/generated/sync.ts'
 import { type KeyPair, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, sign, verify } from '../../crypto/ed25519.ts'
+import { MolochError } from '../../error.ts'
 import { networkError } from '../errors.ts'
 import type { Head, NodeMode } from '../types.ts'
 import { assertBytes, assertHeight, decoded } from './messages.ts'
@@ -118,7 +119,8 @@ export function checkAck(
   const ack = decoded('hello ack', () => HelloAck.decode(frame))
   throwIfRefused(ack.refusal, 'hello', peer)
   assertForm(ack)
-  throwIfRefused(mismatch(self, ack), 'hello', peer)
+  const wrong = mismatch(self, ack)
+  if (wrong !== undefined) throw new MolochError(wrong.code, wrong.message, { peer })
   const message = helloMessage(self.genesis.hash, {
     role: 2,
     initiatorNonce: nonce,

@@ -32,9 +32,11 @@ export class StreamSource implements AsyncIterable<Chunk> {
     this.#stream = stream
     if (stream.status === 'aborted' || stream.status === 'reset') {
       this.#error = networkError('PEER_CLOSED', 'the stream was closed before it was read')
-    } else if (stream.readableEnded) {
+    } else if (stream.readableEnded && stream.readBufferLength === 0) {
       this.#ended = true
     } else {
+      // A stream may have said its only 'end' and have bytes all the same: those that came in one piece with the answer
+      // of the protocol negotiation, which pushed them back.
       stream.addEventListener('message', this.#onMessage)
       stream.addEventListener('end', this.#onEnd)
       stream.addEventListener('close', this.#onClose)
@@ -91,12 +93,15 @@ export class StreamSource implements AsyncIterable<Chunk> {
   readonly #onMessage = (event: StreamMessageEvent): void => {
     this.#chunks.push(event.data)
     this.#bytes += event.data.byteLength
-    if (this.#bytes >= HIGH_WATER_BYTES) this.#pause()
+    if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
+    else if (this.#bytes >= HIGH_WATER_BYTES) this.#pause()
     this.onChunk?.()
     this.#wake?.()
   }
 
   readonly #onEnd = (): void => {
+    // A reset also says 'end', before the 'close' that has its error.
+    if (this.#stream.status === 'aborted' || this.#stream.status === 'reset') return
     this.#ended = true
     this.#wake?.()
   }

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { until } from './support/hosts.ts'
+import { ChainPorts, connect, determined, node, view } from './support/nodes.ts'
+
+describe('status', () => {
+  it('places both sides: behind is SYNCING, ahead is PROVIDING', async () => {
+    const [a, b] = [await node({ height: 4 }), await node({ height: 9 })]
+    await connect(a, b)
+    expect(view(a, b)).toMatchObject({ state: 'SYNCING', height: 9, claimedHeight: 9 })
+    expect(view(b, a)).toMatchObject({ state: 'PROVIDING', height: 4 })
+    // We caught up with it: at once, whatever it says.
+    a.ports.height = 9
+    a.network.headChanged()
+    expect(view(a, b)?.state).toBe('SYNCED')
+    await until('the other side', () => view(b, a)?.state === 'SYNCED')
+  })
+
+  it('is pushed soon after the tip moved, and one side’s push tells both', async () => {
+    const [a, b] = [await node({ height: 1 }), await node({ height: 1 })]
+    await connect(a, b)
+    for (let height = 2; height <= 6; height += 1) {
+      for (const { ports, network } of [a, b]) {
+        ports.height = height
+        network.headChanged()
+      }
+      await until(`both at ${height}`, () => view(a, b)?.height === height && view(b, a)?.height === height)
+      expect([view(a, b)?.state, view(b, a)?.state]).toEqual(['SYNCED', 'SYNCED'])
+    }
+  })
+
+  it('does not flood: a thousand moves are a few pushes', async () => {
+    const [a, b] = [await node({ height: 1 }), await node({ height: 1 })]
+    await connect(a, b)
+    let updates = 0
+    b.network.sessions.on('update', () => {
+      updates += 1
+    })
+    for (let i = 0; i < 1000; i += 1) {
+      a.ports.height = 2 + (i % 10)
+      a.network.headChanged()
+    }
+    a.ports.height = 12
+    a.network.headChanged()
+    await until('the last height', () => view(b, a)?.height === 12)
+    expect(updates).toBeLessThan(6)
+  })
+
+  it('a height without a good commit does not count, and costs points', async () => {
+    const liar = new ChainPorts(9)
+    liar.lie = { commit: new ChainPorts(8).head().commit }
+    const [a, b] = [await node({ height: 4 }), await node({ ports: liar })]
+    await connect(a, b)
+    expect(view(a, b)).toMatchObject({ height: 0, claimedHeight: 9, state: 'PROVIDING' })
+    expect(a.log.of('debug', 'peer penalised')[0]?.message).toContain('height 9 does not count')
+    expect(view(b, a)?.height).toBe(4)
+  })
+
+  it('a peer that shows a certified block in another way is followed', async () => {
+    const [a, b] = [await node({ height: 4 }), await node({ height: 4 })]
+    await connect(a, b)
+    a.network.peerHas(b.network.peerId, 7)
+    expect(view(a, b)).toMatchObject({ state: 'SYNCING', height: 7 })
+    a.network.peerHas(b.network.peerId, 5)
+    expect(view(a, b)?.height).toBe(7)
+    a.network.peerHas('nobody', 5)
+  })
+
+  it('comes every interval, and a peer without any is closed', async () => {
+    const settings = { statusIntervalMs: 200, statusMisses: 3 }
+    const [a, b] = [await node({ height: 4, settings }), await node({ height: 4, settings })]
+    await connect(a, b)
+    const first = view(a, b)?.statusAt ?? 0
+    await until('another status', () => (view(a, b)?.statusAt ?? 0) > first)
+    b.ports.head = () => {
+      throw new Error('stuck')
+    }
+    await until('closed', () => a.network.sessions.list().length === 0)
+    expect(a.log.of('debug', 'no status for').length).toBeGreaterThan(0)
+  })
+
+  it('answers with what is shown: mode, earliest height, syncing, peers', async () => {
+    const ports = new ChainPorts(9)
+    ports.lie = { syncing: true, earliestHeight: 3 }
+    const [a, b] = [await node({ height: 9 }), await node({ ports, mode: 'LIGHT' })]
+    await connect(a, b)
+    expect(view(a, b)).toMatchObject({ syncing: true, earliestHeight: 3, mode: 'LIGHT', source: false, peerCount: 1 })
+    await determined(b, a)
+  })
+})
