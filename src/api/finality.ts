@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import { toHex } from '../codec/bytes.ts'
 import type { ApiSource } from './source.ts'
 

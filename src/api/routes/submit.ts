@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import { toHex } from '../../codec/bytes.ts'
@@ -5,6 +6,7 @@ import { MolochError } from '../../error.ts'
 import { peerOf } from '../access.ts'
 import type { App } from '../app.ts'
 import type { FinalityWaiters } from '../finality.ts'
+import { MAX_BATCH_EVENTS } from '../limits.ts'
 import { apiError } from '../problem.ts'
 import { type SubmitResultJson, SubmittedBatchJson, SubmittedJson } from '../schemas.ts'
 import type { ApiSource, SubmittedView } from '../source.ts'
@@ -69,6 +71,8 @@ function faultJson(error: SubmittedView | MolochError): SubmitResultJson {
 
 function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
+  // One listener for each event of a batch is no leak.
+  setMaxListeners(MAX_BATCH_EVENTS, gone.signal)
   reply.raw.once('close', () => gone.abort())
   return gone.signal
 }
