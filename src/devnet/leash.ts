@@ -7,11 +7,15 @@ import { isMainThread } from 'node:worker_threads'
 /** An orderly stop takes at most 10 s; a node that hangs longer must not outlive its devnet. */
 const HARD_STOP_MS = 12_000
 
-if (isMainThread && process.connected) {
-  process.once('disconnect', () => {
-    process.kill(process.pid, 'SIGTERM')
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), HARD_STOP_MS).unref()
-  })
+function stop(): void {
+  process.kill(process.pid, 'SIGTERM')
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), HARD_STOP_MS).unref()
+}
+
+if (isMainThread) {
+  // The devnet may be gone before this is even loaded.
+  if (!process.connected) stop()
+  else process.once('disconnect', stop)
   // Listening must not keep a node alive that has nothing left to do.
   process.channel?.unref()
 }
