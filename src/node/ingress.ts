@@ -6,7 +6,9 @@ import { type CheckedEvent, checkEvent, verifyEventSignature } from '../chain/ev
 import type { Genesis } from '../chain/genesis.ts'
 import type { Mempool } from '../chain/mempool.ts'
 import { toHex } from '../codec/bytes.ts'
+import { assertCanonical } from '../codec/canonical.ts'
 import { splitEvents } from '../codec/raw.ts'
+import { EVENTS } from '../codec/rules.ts'
 import { MolochError } from '../error.ts'
 import type { Verdict } from '../network/types.ts'
 
@@ -72,6 +74,7 @@ export class EventIngress {
   async gossiped(payload: Uint8Array, from: string): Promise<Verdict> {
     let fresh = 0
     try {
+      assertCanonical(EVENTS, payload)
       const parts = splitEvents(payload)
       if (parts.length === 0 || parts.length > GOSSIP_MAX_EVENTS) return 'reject'
       for (const bytes of parts) {

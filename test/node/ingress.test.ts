@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest'
+import type { CheckedEvent } from '../../src/chain/event.ts'
+import { createGenesis } from '../../src/chain/genesis.ts'
+import { Mempool } from '../../src/chain/mempool.ts'
+import { toHex } from '../../src/codec/bytes.ts'
+import { joinEvents } from '../../src/codec/raw.ts'
+import { EventIngress, type IngressPorts } from '../../src/node/ingress.ts'
+import { keyOf, testChain, testEvent } from '../chain/fixture.ts'
+
+const LIMITS = { maxEvents: 10, maxBytes: 1 << 20, maxPerActor: 10, maxPerSource: 2 }
+
+function setUp(changes: Partial<IngressPorts> = {}) {
+  const chain = testChain()
+  const mempool = new Mempool(LIMITS)
+  const saved: CheckedEvent[] = []
+  const offered: CheckedEvent[] = []
+  let added = 0
+  const event = testEvent(chain, 1)
+  const ingress = new EventIngress({
+    genesis: chain.genesis,
+    mempool,
+    isFinalized: () => false,
+    save: async (events) => void saved.push(...events),
+    offer: (one) => offered.push(one),
+    added: () => void added++,
+    now: () => event.fields.timestamp,
+    ...changes
+  })
+  return { chain, mempool, saved, offered, ingress, event, added: () => added }
+}
+
+/** The same event with another last byte of its signature. */
+function forged(event: CheckedEvent): Uint8Array {
+  const bytes = event.bytes.slice()
+  const at = bytes.lastIndexOf(event.signature.at(-1) as number)
+  bytes[at] = (bytes[at] as number) ^ 1
+  return bytes
+}
+
+describe('events from the API', () => {
+  test('are on disk, in the mempool and offered when they are acknowledged', async () => {
+    const { ingress, event, saved, offered, mempool, added } = setUp()
+    await expect(ingress.submit(event.bytes, 'api')).resolves.toEqual({ id: event.id, status: 'pending' })
+    expect(saved.map(({ id }) => toHex(id))).toEqual([toHex(event.id)])
+    expect(offered).toHaveLength(1)
+    expect(mempool.has(event.id)).toBe(true)
+    expect(added()).toBe(1)
+  })
+
+  test('are saved but not offered again when they are known', async () => {
+    const { ingress, event, saved, offered } = setUp()
+    await ingress.submit(event.bytes, 'api')
+    await ingress.submit(event.bytes, 'api')
+    expect(saved).toHaveLength(2)
+    expect(offered).toHaveLength(1)
+  })
+
+  test('that are final are said to be', async () => {
+    const { ingress, event, mempool } = setUp({ isFinalized: () => true })
+    await expect(ingress.submit(event.bytes, 'api')).resolves.toMatchObject({ status: 'finalized' })
+    expect(mempool.stats().events).toBe(0)
+  })
+
+  test('are not acknowledged if they could not be written', async () => {
+    const full = () => Promise.reject(new Error('disk full'))
+    const { ingress, event, offered } = setUp({ save: full })
+    await expect(ingress.submit(event.bytes, 'api')).rejects.toThrow('disk full')
+    expect(offered).toHaveLength(0)
+  })
+
+  test('with a false signature change nothing', async () => {
+    const { ingress, event, saved, mempool } = setUp()
+    await expect(ingress.submit(forged(event), 'api')).rejects.toMatchObject({ code: 'EVENT_BAD_SIGNATURE' })
+    expect(saved).toHaveLength(0)
+    expect(mempool.stats().events).toBe(0)
+  })
+
+  test('outside of the window are refused with how far they are away', async () => {
+    const { chain, event } = setUp()
+    const late = event.fields.timestamp + chain.genesis.params.eventWindowMs + 1
+    const { ingress } = setUp({ now: () => late })
+    await expect(ingress.submit(event.bytes, 'api')).rejects.toThrow(/600001 ms from now; at most 600000/)
+  })
+
+  test('of an actor that the genesis does not list are refused', async () => {
+    const { chain, event } = setUp()
+    const { chainId, timestamp, validators } = chain.genesis
+    const members = validators.keys.map((publicKey, index) => ({ name: validators.names[index] as string, publicKey }))
+    const genesis = createGenesis({
+      chainId,
+      timestamp,
+      validators: members,
+      actors: [keyOf('somebody else').publicKey]
+    })
+    const { ingress } = setUp({ genesis })
+    await expect(ingress.submit(event.bytes, 'api')).rejects.toMatchObject({ code: 'EVENT_ACTOR_UNKNOWN' })
+  })
+
+  test('beyond the quota of their source are refused, and other sources are not', async () => {
+    const { chain, ingress } = setUp()
+    for (const index of [1, 2]) await ingress.submit(testEvent(chain, index).bytes, 'api:a')
+    const third = testEvent(chain, 3).bytes
+    await expect(ingress.submit(third, 'api:a')).rejects.toMatchObject({ code: 'MEMPOOL_FULL' })
+    await expect(ingress.submit(third, 'api:b')).resolves.toMatchObject({ status: 'pending' })
+  })
+})
+
+describe('events from gossip', () => {
+  test('are accepted once, then ignored', async () => {
+    const { ingress, event, mempool, saved, added } = setUp()
+    const payload = joinEvents([event.bytes])
+    await expect(ingress.gossiped(payload, 'peer')).resolves.toBe('accept')
+    await expect(ingress.gossiped(payload, 'peer')).resolves.toBe('ignore')
+    expect(mempool.has(event.id)).toBe(true)
+    expect(saved).toHaveLength(0)
+    expect(added()).toBe(1)
+  })
+
+  test('with a false signature, malformed or empty are charged to the peer', async () => {
+    const { ingress, event, mempool } = setUp()
+    await expect(ingress.gossiped(joinEvents([forged(event)]), 'peer')).resolves.toBe('reject')
+    await expect(ingress.gossiped(joinEvents([event.bytes.subarray(1)]), 'peer')).resolves.toBe('reject')
+    await expect(ingress.gossiped(joinEvents([]), 'peer')).resolves.toBe('reject')
+    await expect(ingress.gossiped(new Uint8Array([0xff]), 'peer')).resolves.toBe('reject')
+    expect(mempool.stats().events).toBe(0)
+  })
+
+  test('that are stale, final or more than fit are ignored, and nobody is charged', async () => {
+    const { event } = setUp()
+    const stale = setUp({ now: () => event.fields.timestamp + 600_001 })
+    await expect(stale.ingress.gossiped(joinEvents([event.bytes]), 'peer')).resolves.toBe('ignore')
+    const final = setUp({ isFinalized: () => true })
+    await expect(final.ingress.gossiped(joinEvents([event.bytes]), 'peer')).resolves.toBe('ignore')
+    const { chain, ingress } = setUp()
+    await ingress.gossiped(joinEvents([1, 2].map((index) => testEvent(chain, index).bytes)), 'peer')
+    await expect(ingress.gossiped(joinEvents([testEvent(chain, 3).bytes]), 'peer')).resolves.toBe('ignore')
+  })
+
+  test('do not keep the message alive that they came in', async () => {
+    const { ingress, event, mempool } = setUp()
+    await ingress.gossiped(joinEvents([event.bytes]), 'peer')
+    expect(mempool.get(event.id)?.bytes.buffer.byteLength).toBe(event.bytes.byteLength)
+  })
+})

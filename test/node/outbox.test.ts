@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { toHex } from '../../src/codec/bytes.ts'
+import { splitEvents } from '../../src/codec/raw.ts'
+import { silentLog } from '../../src/log.ts'
+import { Outbox } from '../../src/node/outbox.ts'
+import { testChain, testEvent } from '../chain/fixture.ts'
+
+const chain = testChain()
+const events = [1, 2, 3].map((index) => testEvent(chain, index))
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+function setUp() {
+  const sent: string[][] = []
+  const done = new Set<string>()
+  const outbox = new Outbox({
+    publish: async (payload) => sent.push(splitEvents(payload).map(toHex)),
+    isWaiting: (id) => !done.has(toHex(id)),
+    log: silentLog
+  })
+  return { outbox, sent, done }
+}
+
+const hex = (...indexes: number[]): string[] => indexes.map((index) => toHex(events[index]?.bytes ?? new Uint8Array()))
+
+test('events that come within a moment travel together', async () => {
+  const { outbox, sent } = setUp()
+  for (const event of events) outbox.add(event)
+  expect(sent).toEqual([])
+  await vi.advanceTimersByTimeAsync(60)
+  expect(sent).toEqual([hex(0, 1, 2)])
+  await outbox.stop()
+})
+
+test('what no block has taken is offered again, what one has is forgotten', async () => {
+  const { outbox, sent, done } = setUp()
+  for (const event of events.slice(0, 2)) outbox.add(event)
+  await vi.advanceTimersByTimeAsync(60)
+  done.add(toHex(events[0]?.id ?? new Uint8Array()))
+  await vi.advanceTimersByTimeAsync(30_100)
+  expect(sent[0]).toEqual(hex(0, 1))
+  expect(sent.length).toBeGreaterThan(1)
+  for (const again of sent.slice(1)) expect(again).toEqual(hex(1))
+  await outbox.stop()
+})
+
+test('events of before a restart go out when a peer comes, once for many peers at once', async () => {
+  const { outbox, sent } = setUp()
+  for (const event of events) outbox.restore(event)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(sent).toEqual([])
+  outbox.peerReady()
+  outbox.peerReady()
+  await vi.advanceTimersByTimeAsync(60)
+  expect(sent).toEqual([hex(0, 1, 2)])
+  await outbox.stop()
+})
+
+test('stopping sends what waits to be sent', async () => {
+  const { outbox, sent } = setUp()
+  outbox.add(events[0] as (typeof events)[number])
+  await outbox.stop()
+  expect(sent).toEqual([hex(0)])
+})
