@@ -138,10 +138,17 @@ describe('what gossip checks before it forwards', () => {
     ).toBeUndefined()
   })
 
-  test('TOO_LARGE', () => {
+  test('TOO_LARGE: the payload, and the block in it', () => {
     const frame = new Uint8Array(genesis.params.maxBlockBytes + 129)
     const result = cheapBlockCheck(genesis, frame)
-    expect(result.ok ? undefined : result.failure.code).toBe('TOO_LARGE')
+    expect(result).toMatchObject({ failure: { code: 'TOO_LARGE', message: expect.stringContaining('new block') } })
+    const block = (length: number) => {
+      const event = (metadata: EventBody['metadata']) => oddEvent(chain, EventBody.encode(eventFields(1, { metadata })))
+      return testBlock(chain, { events: [event([{ key: 'a', value: 'x'.repeat(length) }])] })
+    }
+    const most = 1_000_000 + genesis.params.maxBlockBytes - block(1_000_000).blockBytes.byteLength
+    expect(code({ block: block(most) })).toBeUndefined()
+    expect(code({ block: block(most + 1) })).toBe('TOO_LARGE')
   })
 
   test('NON_CANONICAL', () => {
