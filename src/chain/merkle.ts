@@ -9,7 +9,7 @@ import { sha256, sha256Into } from '../crypto/sha256.ts'
 export const HASH_BYTES = 32
 
 /** The root of a tree of no leaves. */
-export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array(0))
+export const EMPTY_ROOT: Uint8Array<ArrayBuffer> = sha256(new Uint8Array(0))
 
 /** Leaves `start` … `end − 1`. */
 export interface LeafRange {
@@ -22,14 +22,14 @@ const preimage = new Uint8Array(1 + 2 * HASH_BYTES)
 preimage[0] = 0x01
 
 /** SHA-256(0x00 ‖ data). */
-export function leafHash(data: Uint8Array): Uint8Array {
+export function leafHash(data: Uint8Array): Uint8Array<ArrayBuffer> {
   const tagged = new Uint8Array(1 + data.byteLength)
   tagged.set(data, 1)
   return sha256(tagged)
 }
 
 /** SHA-256(0x01 ‖ left ‖ right); both are 32 bytes. */
-export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
   preimage.set(left, 1)
   preimage.set(right, 1 + HASH_BYTES)
   return sha256(preimage)
@@ -43,7 +43,7 @@ let level = new Uint8Array(128 * HASH_BYTES)
  * without a partner moves up as it is, which is the RFC's split.
  * @throws RangeError if flat input is not a multiple of 32 bytes
  */
-export function merkleRoot(leafHashes: readonly Uint8Array[] | Uint8Array): Uint8Array {
+export function merkleRoot(leafHashes: readonly Uint8Array[] | Uint8Array): Uint8Array<ArrayBuffer> {
   let width = fillLevel(leafHashes)
   if (width === 0) return EMPTY_ROOT
   for (; width > 1; width = (width + 1) >>> 1) {

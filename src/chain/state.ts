@@ -73,7 +73,7 @@ export class StateIndexes {
   }
 
   /** The header's `state_root` over what was folded in. Hashes the paths that changed since the last call. */
-  root(validatorsHash: Uint8Array): Uint8Array {
+  root(validatorsHash: Uint8Array): Uint8Array<ArrayBuffer> {
     const [actors, resources, actions] = this.#tries
     return stateRootHash(this.#eventTotal, validatorsHash, actors.root(), resources.root(), actions.root())
   }
