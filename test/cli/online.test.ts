@@ -1,0 +1,162 @@
+import '../../src/polyfill.ts'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createGenesis } from '../../src/chain/genesis.ts'
+import { toHex } from '../../src/codec/bytes.ts'
+import { keyPairFromSeed } from '../../src/crypto/ed25519.ts'
+import { silentLog } from '../../src/log.ts'
+import { defaultConfig } from '../../src/node/config/load.ts'
+import { createHome } from '../../src/node/create-home.ts'
+import { startNode } from '../../src/node/node.ts'
+import type { RunningNode } from '../../src/node/running.ts'
+import { moloch } from './support/run.ts'
+
+const SEED = new Uint8Array(32).fill(5)
+
+let dir: string
+let home: string
+let node: RunningNode
+let env: Record<string, string>
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'moloch-cli-'))
+  home = join(dir, 'home')
+  const genesis = createGenesis({
+    chainId: 'online',
+    timestamp: Date.now(),
+    validators: [{ name: 'only', publicKey: keyPairFromSeed(SEED).publicKey }],
+    params: { blockIntervalMs: 50, emptyBlockIntervalMs: 200 }
+  })
+  const settings = { 'p2p.listen': ['/ip4/127.0.0.1/tcp/0'], 'api.port': 0 }
+  await createHome({ home, genesis, settings, seeds: { validator: SEED } })
+  node = await startNode(defaultConfig(home, settings), silentLog)
+  env = { MOLOCH_URL: node.apiUrl, MOLOCH_HOME: home }
+})
+afterAll(async () => {
+  await node.stop()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+async function json(args: string[], stdin?: string) {
+  const ran = await moloch([...args, '--json'], stdin === undefined ? { env } : { env, stdin })
+  expect(ran).toMatchObject({ code: 0 })
+  return JSON.parse(ran.out)
+}
+
+test('status, for people and programs', async () => {
+  const status = await json(['status'])
+  expect(status).toMatchObject({ chain_id: 'online', role: 'validator', peer_id: node.peerId })
+  const { out } = await moloch(['status'], { env })
+  expect(out).toMatch(/^chain +online \(genesis [0-9a-f]{64}\)$/m)
+  expect(out).toMatch(/^state +CONNECTING$/m)
+})
+
+test('peers: none', async () => {
+  expect(await json(['peers'])).toEqual({ peers: [] })
+  expect(await json(['peers', 'list'])).toEqual({ peers: [] })
+  expect(await moloch(['peers'], { env })).toEqual({ code: 0, out: '', err: 'no peers' })
+})
+
+describe('events', () => {
+  test('submit, wait, get, list, and the block that holds it', async () => {
+    const submit = ['event', 'submit', '--action', 'login', '--resource', 'account:alice', '--outcome', 'DENIED']
+    const more = ['--meta', 'ip=10.0.0.7', '--meta', 'app=web', '--occurred-at', '2026-01-02T03:04:05Z', '--wait']
+    const submitted = await json([...submit, ...more])
+    expect(submitted.status).toBe('finalized')
+    const event = await json(['event', 'get', submitted.event_id])
+    expect(event).toMatchObject({
+      action: 'login',
+      outcome: 'DENIED',
+      resource: { kind: 'account', id: 'alice' },
+      occurred_at: Date.UTC(2026, 0, 2, 3, 4, 5),
+      metadata: { app: 'web', ip: '10.0.0.7' },
+      height: submitted.height
+    })
+    expect((await moloch(['event', 'get', submitted.event_id], { env })).out).toMatch(/^resource +account:alice$/m)
+    const list = await json([
+      'event',
+      'list',
+      '--resource',
+      'account:alice',
+      '--actor',
+      event.actor,
+      '--action',
+      'login'
+    ])
+    expect(list).toEqual({ events: [event], next_cursor: null })
+    const block = await json(['block', 'get', String(submitted.height)])
+    expect(block.events).toContainEqual(event)
+    expect(await json(['block', 'get', block.hash])).toEqual(block)
+    expect((await moloch(['block', 'get', block.hash], { env })).out).toContain(event.event_id)
+  })
+
+  test('submit a file, gzipped or from standard input; list it page by page', async () => {
+    const lines = Array.from({ length: 30 }, (_, i) =>
+      JSON.stringify({ action: 'file.add', resource: { kind: 'file', id: `f${i}` }, actor: 'ann', size: i })
+    ).join('\n')
+    const file = join(dir, 'events.jsonl.gz')
+    writeFileSync(file, gzipSync(lines))
+    const { results } = await json(['event', 'submit', '--file', file, '--wait'])
+    expect(results.map((r: { status: string }) => r.status)).toEqual(Array(30).fill('finalized'))
+    const again = await json(['event', 'submit', '--file', '-', '--wait'], `${lines}\n\n`)
+    expect(again.results).toHaveLength(30)
+    const first = await json(['event', 'list', '--resource', 'file', '--limit', '25'])
+    expect(first.events).toHaveLength(25)
+    const rest = await json(['event', 'list', '--resource', 'file', '--cursor', first.next_cursor])
+    expect(rest.events).toHaveLength(35)
+    const all = [...first.events, ...rest.events].map((e: { event_id: string }) => e.event_id)
+    expect(new Set(all).size).toBe(60)
+    const newest = await json(['event', 'list', '--resource', 'file', '--newest', '--limit', '1'])
+    expect(newest.events[0].event_id).toBe(all.at(-1))
+    const { out, err } = await moloch(['event', 'list', '--resource', 'file', '--limit', '2'], { env })
+    expect(out.split('\n')).toHaveLength(3)
+    expect(err).toMatch(/^more: --cursor /)
+  })
+
+  test('a malformed line sends nothing', async () => {
+    const before = (await json(['status'])).event_total
+    const stdin = '{"action": "a", "resource": {"kind": "k", "id": "i"}}\n{"action": 3}\n'
+    const ran = await moloch(['event', 'submit', '--file', '-'], { env, stdin })
+    expect(ran).toMatchObject({ code: 1, out: '' })
+    expect(ran.err).toMatch(/^moloch: standard input line 2: /)
+    expect(ran.err).not.toContain('\n')
+    const status = await json(['status'])
+    expect(status.event_total + status.mempool.events).toBe(before)
+  })
+
+  test('one that is not there', async () => {
+    const ran = await moloch(['event', 'get', 'ab'.repeat(32)], { env })
+    expect(ran).toEqual({ code: 1, out: '', err: `moloch: no event ${'ab'.repeat(32)} here` })
+  })
+})
+
+test('init --from a running node, with the hash that one was told', async () => {
+  const to = join(dir, 'joined')
+  const hash = toHex(node.genesis.hash)
+  const bootstrap = node.addresses()[0] as string
+  const from = ['init', '--from', node.apiUrl, '--home', to, '--bootstrap', bootstrap]
+  const forged = await moloch([...from, '--genesis-hash', 'ab'.repeat(32)])
+  expect(forged).toMatchObject({ code: 1, err: expect.stringMatching(/another chain, or forged/) })
+  const made = await moloch([...from, '--genesis-hash', hash, '--json'])
+  expect(JSON.parse(made.out)).toMatchObject({ genesis_hash: hash, role: 'observer' })
+})
+
+test('a home that a node runs in: db verify and a second start are one line', async () => {
+  for (const args of [
+    ['db', 'verify'],
+    ['start', '--log-level', 'silent']
+  ]) {
+    const ran = await moloch([...args, '--home', home])
+    expect(ran).toMatchObject({ code: 1, out: '' })
+    expect(ran.err).toMatch(/^moloch: the database in .*in use by another process/)
+    expect(ran.err).not.toContain('\n')
+  }
+})
+
+test('what answers and is no node', async () => {
+  const ran = await moloch(['status', '--url', `${node.apiUrl}/health/live?`])
+  expect(ran).toMatchObject({ code: 1, err: expect.stringMatching(/does not answer as a Moloch node/) })
+})
