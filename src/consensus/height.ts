@@ -162,11 +162,11 @@ export class Height {
         else this.#arm(action)
         return
       case 'propose':
-        if (action.round === 0) this.#waitForPace(() => this.#propose(action.round, action.valid))
-        else this.#propose(action.round, action.valid)
+        if (action.round === 0) this.#waitForPace(() => this.#propose(action))
+        else this.#propose(action)
         return
       case 'sign':
-        this.#voter?.vote(action.vote, action.keep)
+        this.#voter?.vote(action)
         return
       case 'set-valid':
         this.#voter?.keepValid(action.keep)
@@ -209,11 +209,12 @@ export class Height {
     })
   }
 
-  #propose(round: number, valid: Pledge | undefined): void {
+  #propose(action: Extract<Action, { type: 'propose' }>): void {
+    const { round, valid } = action
     if (this.#signer === undefined || this.machine.round !== round || this.machine.step !== 'propose') return
     try {
       const { hash, block } = valid === undefined ? this.#buildBlock(this.#signer) : this.#validBlock(valid)
-      this.#voter?.propose(round, valid?.round, hash, block)
+      this.#voter?.propose(action, hash, block)
     } catch (error) {
       this.#ports.log.error({ height: this.height, round, reason: messageOf(error) }, 'no block could be proposed')
       // Not now: the actions of the input that led here come first.

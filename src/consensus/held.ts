@@ -43,7 +43,7 @@ export function headerOfBlock(blockBytes: Uint8Array): Header {
 export function restoredFrom(genesis: Genesis, memory: SignerMemory): Restored | undefined {
   const last = lastPosition(memory)
   if (last === undefined) return undefined
-  const votes = [...memory.votes, ...[...memory.prevotes.values()].flat()]
+  const votes = [...memory.votes, ...[...memory.prevotes.values()].flat(), ...(memory.entry?.votes ?? [])]
   return {
     ...last,
     locked: memory.locked,

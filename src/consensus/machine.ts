@@ -3,9 +3,13 @@
  * actions out. It reads no clock (`now` comes with each event), does no I/O and has no randomness, so that a schedule
  * of events always gives the same actions. It does not check signatures; what it is given was checked.
  *
+ * The votes that led into a round are kept with what is signed in it. Who enters a round by a faulty validator's vote,
+ * signs there, restarts and has forgotten that vote could else be alone in the round for ever: the others lack the vote,
+ * and the faulty validator need not repeat it.
+ *
  * An observer runs it too, with `self` −1: it goes through the same steps and is never asked to sign or propose.
  */
-import { VoteType } from '../codec/generated/chain.ts'
+import { type Vote, VoteType } from '../codec/generated/chain.ts'
 import { HeightBook } from './book.ts'
 import type {
   Accusation,
@@ -46,6 +50,8 @@ export class Machine {
   /** What happens the first time only, of the current round. */
   readonly #armed = new Set<TimeoutKind>()
   #polkaSeen = false
+  /** What led into the round: q precommits of the one before, or votes of f+1 validators in it or above. */
+  #entry: readonly Vote[] = []
   /** Once a height. */
   readonly #fetched = new Set<string>()
   readonly #contradictions = new Set<string>()
@@ -146,6 +152,7 @@ export class Machine {
   /** Rule 1. */
   #startRound(round: number): void {
     this.#enter(round)
+    this.#entry = this.book.votes.leadingTo(round, this.book.quorum).map((held) => held.vote)
     if (round > 0) this.#out.push({ type: 'request-votes', round })
     this.#offerOrWait()
   }
@@ -165,7 +172,7 @@ export class Machine {
   #offerOrWait(): void {
     const round = this.#round
     if (this.#config.self >= 0 && this.#config.proposer(round) === this.#config.self) {
-      this.#out.push({ type: 'propose', round, valid: this.#valid })
+      this.#out.push({ type: 'propose', round, valid: this.#valid, entry: this.#entry })
     } else {
       this.#schedule('propose')
     }
@@ -287,7 +294,7 @@ export class Machine {
   /** An observer goes through the step and signs nothing. */
   #sign(type: VoteType, hash: string, keep: ProvenPledge | undefined): void {
     if (this.#config.self < 0) return
-    this.#out.push({ type: 'sign', vote: { type, round: this.#round, hash }, keep })
+    this.#out.push({ type: 'sign', vote: { type, round: this.#round, hash }, keep, entry: this.#entry })
   }
 
   #schedule(kind: TimeoutKind): void {

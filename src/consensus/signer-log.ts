@@ -26,6 +26,8 @@ export interface SignerMemory {
   readonly valid: Pledge | undefined
   /** By round: the q prevotes for `locked` and `valid`. */
   readonly prevotes: ReadonlyMap<number, readonly Vote[]>
+  /** The votes that led into the last round in which something was signed. */
+  readonly entry: { readonly round: number; readonly votes: readonly Vote[] } | undefined
   /** By hash: the blocks of `locked`, `valid` and the last own proposal. */
   readonly blocks: ReadonlyMap<string, Uint8Array>
 }
@@ -66,6 +68,7 @@ export function emptyMemory(height: number): SignerMemory {
     locked: undefined,
     valid: undefined,
     prevotes: new Map(),
+    entry: undefined,
     blocks: new Map()
   }
 }
@@ -100,18 +103,20 @@ function entriesOf(memory: SignerMemory): Map<string, () => Uint8Array> {
     const pledge = memory[name]
     if (pledge !== undefined) entries.set(`${name}/${pledge.round}/${pledge.hash}`, () => new Uint8Array(0))
   }
-  for (const [round, prevotes] of memory.prevotes) {
-    entries.set(`prevotes/${round}`, () =>
-      RawVotes.encode({
-        votes: prevotes.map(encodeVote),
-        proposal: new Uint8Array(0),
-        block: new Uint8Array(0),
-        finalized: new Uint8Array(0)
-      })
-    )
-  }
+  for (const [round, prevotes] of memory.prevotes) entries.set(`prevotes/${round}`, () => encodeVotes(prevotes))
+  const { entry } = memory
+  if (entry !== undefined) entries.set(`entry/${entry.round}`, () => encodeVotes(entry.votes))
   for (const [hash, block] of memory.blocks) entries.set(`block/${hash}`, () => block)
   return entries
+}
+
+function encodeVotes(votes: readonly Vote[]): Uint8Array {
+  const nothing = new Uint8Array(0)
+  return RawVotes.encode({ votes: votes.map(encodeVote), proposal: nothing, block: nothing, finalized: nothing })
+}
+
+function decodeVotes(bytes: Uint8Array): Vote[] {
+  return RawVotes.decode(bytes).votes.map((one) => Vote.decode(one))
 }
 
 /**
@@ -139,6 +144,7 @@ export function readMemory(entries: readonly (readonly [string, Uint8Array])[]):
   const proposals: Proposal[] = []
   const pledges: { locked?: Pledge; valid?: Pledge } = {}
   const prevotes = new Map<number, Vote[]>()
+  let entry: SignerMemory['entry']
   const blocks = new Map<string, Uint8Array>()
   for (const [key, value] of entries) {
     const [kind, first = '', second = ''] = key.split('/')
@@ -146,11 +152,8 @@ export function readMemory(entries: readonly (readonly [string, Uint8Array])[]):
     else if (kind === 'vote') votes.push(Vote.decode(value))
     else if (kind === 'proposal') proposals.push(Proposal.decode(value))
     else if (kind === 'locked' || kind === 'valid') pledges[kind] = { round: Number(first), hash: second }
-    else if (kind === 'prevotes')
-      prevotes.set(
-        Number(first),
-        RawVotes.decode(value).votes.map((one) => Vote.decode(one))
-      )
+    else if (kind === 'prevotes') prevotes.set(Number(first), decodeVotes(value))
+    else if (kind === 'entry') entry = { round: Number(first), votes: decodeVotes(value) }
     else if (kind === 'block') blocks.set(first, value)
     else if (kind !== 'format') throw new Error(`unknown entry ${key}`)
   }
@@ -158,7 +161,7 @@ export function readMemory(entries: readonly (readonly [string, Uint8Array])[]):
   if (!Number.isSafeInteger(height) || [...votes, ...proposals].some((one) => one.height !== height)) {
     throw new Error('its entries are of different heights')
   }
-  return { height, votes, proposals, locked: pledges.locked, valid: pledges.valid, prevotes, blocks }
+  return { height, votes, proposals, locked: pledges.locked, valid: pledges.valid, prevotes, entry, blocks }
 }
 
 export interface SignerFormat {

@@ -133,11 +133,11 @@ export class Signer {
   }
 
   /**
-   * Signs a vote; resolves when it is durable, and so is `keep` as locked and valid value, which goes with a precommit
-   * of a block.
+   * Signs a vote; resolves when it is durable, and so are `keep` as locked and valid value, which goes with a precommit
+   * of a block, and `entry`, the votes that led into its round.
    * @throws MolochError SIGNER_CONFLICT | SIGNER_BROKEN
    */
-  signVote(slot: VoteRequest, keep?: KeptPledge): Promise<Vote> {
+  signVote(slot: VoteRequest, keep?: KeptPledge, entry: readonly Vote[] = []): Promise<Vote> {
     return this.#inTurn(async () => {
       const memory = this.#at(slot.height)
       const isPledge = slot.type === VoteType.PRECOMMIT && slot.blockHash.byteLength > 0
@@ -159,16 +159,16 @@ export class Signer {
         signature: new Uint8Array(sign(this.#key, voteMessage(this.#genesisHash, slot)))
       }
       const bound = keep === undefined ? memory : withPledge(memory, keep, ['locked', 'valid'])
-      await this.#save({ ...bound, votes: [...memory.votes, vote] })
+      await this.#save({ ...entered(bound, slot.round, entry), votes: [...memory.votes, vote] })
       return vote
     })
   }
 
   /**
-   * Signs a proposal; resolves when it and its block are durable.
+   * Signs a proposal; resolves when it, its block and the votes that led into its round are durable.
    * @throws MolochError SIGNER_CONFLICT | SIGNER_BROKEN
    */
-  signProposal(slot: ProposalSlot, block: Uint8Array): Promise<Proposal> {
+  signProposal(slot: ProposalSlot, block: Uint8Array, entry: readonly Vote[] = []): Promise<Proposal> {
     return this.#inTurn(async () => {
       const memory = this.#at(slot.height)
       const before = memory.proposals.find((proposal) => proposal.round === slot.round)
@@ -183,7 +183,7 @@ export class Signer {
       const fields = { height, round, blockHash, signature }
       const proposal: Proposal = validRound === undefined ? fields : { ...fields, validRound }
       const blocks = new Map(memory.blocks).set(toHex(blockHash), new Uint8Array(block))
-      await this.#save({ ...memory, proposals: [...memory.proposals, proposal], blocks })
+      await this.#save({ ...entered(memory, round, entry), proposals: [...memory.proposals, proposal], blocks })
       return proposal
     })
   }
@@ -245,6 +245,11 @@ export class Signer {
 
 function agrees(slot: VoteRequest, keep: KeptPledge): boolean {
   return keep.round === slot.round && keep.hash === toHex(slot.blockHash)
+}
+
+/** The first signature in a round brings what led there; later ones change nothing of it. */
+function entered(memory: SignerMemory, round: number, votes: readonly Vote[]): SignerMemory {
+  return round === 0 || memory.entry?.round === round ? memory : { ...memory, entry: { round, votes } }
 }
 
 function withPledge(memory: SignerMemory, keep: KeptPledge, names: readonly ('locked' | 'valid')[]): SignerMemory {

@@ -56,7 +56,7 @@ export interface Restored {
   readonly step: Step
   readonly locked: Pledge | undefined
   readonly valid: Pledge | undefined
-  /** Own votes, and the prevotes that prove `locked` and `valid`. */
+  /** Own votes, the prevotes that prove `locked` and `valid`, and the votes that led into `round`. */
   readonly votes: readonly HeldVote[]
   /** Own proposals. */
   readonly proposals: readonly HeldProposal[]
@@ -81,15 +81,22 @@ export type Action =
   /** A round began. */
   | { readonly type: 'round'; readonly round: number }
   /** Our turn: offer `valid` again, or a new block. */
-  | { readonly type: 'propose'; readonly round: number; readonly valid: Pledge | undefined }
+  | {
+      readonly type: 'propose'
+      readonly round: number
+      readonly valid: Pledge | undefined
+      readonly entry: readonly Vote[]
+    }
   /**
    * Make a vote durable, then send it and hand it back as an input: only then does it count. With `keep` (a precommit
-   * of a block) the lock and the valid value become durable in the same write.
+   * of a block) the lock and the valid value become durable in the same write; so does `entry`, the votes that brought
+   * us into the round (see Machine).
    */
   | {
       readonly type: 'sign'
       readonly vote: { readonly type: VoteType; readonly round: number; readonly hash: string }
       readonly keep: ProvenPledge | undefined
+      readonly entry: readonly Vote[]
     }
   /** The valid value changed without a precommit: make it durable. */
   | { readonly type: 'set-valid'; readonly keep: ProvenPledge }

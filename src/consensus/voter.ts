@@ -1,13 +1,13 @@
 /** The only way to the signer for one height: first durable, then sent, then counted (protocol §8). */
 import { encodeVote } from '../chain/vote.ts'
 import { fromHex } from '../codec/bytes.ts'
-import type { Proposal, Vote, VoteType } from '../codec/generated/chain.ts'
+import type { Proposal, Vote } from '../codec/generated/chain.ts'
 import { joinNewBlock } from '../codec/raw.ts'
 import { hasCode, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { ConsensusTopic } from './ports.ts'
 import type { Signer } from './signer.ts'
-import { NIL, type ProvenPledge } from './types.ts'
+import { type Action, NIL, type ProvenPledge } from './types.ts'
 
 const NIL_HASH = new Uint8Array(0)
 
@@ -24,6 +24,8 @@ export interface VoterPorts {
   readonly broken: (error: unknown) => void
 }
 
+type Propose = Pick<Extract<Action, { type: 'propose' }>, 'round' | 'valid' | 'entry'>
+
 export class Voter {
   readonly #ports: VoterPorts
 
@@ -31,12 +33,12 @@ export class Voter {
     this.#ports = ports
   }
 
-  vote(vote: { type: VoteType; round: number; hash: string }, keep: ProvenPledge | undefined): void {
+  vote({ vote, keep, entry }: Pick<Extract<Action, { type: 'sign' }>, 'vote' | 'keep' | 'entry'>): void {
     const { signer, height, publish, voted } = this.#ports
     this.#run(async () => {
       const blockHash = vote.hash === NIL ? NIL_HASH : (fromHex(vote.hash, 32) as Uint8Array)
       const kept = keep === undefined ? undefined : { ...keep, block: this.#block(keep.hash) }
-      const signed = await signer.signVote({ type: vote.type, height, round: vote.round, blockHash }, kept)
+      const signed = await signer.signVote({ type: vote.type, height, round: vote.round, blockHash }, kept, entry)
       publish('vote', encodeVote(signed))
       if (!this.#ports.isOver()) voted(signed)
     })
@@ -46,10 +48,11 @@ export class Voter {
     this.#run(() => this.#ports.signer.keepValid(this.#ports.height, { ...keep, block: this.#block(keep.hash) }))
   }
 
-  propose(round: number, validRound: number | undefined, hash: Uint8Array, block: Uint8Array): void {
+  propose({ round, valid, entry }: Propose, hash: Uint8Array, block: Uint8Array): void {
     const { signer, height, publish, proposed } = this.#ports
+    const validRound = valid?.round
     this.#run(async () => {
-      const proposal = await signer.signProposal({ height, round, validRound, blockHash: hash }, block)
+      const proposal = await signer.signProposal({ height, round, validRound, blockHash: hash }, block, entry)
       publish('block', joinNewBlock({ round, validRound, block, signature: proposal.signature }))
       if (!this.#ports.isOver()) proposed(proposal)
     })

@@ -139,6 +139,19 @@ export class VoteBook {
     return []
   }
 
+  /**
+   * The votes by which a validator gets into `round`: a quorum's precommits of the round before if they are held, else
+   * one vote of each validator that signed in it or above.
+   */
+  leadingTo(round: number, quorum: number): HeldVote[] {
+    if (round === 0) return []
+    const before = this.tally(VoteType.PRECOMMIT, round - 1)
+    const perValidator = Array.from({ length: this.#size }, (_, validator) =>
+      before.voters >= quorum ? before.slot(validator)[0] : this.latestAbove(validator, round - 1)[0]
+    )
+    return perValidator.filter((held) => held !== undefined)
+  }
+
   /** @param wanted whether a block of that hash was proposed, so that votes for it matter beyond being evidence */
   classify(vote: Pick<HeldVote, 'type' | 'round' | 'validator' | 'hash'>, wanted: (hash: string) => boolean): Slot {
     if (vote.round > this.#round + MAX_ROUNDS_AHEAD) return 'early'

@@ -20,7 +20,7 @@ const inRound = (bench: Bench, round: number): Bench => {
 describe('rule 1, start of a round', () => {
   it('the proposer proposes a new block, the others start the propose timeout', () => {
     const proposer = new Bench({ self: 1 })
-    expect(proposer.of('propose')).toEqual([{ type: 'propose', round: 0, valid: undefined }])
+    expect(proposer.of('propose')).toEqual([{ type: 'propose', round: 0, valid: undefined, entry: [] }])
     expect(proposer.of('schedule')).toEqual([])
     const other = new Bench({ self: 0 })
     expect(other.of('propose')).toEqual([])
@@ -32,7 +32,7 @@ describe('rule 1, start of a round', () => {
     bench.timeout('precommit', 0)
     bench.timeout('precommit', 1)
     bench.timeout('precommit', 2)
-    expect(bench.of('propose')).toEqual([{ type: 'propose', round: 3, valid: { hash: A, round: 0 } }])
+    expect(bench.of('propose')).toMatchObject([{ type: 'propose', round: 3, valid: { hash: A, round: 0 } }])
   })
 
   it('asks for votes on entering a round above 0, and only there', () => {
@@ -495,7 +495,7 @@ describe('restart', () => {
     expect(bench.signed()).toEqual(['PREVOTE 1 nil'])
     bench.timeout('precommit', 1)
     bench.timeout('precommit', 2)
-    expect(bench.of('propose')).toEqual([{ type: 'propose', round: 3, valid: pledge }])
+    expect(bench.of('propose')).toMatchObject([{ type: 'propose', round: 3, valid: pledge }])
     bench.propose(proposal(3, A, 0))
     expect(bench.signed()).toEqual([`PREVOTE 3 ${A}`])
   })
@@ -514,6 +514,28 @@ describe('restart', () => {
     const bench = new Bench({ self: 1, restored: state })
     expect(bench.of('propose')).toEqual([])
     expect(bench.signed()).toEqual([`PREVOTE 0 ${A}`])
+  })
+
+  it('what is signed in a round brings the votes that led into it: precommits of the round before', () => {
+    const bench = new Bench()
+    const precommits = [precommit(0, 1, NIL), precommit(0, 2, A), precommit(0, 3, NIL)]
+    bench.votes(...precommits)
+    bench.timeout('precommit', 0)
+    bench.timeout('propose', 1)
+    expect(bench.of('sign')[0]?.entry).toEqual(precommits.map((held) => held.vote))
+  })
+
+  it('… or votes of f+1 validators in that round or above', () => {
+    const bench = new Bench({ self: 0 })
+    const votes = [prevote(9, 1, NIL), prevote(7, 2, NIL)]
+    bench.votes(...votes)
+    expect(bench.machine.round).toBe(7)
+    bench.timeout('propose', 7)
+    expect(bench.of('sign')[0]?.entry).toEqual(votes.map((held) => held.vote))
+    const proposer = new Bench({ self: 0 })
+    const ahead = [prevote(3, 1, NIL), precommit(3, 2, NIL)]
+    proposer.votes(...ahead)
+    expect(proposer.of('propose')).toMatchObject([{ round: 3, entry: ahead.map((held) => held.vote) }])
   })
 
   it('waits for a proposal again if it had only entered the round', () => {

@@ -227,7 +227,7 @@ class Life {
         this.#propose(action)
         return
       case 'sign':
-        this.#voter.vote(action.vote, action.keep)
+        this.#voter.vote(action)
         return
       case 'set-valid':
         this.#voter.keepValid(action.keep)
@@ -250,17 +250,18 @@ class Life {
     }
   }
 
-  #propose({ round, valid }: Extract<Action, { type: 'propose' }>): void {
+  #propose(action: Extract<Action, { type: 'propose' }>): void {
+    const { valid } = action
     if (valid !== undefined) {
       const block = this.#blocks.get(valid.hash)
       if (block === undefined) this.#fail('the valid block is not held')
-      else this.#voter.propose(round, valid.round, Buffer.from(valid.hash, 'hex'), block)
+      else this.#voter.propose(action, Buffer.from(valid.hash, 'hex'), block)
       return
     }
     const { hash, bytes } = this.#sim.makeBlock(this.#node.index, this.#now())
     this.#blocks.set(toHex(hash), bytes)
     this.#sim.schedule.after(0, () => this.#validated(toHex(hash), bytes))
-    this.#voter.propose(round, undefined, hash, bytes)
+    this.#voter.propose(action, hash, bytes)
   }
 
   #decide(hash: string): void {
