@@ -2,7 +2,7 @@
 
 /** fast-check prints the seed of a failing run by itself. */
 export function runs(count: number): { numRuns: number; seed?: number } {
-  const numRuns = Math.max(1, Math.round(count * Number(process.env['MOLOCH_RUNS'] ?? 1)))
-  const seed = process.env['MOLOCH_SEED']
+  const numRuns = Math.max(1, Math.round(count * Number(process.env.MOLOCH_RUNS ?? 1)))
+  const seed = process.env.MOLOCH_SEED
   return seed === undefined ? { numRuns } : { numRuns, seed: Number(seed) }
 }
