@@ -1,5 +1,5 @@
 import type { CheckedBlock, NextBlock, ProposedBlock } from '../chain/check-block.ts'
-import { type CheckedEvent, checkEvent } from '../chain/event.ts'
+import type { CheckedEvent } from '../chain/event.ts'
 import type { EventWindow } from '../chain/event-window.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
@@ -7,46 +7,25 @@ import type { Header } from '../codec/generated/chain.ts'
 import { Emitter } from '../emitter.ts'
 import { MolochError } from '../error.ts'
 import type { Log } from '../log.ts'
-import { Database } from '../store/database.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { StoredEvent } from '../store/mempool-store.ts'
-import type { StoredStateMark } from '../store/meta-store.ts'
 import { Applier, type ApplyResult } from './apply.ts'
 import { type BlockInput, type BuiltBlock, buildBlock } from './build-block.ts'
-import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
-import type { ChainHead, Tip } from './head.ts'
-import { type EventFilter, type EventPage, queryEvents } from './query.ts'
+import { type Conflict, conflictError, conflictOf } from './conflict.ts'
+import type { Tip } from './head.ts'
+import { type LedgerOptions, type LedgerParts, openParts } from './open.ts'
+import { type EventFilter, type EventPage, queryEvents, SCAN_BOUNDS, type ScanBounds } from './query.ts'
 import { ChainReader, type FoundEvent, type StoredBlock } from './reader.ts'
 import { repeatedEvent } from './repeats.ts'
-import { restoreHead, restoreWindow } from './restore.ts'
-import { type Stores, storesOf } from './stores.ts'
+import type { Stores } from './stores.ts'
 
 export type { ApplyResult } from './apply.ts'
 export type { BlockInput, BuiltBlock } from './build-block.ts'
 export type { Conflict } from './conflict.ts'
 export type { Tip } from './head.ts'
+export type { LedgerOptions, LedgerTuning } from './open.ts'
 export type { EventFilter, EventPage } from './query.ts'
 export type { FoundEvent, StoredBlock } from './reader.ts'
-
-export interface LedgerOptions {
-  /** Folder of the database, `HOME/data/chain`. */
-  readonly path: string
-  readonly genesis: Genesis
-  readonly log: Log
-  /** Make the database if there is none; default true. */
-  readonly create?: boolean
-  readonly tuning?: LedgerTuning
-}
-
-/** For tests: small numbers reach in ten blocks what takes a day. */
-export interface LedgerTuning {
-  /** Events that make a segment of the event index. */
-  readonly segmentEvents?: number
-  /** Work (events and blocks) after which the state is written at a snapshot height. */
-  readonly stateWork?: number
-  /** Called before each write; what it throws fails the write. */
-  readonly beforeWrite?: (operations: number) => void
-}
 
 type LedgerEvents = {
   /** A block is final and on disk. In the order of heights, each once. */
@@ -63,6 +42,7 @@ export class Ledger extends Emitter<LedgerEvents> {
   readonly #reader: ChainReader
   readonly #applier: Applier
   readonly #window: EventWindow
+  readonly #scanBounds: ScanBounds
   #pending: CheckedEvent[]
   #conflict: Conflict | undefined
   #lastApply: Promise<unknown> = Promise.resolve()
@@ -75,6 +55,7 @@ export class Ledger extends Emitter<LedgerEvents> {
     this.#log = log
     this.#stores = stores
     this.#window = window
+    this.#scanBounds = parts.tuning.scanBounds ?? SCAN_BOUNDS
     this.#pending = parts.pending
     this.#conflict = parts.conflict
     this.#reader = new ChainReader(genesis, stores, () => this.tip)
@@ -82,7 +63,7 @@ export class Ledger extends Emitter<LedgerEvents> {
       head,
       stores,
       stateMark: parts.stateMark,
-      stateWork: parts.stateWork,
+      stateWork: parts.tuning.stateWork,
       onWritten: (blocks) => this.#written(blocks),
       onConflict: (record) => this.#conflicted(record)
     })
@@ -93,26 +74,7 @@ export class Ledger extends Emitter<LedgerEvents> {
    * @throws MolochError with a StoreErrorCode
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    const { path, genesis, log, create = true, tuning = {} } = options
-    const { beforeWrite } = tuning
-    const database = await Database.open(path, { genesisHash: genesis.hash, create, beforeWrite })
-    try {
-      const stores = storesOf(database, tuning.segmentEvents)
-      const head = await restoreHead(genesis, stores)
-      const window = await restoreWindow(genesis, stores, head)
-      await stores.eventIndex.load()
-      await stores.evidence.load()
-      const pending = await restorePending(genesis, stores, window)
-      const record = await stores.evidence.find(CONFLICT)
-      const conflict = record && conflictOf(genesis, record)
-      if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
-      const stateMark = await stores.meta.stateMark()
-      const { stateWork } = tuning
-      return new Ledger({ genesis, log, stores, head, window, pending, conflict, stateMark, stateWork })
-    } catch (error) {
-      await database.close()
-      throw error
-    }
+    return new Ledger(await openParts(options))
   }
 
   /** The last finalized block that is on disk. */
@@ -145,9 +107,10 @@ export class Ledger extends Emitter<LedgerEvents> {
    * (of some MiB at most), when this resolves. Blocks that are final already are passed over. Calls wait for each other.
    * @throws MolochError CONFLICTING_FINALITY, STORE_FAILED, LEDGER_CLOSED
    */
-  apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
+  async apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
+    if (this.#closed) throw new MolochError('LEDGER_CLOSED', 'the ledger is closed')
     const apply = this.#lastApply.then(() => {
-      this.#assertOpen()
+      if (this.#conflict !== undefined) throw conflictError(this.#conflict)
       return this.#applier.apply(blocks)
     })
     this.#lastApply = apply.catch(() => {})
@@ -206,7 +169,14 @@ export class Ledger extends Emitter<LedgerEvents> {
    * @throws MolochError BAD_CURSOR
    */
   events(filter: EventFilter, cursor: string | undefined, limit: number): Promise<EventPage> {
-    const sources = { stores: this.#stores, reader: this.#reader, state: this.#applier.state, tip: this.tip.height }
+    const { state } = this.#applier
+    const sources = {
+      stores: this.#stores,
+      reader: this.#reader,
+      state,
+      tip: this.tip.height,
+      bounds: this.#scanBounds
+    }
     return queryEvents(sources, filter, cursor, limit)
   }
 
@@ -266,11 +236,6 @@ export class Ledger extends Emitter<LedgerEvents> {
     await this.#stores.database.close()
   }
 
-  #assertOpen(): void {
-    if (this.#closed) throw new MolochError('LEDGER_CLOSED', 'the ledger is closed')
-    if (this.#conflict !== undefined) throw conflictError(this.#conflict)
-  }
-
   async #written(blocks: readonly CheckedBlock[]): Promise<void> {
     for (const block of blocks) {
       this.#window.add(block.header.timestamp, block.eventIds)
@@ -307,29 +272,4 @@ export class Ledger extends Emitter<LedgerEvents> {
     this.emit('conflict', conflict)
     throw error
   }
-}
-
-interface LedgerParts {
-  readonly genesis: Genesis
-  readonly log: Log
-  readonly stores: Stores
-  readonly head: ChainHead
-  readonly window: EventWindow
-  readonly pending: CheckedEvent[]
-  readonly conflict: Conflict | undefined
-  readonly stateMark: StoredStateMark
-  readonly stateWork: number | undefined
-}
-
-/** What waited, without what was finalized in the moment it was saved. */
-async function restorePending(genesis: Genesis, stores: Stores, window: EventWindow): Promise<CheckedEvent[]> {
-  const rows = await stores.mempool.load((bytes) => checkEvent(bytes, genesis.params).id)
-  const batch = stores.database.batch()
-  const pending: CheckedEvent[] = []
-  for (const { id, bytes } of rows) {
-    if (window.has(id)) stores.mempool.remove(batch, id)
-    else pending.push(checkEvent(bytes, genesis.params))
-  }
-  await (batch.operations > 0 ? stores.database.write(batch) : batch.discard())
-  return pending
 }

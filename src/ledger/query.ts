@@ -28,10 +28,17 @@ export interface EventPage {
 }
 
 export const MAX_PAGE_EVENTS = 1000
-/** Rows that one page scans: some tens of milliseconds, whatever is asked for. */
-const MAX_SCANNED_BLOCKS = 20_000
-/** Blocks that one page reads to compare events: whoever makes key prefixes collide gets short pages, not a busy node. */
-const MAX_READ_BLOCKS = 500
+
+/** What one page may cost, whatever is asked for and whoever asks. */
+export interface ScanBounds {
+  /** Rows of key prefixes that are scanned. */
+  readonly rows: number
+  /** Blocks that are read to compare their events. Who makes prefixes collide gets short pages, not a busy node. */
+  readonly blocks: number
+}
+
+/** Some tens of milliseconds. */
+export const SCAN_BOUNDS: ScanBounds = { rows: 20_000, blocks: 500 }
 
 export interface QuerySources {
   readonly stores: Stores
@@ -39,6 +46,7 @@ export interface QuerySources {
   readonly state: StateIndexes
   /** Height. */
   readonly tip: number
+  readonly bounds: ScanBounds
 }
 
 interface Position {
@@ -53,7 +61,7 @@ export async function queryEvents(
   cursor: string | undefined,
   limit: number
 ): Promise<EventPage> {
-  const { stores, reader, state } = sources
+  const { stores, reader, state, bounds } = sources
   const reverse = filter.reverse === true
   const start = cursor === undefined ? undefined : parseCursor(cursor)
   let from = Math.max(1, filter.from ?? 1)
@@ -68,10 +76,10 @@ export async function queryEvents(
   let scanned = 0
   let read = 0
   for await (const { height, keys } of stores.eventRows.keysBetween(from, to, reverse)) {
-    if (++scanned > MAX_SCANNED_BLOCKS) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
+    if (++scanned > bounds.rows) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
     const candidates = matching(keys, wanted, reverse)
     if (candidates.length === 0) continue
-    if (++read > MAX_READ_BLOCKS) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
+    if (++read > bounds.blocks) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
     const block = (await reader.eventsAt(height)) ?? []
     for (const index of candidates) {
       if (start !== undefined && isBefore({ height, index }, start, reverse)) continue

@@ -1,6 +1,8 @@
 import { toHex } from '../codec/bytes.ts'
+import { messageOf } from '../error.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
+import { corrupt } from './errors.ts'
 import { heightKey, heightOfKey, heightRange, TABLE } from './keys.ts'
 
 export interface StoredEvent {
@@ -34,20 +36,33 @@ export class MempoolStore {
     return this.#places.size
   }
 
-  /** Reads all rows; `idOf` gives an event's id. */
-  async load(idOf: (bytes: Uint8Array) => Uint8Array): Promise<StoredEvent[]> {
-    const events: StoredEvent[] = []
+  /**
+   * Reads all rows.
+   * @param read makes an event of its bytes
+   * @throws MolochError STORE_CORRUPT if it can't
+   */
+  async load<Event extends StoredEvent>(read: (bytes: Uint8Array) => Event): Promise<Event[]> {
+    const events: Event[] = []
     for await (const [key, bytes] of this.#database.rows(heightRange(TABLE.MEMPOOL, 0))) {
-      const id = idOf(bytes)
-      this.#places.set(toHex(id), heightOfKey(key))
-      this.#nextPlace = heightOfKey(key) + 1
-      events.push({ id, bytes })
+      const place = heightOfKey(key)
+      const event = this.#read(place, bytes, read)
+      this.#places.set(toHex(event.id), place)
+      this.#nextPlace = place + 1
+      events.push(event)
     }
     const newest = await this.#database.first({ ...heightRange(TABLE.EXPIRED, 0), reverse: true })
     const oldest = await this.#database.first(heightRange(TABLE.EXPIRED, 0))
     if (newest !== undefined) this.#nextExpired = heightOfKey(newest[0]) + 1
     this.#oldestExpired = oldest === undefined ? this.#nextExpired : heightOfKey(oldest[0])
     return events
+  }
+
+  #read<Event>(place: number, bytes: Uint8Array, read: (bytes: Uint8Array) => Event): Event {
+    try {
+      return read(bytes)
+    } catch (error) {
+      throw corrupt(this.#database.path, `event ${place} of the mempool: ${messageOf(error)}`, error)
+    }
   }
 
   /** Resolves when the events are on disk. Calls that come while a write is under way share the next one's fsync. */

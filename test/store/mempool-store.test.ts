@@ -17,7 +17,7 @@ const numbers = (events: readonly StoredEvent[]) => events.map(({ id }) => new D
 async function open(path: string, onWrite = (_: number) => {}) {
   const database = await Database.open(path, { genesisHash, create: true, beforeWrite: onWrite })
   const mempool = new MempoolStore(database)
-  const loaded = await mempool.load((bytes) => bytes)
+  const loaded = await mempool.load((bytes) => ({ id: bytes, bytes }))
   return { database, mempool, loaded }
 }
 

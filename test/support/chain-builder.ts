@@ -40,6 +40,8 @@ export interface BuildOptions extends Partial<ChainSpec> {
 
 /** Where the database is in a home (docs: interface). */
 export const CHAIN_FOLDER = join('data', 'chain')
+/** Every chain that was built, by what it is made of. */
+export const CHAIN_CACHE = join(projectRoot(), '.cache', 'chains')
 /** Blocks that are made before they are applied together. */
 const RUN = 32
 
@@ -55,14 +57,13 @@ export async function buildChain(options: BuildOptions): Promise<BuiltChain> {
 
 /** The folder in the cache, made if it is not there. */
 async function cachedChain(spec: ChainSpec, blocks: number, onProgress?: (height: number) => void): Promise<string> {
-  const cache = join(projectRoot(), '.cache', 'chains')
   const name = hashOf(JSON.stringify({ spec, blocks }))
-  const folder = join(cache, `${name}-${sourcesHash()}`)
+  const folder = join(CHAIN_CACHE, `${name}-${sourcesHash()}`)
   if (existsSync(folder)) return folder
   // Made beside it and renamed when whole: processes that want the same chain at once don't meet.
-  const draft = join(cache, `draft-${process.pid}-${randomBytes(4).toString('hex')}`)
+  const draft = join(CHAIN_CACHE, `draft-${process.pid}-${randomBytes(4).toString('hex')}`)
   await writeChain(draft, spec, blocks, onProgress)
-  await removeOlder(cache, name)
+  await removeOlder(name)
   try {
     await rename(draft, folder)
   } catch (error) {
@@ -105,9 +106,9 @@ export async function applyAll(ledger: Ledger, blocks: readonly CheckedBlock[]):
 }
 
 /** Chains of sources that are no more: a benchmark's has hundreds of megabytes. */
-async function removeOlder(cache: string, name: string): Promise<void> {
-  for (const entry of await readdir(cache)) {
-    if (entry.startsWith(`${name}-`)) await rm(join(cache, entry), { recursive: true, force: true })
+async function removeOlder(name: string): Promise<void> {
+  for (const entry of await readdir(CHAIN_CACHE)) {
+    if (entry.startsWith(`${name}-`)) await rm(join(CHAIN_CACHE, entry), { recursive: true, force: true })
   }
 }
 

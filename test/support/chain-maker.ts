@@ -133,7 +133,7 @@ export class ChainMaker {
     const random = this.#random
     const number = (this.#events++).toString(36)
     const fields = {
-      timestamp: this.nextTimestamp - random.below(MAX_AGE_MS),
+      timestamp: this.nextTimestamp - random.below(Math.min(MAX_AGE_MS, this.genesis.params.eventWindowMs)),
       action: `action-${random.below(actions)}`,
       resource: { kind: 'document', id: `archive/${random.below(resources)}` },
       outcome: random.below(10) === 0 ? Outcome.DENIED : Outcome.SUCCESS,

@@ -1,0 +1,78 @@
+import { type CheckedEvent, checkEvent } from '../chain/event.ts'
+import type { EventWindow } from '../chain/event-window.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import type { Log } from '../log.ts'
+import { Database } from '../store/database.ts'
+import type { StoredStateMark } from '../store/meta-store.ts'
+import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
+import type { ChainHead } from './head.ts'
+import type { ScanBounds } from './query.ts'
+import { restoreHead, restoreWindow } from './restore.ts'
+import { type Stores, storesOf } from './stores.ts'
+
+export interface LedgerOptions {
+  /** Folder of the database, `HOME/data/chain`. */
+  readonly path: string
+  readonly genesis: Genesis
+  readonly log: Log
+  /** Make the database if there is none; default true. */
+  readonly create?: boolean
+  readonly tuning?: LedgerTuning
+}
+
+/** For tests: small numbers reach in ten blocks what takes a day. */
+export interface LedgerTuning {
+  /** Events that make a segment of the event index. */
+  readonly segmentEvents?: number
+  /** Work (events and blocks) after which the state is written at a snapshot height. */
+  readonly stateWork?: number
+  /** Of each page of events. */
+  readonly scanBounds?: ScanBounds
+  /** Called before each write; what it throws fails the write. */
+  readonly beforeWrite?: (operations: number) => void
+}
+
+/** What a ledger is put together from. */
+export interface LedgerParts {
+  readonly genesis: Genesis
+  readonly log: Log
+  readonly stores: Stores
+  readonly head: ChainHead
+  readonly window: EventWindow
+  readonly pending: CheckedEvent[]
+  readonly conflict: Conflict | undefined
+  readonly stateMark: StoredStateMark
+  readonly tuning: LedgerTuning
+}
+
+/** Opens the database and restores from it all that a ledger has in memory. */
+export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
+  const { path, genesis, log, create = true, tuning = {} } = options
+  const { beforeWrite } = tuning
+  const database = await Database.open(path, { genesisHash: genesis.hash, create, beforeWrite })
+  try {
+    const stores = storesOf(database, tuning.segmentEvents)
+    const head = await restoreHead(genesis, stores)
+    const window = await restoreWindow(genesis, stores, head)
+    await stores.eventIndex.load()
+    await stores.evidence.load()
+    const pending = await restorePending(genesis, stores, window)
+    const record = await stores.evidence.find(CONFLICT)
+    const conflict = record && conflictOf(genesis, record)
+    if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
+    const stateMark = await stores.meta.stateMark()
+    return { genesis, log, stores, head, window, pending, conflict, stateMark, tuning }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** What waited, without what was finalized in the moment it was saved. */
+async function restorePending(genesis: Genesis, stores: Stores, window: EventWindow): Promise<CheckedEvent[]> {
+  const events = await stores.mempool.load((bytes) => checkEvent(bytes, genesis.params))
+  const batch = stores.database.batch()
+  for (const { id } of events) if (window.has(id)) stores.mempool.remove(batch, id)
+  await (batch.operations > 0 ? stores.database.write(batch) : batch.discard())
+  return events.filter(({ id }) => !window.has(id))
+}
