@@ -157,6 +157,8 @@ export class Mempool {
    */
   remove(ids: Iterable<Uint8Array> | Uint8Array): number {
     let removed = 0
+    // A node that syncs has none, and would make a string of every event's id.
+    if (this.#waiting.size === 0) return removed
     for (const id of ids instanceof Uint8Array ? hashesOf(ids) : ids) {
       const hex = toHex(id)
       const waiting = this.#waiting.get(hex)
