@@ -111,10 +111,8 @@ async function build(config: Config, home: Home, log: Log, closers: Closers): Pr
     log
   })
   closers.add('events on their way out', () => outbox.stop())
-  for (const event of restored) {
-    mempool.add(event, { source: 'restored' })
-    outbox.restore(event)
-  }
+  mempool.readd(restored)
+  for (const event of restored) outbox.restore(event)
   const ingress = new EventIngress({
     genesis,
     mempool,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { EventWindow } from '../../src/chain/event-window.ts'
 import { concatBytes, toHex, u32be } from '../../src/codec/bytes.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
-import { runs } from '../support/property.ts'
+import { runs } from '../support/runs.ts'
 
 const W = 1000
 

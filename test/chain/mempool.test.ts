@@ -4,7 +4,7 @@ import type { CheckedEvent } from '../../src/chain/event.ts'
 import { Mempool, type MempoolLimits, sizeInBlock } from '../../src/chain/mempool.ts'
 import { concatBytes, toHex } from '../../src/codec/bytes.ts'
 import { joinBlock } from '../../src/codec/raw.ts'
-import { runs } from '../support/property.ts'
+import { runs } from '../support/runs.ts'
 import { GENESIS_TIME, testChain, testEvent } from './fixture.ts'
 import { actorOf, NaiveMempool, total } from './support/naive-mempool.ts'
 

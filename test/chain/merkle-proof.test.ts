@@ -9,7 +9,7 @@ import {
   verifyInclusion
 } from '../../src/chain/merkle-proof.ts'
 import { fromHex, toHex, u32be } from '../../src/codec/bytes.ts'
-import { runs } from '../support/property.ts'
+import { runs } from '../support/runs.ts'
 import { naiveConsistency, naivePath, naiveRoot, RFC_INPUTS, RFC_ROOTS } from './support/naive-merkle.ts'
 
 const LEAVES = Array.from({ length: 130 }, (_, i) => leafHash(u32be(i)))

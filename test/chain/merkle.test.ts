@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { EMPTY_ROOT, leafHash, merkleRoot, nodeHash } from '../../src/chain/merkle.ts'
 import { concatBytes, fromHex, toHex, u32be } from '../../src/codec/bytes.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
-import { runs } from '../support/property.ts'
+import { runs } from '../support/runs.ts'
 import { naiveRoot, RFC_INPUTS, RFC_ROOTS } from './support/naive-merkle.ts'
 
 describe('the Merkle tree of RFC 9162', () => {

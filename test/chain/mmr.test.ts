@@ -12,7 +12,7 @@ import {
   rangePositions
 } from '../../src/chain/mmr.ts'
 import { toHex, u32be } from '../../src/codec/bytes.ts'
-import { runs } from '../support/property.ts'
+import { runs } from '../support/runs.ts'
 import { naiveRoot } from './support/naive-merkle.ts'
 
 const LEAVES = Array.from({ length: 300 }, (_, i) => leafHash(u32be(i)))

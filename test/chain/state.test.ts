@@ -6,7 +6,7 @@ import { genesisHeader } from '../../src/chain/header.ts'
 import { StateIndexes } from '../../src/chain/state.ts'
 import { concatBytes, toHex, u64be, utf8 } from '../../src/codec/bytes.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
-import { runs } from '../support/property.ts'
+import { runs } from '../support/runs.ts'
 import { testBlock, testChain, testEvent } from './fixture.ts'
 import { type NaiveEntry, naiveTrieRoot } from './support/naive-trie.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { IndexTrie } from '../../src/chain/trie.ts'
 import { concatBytes, toHex, u32be } from '../../src/codec/bytes.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
-import { runs } from '../support/property.ts'
+import { runs } from '../support/runs.ts'
 import { type NaiveEntry, naiveTrieRoot } from './support/naive-trie.ts'
 
 const ZERO = '00'.repeat(32)
