@@ -5,7 +5,7 @@ import { Commit, Header } from '../codec/generated/chain.ts'
 import { EventBody, SignedEvent } from '../codec/generated/event.ts'
 import { type BlockParts, splitBlock } from '../codec/raw.ts'
 import type { FoundEvent, StoredBlock } from '../ledger/ledger.ts'
-import type { SessionState } from '../network/types.ts'
+import type { PeerView, SessionState } from '../network/types.ts'
 import type { BlockJson, CommitJson, EventJson, HeaderJson, PeerJson, SealedHeaderJson, StatusJson } from './schemas.ts'
 import type { ApiSource, SyncView } from './source.ts'
 
@@ -34,7 +34,7 @@ export function statusJson(source: ApiSource): StatusJson {
     mmr_root: toHex(tip.mmrRoot),
     state_root: toHex(tip.header.stateRoot),
     event_total: chain.eventTotal,
-    peers: { connected: Object.values(sessions).reduce((sum, count) => sum + count, 0), sessions },
+    peers: { connected: source.peers().filter(passedHello).length, sessions },
     mempool: source.mempool(),
     uptime_seconds: Math.floor(source.uptimeSeconds())
   }
@@ -47,6 +47,11 @@ const STATES: readonly SessionState[] = ['CONNECTING', 'HANDSHAKING', 'DETERMINI
 export function nodeState(source: ApiSource): SessionState {
   if (source.sync().targetHeight > source.chain.tip.height) return 'SYNCING'
   return STATES[Math.max(0, ...source.peers().map((peer) => STATES.indexOf(peer.state)))] ?? 'CONNECTING'
+}
+
+/** Whoever has not is not known to be of this chain. */
+function passedHello({ state }: PeerView): boolean {
+  return state !== 'CONNECTING' && state !== 'HANDSHAKING'
 }
 
 function sessionCounts(source: ApiSource): Record<string, number> {

@@ -5,7 +5,7 @@ import { peer, World } from './support/world.ts'
 
 test('status has the shape that others rely on', async () => {
   const world = await World.open({ blocks: 2 })
-  world.peers = [peer(), peer({ state: 'PROVIDING' }), peer()]
+  world.peers = [peer(), peer({ state: 'PROVIDING' }), peer(), peer({ state: 'HANDSHAKING' })]
   world.pending = { height: 3, hash: new Uint8Array(32).fill(9), round: 1, signatures: 2, needed: 3 }
   const { status, body } = await world.get('/v1/status')
   const { tip } = world.ledger
@@ -37,7 +37,7 @@ test('status has the shape that others rely on', async () => {
     mmr_root: toHex(tip.mmrRoot),
     state_root: toHex(tip.header.stateRoot),
     event_total: 6,
-    peers: { connected: 3, sessions: { SYNCED: 2, PROVIDING: 1 } },
+    peers: { connected: 3, sessions: { SYNCED: 2, PROVIDING: 1, HANDSHAKING: 1 } },
     mempool: { events: 0, bytes: 0 },
     uptime_seconds: 12
   })

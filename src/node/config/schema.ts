@@ -135,5 +135,3 @@ export const configSchema = Type.Object(
 
 /** The settings, all present. `home` comes from --home, MOLOCH_HOME or the default, never from a file inside it. */
 export type Config = { readonly home: string } & Static<typeof configSchema>
-
-export type Mode = Config['mode']
