@@ -16,11 +16,12 @@ export function addSettingOptions(command: Command): { given: () => Map<string, 
   for (const { option } of options) command.addOption(option)
   return {
     given: () => {
-      const values = command.opts<Record<string, string | readonly string[] | undefined>>()
+      const values = command.opts<Record<string, string | true | readonly string[] | undefined>>()
       const flags = new Map<string, readonly string[]>()
       for (const { setting, option } of options) {
         const value = values[option.attributeName()]
-        if (value !== undefined) flags.set(setting.key, typeof value === 'string' ? [value] : value)
+        // A bare --p2p-mdns is `true`.
+        if (value !== undefined) flags.set(setting.key, Array.isArray(value) ? value : [String(value)])
       }
       return flags
     }
@@ -31,7 +32,6 @@ function optionOf(setting: Setting): Option {
   const short = SHORT[setting.key]
   const argument = setting.type.kind === 'boolean' ? '[true|false]' : `<${placeholder(setting)}>`
   const option = new Option(`${short === undefined ? '' : `${short}, `}${setting.flag} ${argument}`, describe(setting))
-  if (setting.type.kind === 'boolean') option.preset('true')
   if (setting.type.kind === 'list') option.argParser(collect)
   const [section = ''] = setting.key.split('.')
   return option.helpGroup(`Settings, ${SECTIONS.get(section) ?? 'general'}:`)
