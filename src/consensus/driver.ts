@@ -236,8 +236,7 @@ export class Driver extends Emitter<DriverEvents> {
       final.eventIds,
       ledger.genesis.params
     ).filter((event) => !ledger.hasRecentEvent(event.id))
-    let returned = 0
-    for (const event of events) if (mempool.add(event, { source: 'pending' }) === 'added') returned++
+    const returned = mempool.readd(events).length
     const pending = others.map(([other]) => other)
     log.info(
       { height: final.height, final: hash, pending, returned },

@@ -109,8 +109,8 @@ export class Height {
 
   /** Begins, or resumes where the signer's log says that we were. */
   start(): void {
-    const { clock, ledger, mempool } = this.#ports
-    if (mempool.stats().events > 0) this.#eventsSince = clock.monotonic()
+    const { clock, ledger } = this.#ports
+    if (this.#hasEvents()) this.#eventsSince = clock.monotonic()
     const memory = this.#signer?.restore(this.height)
     const restored = memory === undefined ? undefined : restoredFrom(ledger.genesis, memory)
     for (const [hash, bytes] of memory?.blocks ?? []) this.blocks.addValid(hash, bytes)
@@ -134,9 +134,9 @@ export class Height {
 
   /** The first event after none may be what round 0 waits for. */
   mempoolChanged(): void {
-    if (this.#eventsSince !== undefined || this.#ports.mempool.stats().events === 0) return
+    if (this.#eventsSince !== undefined || this.#paced === undefined || !this.#hasEvents()) return
     this.#eventsSince = this.#ports.clock.monotonic()
-    if (this.#paced !== undefined) this.#waitForPace(this.#paced)
+    this.#waitForPace(this.#paced)
   }
 
   #feed(input: Input): void {
@@ -229,20 +229,33 @@ export class Height {
   }
 
   #buildBlock(signer: Signer): { hash: Uint8Array; block: Uint8Array } {
-    const { ledger, mempool, clock } = this.#ports
-    const { params } = ledger.genesis
-    const timestamp = proposalTime(clock.now(), ledger.tip.header.timestamp)
+    const { ledger, mempool } = this.#ports
+    const { maxBlockEvents, maxBlockBytes } = ledger.genesis.params
+    const which = this.#eligible()
+    const { timestamp } = which
     const events = mempool.select({
-      maxEvents: params.maxBlockEvents,
-      maxBytes: params.maxBlockBytes - BLOCK_OVERHEAD_BYTES,
-      timestamp,
-      windowMs: params.eventWindowMs,
-      skip: (id) => ledger.hasRecentEvent(id)
+      ...which,
+      maxEvents: maxBlockEvents,
+      maxBytes: maxBlockBytes - BLOCK_OVERHEAD_BYTES
     })
     const { blockBytes, hash, header } = ledger.buildBlock({ timestamp, proposer: signer.sealingKey, events })
     this.blocks.addValid(toHex(hash), blockBytes)
     this.#feedBlock(blockFacts(ledger.genesis, toHex(hash), header, true))
     return { hash, block: blockBytes }
+  }
+
+  #hasEvents(): boolean {
+    return this.#ports.mempool.hasSelectable(this.#eligible())
+  }
+
+  /** What a block proposed now may hold. */
+  #eligible(): { timestamp: number; windowMs: number; skip: (id: Uint8Array) => boolean } {
+    const { ledger, clock } = this.#ports
+    return {
+      timestamp: proposalTime(clock.now(), ledger.tip.header.timestamp),
+      windowMs: ledger.genesis.params.eventWindowMs,
+      skip: (id) => ledger.hasRecentEvent(id)
+    }
   }
 
   #validated(hash: string, header: Header, code: string | undefined): void {

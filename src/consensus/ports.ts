@@ -2,7 +2,7 @@
  * What the driver needs of the rest of the node, one small port a concern: the functions of the lower floors' parts
  * that it calls, so that these fit as they are and tests can wire it without a network.
  */
-import type { CheckedEvent } from '../chain/event.ts'
+import type { Mempool } from '../chain/mempool.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { hasCode } from '../error.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -42,19 +42,7 @@ export async function retryCrashed<T>(check: () => Promise<T>): Promise<T> {
   }
 }
 
-export interface MempoolPort {
-  stats(): { events: number; bytes: number }
-  has(id: Uint8Array): boolean
-  add(event: CheckedEvent, options: { source: string }): string
-  select(options: {
-    maxEvents: number
-    maxBytes: number
-    timestamp: number
-    windowMs: number
-    skip?: (id: Uint8Array) => boolean
-  }): CheckedEvent[]
-  remove(ids: Uint8Array): void
-}
+export type MempoolPort = Pick<Mempool, 'hasSelectable' | 'select' | 'readd' | 'remove'>
 
 /** Gossip (protocol §10). `publish` resolves to how many peers it was sent to. */
 export interface GossipPort {

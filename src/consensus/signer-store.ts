@@ -31,7 +31,8 @@ export async function openSignerStore(path: string, create: boolean): Promise<Si
     throw openError(path, error)
   }
   return {
-    entries: () => database.iterator().all(),
+    // Buffers by another name: their slices are views, and others would take them for copies.
+    entries: async () => (await database.iterator().all()).map(([key, value]) => [key, new Uint8Array(value)]),
     write: (writes) => database.batch([...writes], { sync: true }),
     close: () => database.close()
   }
