@@ -33,6 +33,8 @@ const STATE_WORK = 50_000
 const BLOCK_WORK = 4
 /** With a long snapshot interval it is written between its heights too, or opening would take as long as syncing. */
 const MAX_STATE_DEBT = 4
+/** Entries between two turns of the loop, some milliseconds: with a new resource an event there are 50 000. */
+const STATE_SLICE = 1000
 
 export interface ApplierParts {
   readonly head: ChainHead
@@ -113,7 +115,7 @@ export class Applier {
         return { applied, failure: { index, failure } }
       }
       if (final) continue
-      this.#stage(block)
+      await this.#stage(block)
       applied++
       if ((this.#run?.batch.bytes ?? 0) >= MAX_BATCH_BYTES) await this.#write()
       else if (performance.now() - since > SLICE_MS) await nextTurn()
@@ -137,7 +139,7 @@ export class Applier {
     return this.#parts.onConflict(conflictRecord(this.#head.genesis, ours, block))
   }
 
-  #stage(block: CheckedBlock): void {
+  async #stage(block: CheckedBlock): Promise<void> {
     if (block.checked !== 'finalized') throw new TypeError(`block ${block.height} has no commit: it can't be applied`)
     const { database, blocks, mmr, eventRows, eventIndex } = this.#stores
     this.#run ??= { batch: database.batch(), blocks: [] }
@@ -150,7 +152,7 @@ export class Applier {
     eventIndex.add(batch, height, eventIds)
     this.#run.blocks.push(block)
     this.#stateDebt += eventIds.byteLength / HASH_BYTES + BLOCK_WORK
-    if (this.#stateIsDue(height)) this.#putState(batch, height)
+    if (this.#stateIsDue(height)) await this.#putState(batch, height)
   }
 
   #stateIsDue(height: number): boolean {
@@ -159,9 +161,13 @@ export class Applier {
     return this.#stateDebt >= (atSnapshot ? 1 : MAX_STATE_DEBT) * this.#stateWork
   }
 
-  #putState(batch: WriteBatch, height: number): void {
+  async #putState(batch: WriteBatch, height: number): Promise<void> {
     const { state, meta } = this.#stores
-    for (const entry of this.#head.state.takeDirty()) state.put(batch, entry)
+    const entries = this.#head.state.takeDirty()
+    for (let at = 0; at < entries.length; at += STATE_SLICE) {
+      for (const entry of entries.slice(at, at + STATE_SLICE)) state.put(batch, entry)
+      await nextTurn()
+    }
     meta.setStateMark(batch, { height, eventTotal: this.#head.state.eventTotal })
     this.#stateDebt = 0
   }

@@ -1,5 +1,5 @@
 import { HASH_BYTES } from '../chain/merkle.ts'
-import { HEIGHT_BYTES, view } from './keys.ts'
+import { HEIGHT_BYTES, heightBytes, view } from './keys.ts'
 
 export interface EventPlace {
   readonly height: number
@@ -34,19 +34,23 @@ export function packSegment(blocks: readonly BlockIds[]): Map<number, Uint8Array
   for (const { ids } of blocks) {
     for (let at = 0; at < ids.byteLength; at += HASH_BYTES) (counts[bucketOf(ids, at)] as number)++
   }
-  const rows = new Map<number, Buffer>()
+  const rows = new Map<number, Uint8Array>()
   counts.forEach((count, bucket) => {
-    if (count > 0) rows.set(bucket, Buffer.allocUnsafe(count * ENTRY_BYTES))
+    if (count > 0) rows.set(bucket, new Uint8Array(count * ENTRY_BYTES))
   })
   const filled = new Uint32Array(BUCKETS)
   for (const { height, ids } of blocks) {
+    const heightPart = heightBytes(height)
     for (let at = 0; at < ids.byteLength; at += HASH_BYTES) {
       const bucket = bucketOf(ids, at)
-      const row = rows.get(bucket) as Buffer
+      const row = rows.get(bucket) as Uint8Array
       const to = filled[bucket] as number
+      const index = at / HASH_BYTES
+      // Byte by byte: the calls of a method for each field would be most of a segment's cost.
       for (let byte = 0; byte < ID_BYTES; byte++) row[to + byte] = ids[at + 1 + byte] as number
-      row.writeUIntBE(height, to + ID_BYTES, HEIGHT_BYTES)
-      row.writeUInt16BE(at / HASH_BYTES, to + ID_BYTES + HEIGHT_BYTES)
+      for (let byte = 0; byte < HEIGHT_BYTES; byte++) row[to + ID_BYTES + byte] = heightPart[byte] as number
+      row[to + ENTRY_BYTES - 2] = index >>> 8
+      row[to + ENTRY_BYTES - 1] = index & 0xff
       filled[bucket] = to + ENTRY_BYTES
     }
   }
