@@ -4,6 +4,8 @@
 export const MAX_BODY_BYTES = 4 * 2 ** 20
 /** Events of one POST: each costs a signature check on the main loop. */
 export const MAX_BATCH_EVENTS = 1000
+/** Events of a POST that are checked before others get their turn: some milliseconds of the main loop. */
+export const EVENTS_A_TURN = 50
 /** Events a page of a listing unless asked for otherwise; the ledger has the most. */
 export const DEFAULT_PAGE_EVENTS = 100
 /** Characters of a cursor: it is ours, so a longer one is not. */

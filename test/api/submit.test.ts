@@ -37,6 +37,15 @@ describe('what is taken', () => {
     })
   })
 
+  test('a large batch', async () => {
+    const world = await World.open()
+    const events = world.maker.events(300)
+    const { status, body } = await world.post({ events: events.map(json) })
+    expect(status).toBe(202)
+    expect(body.results.map((r: { event_id: string }) => r.event_id)).toEqual(events.map(({ id }) => toHex(id)))
+    expect(world.mempool.stats().events).toBe(300)
+  })
+
   test('of a batch the good ones, and each bad one is told why', async () => {
     const world = await World.open()
     const [good, bad] = [world.maker.event(), world.maker.event()]

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { scope } from '../../chain/genesis.ts'
-import { MolochError } from '../../error.ts'
+import { hasCode, MolochError } from '../../error.ts'
 import { loadConfig } from '../../node/config/load.ts'
 import { homePaths, resolveHome } from '../../node/home.ts'
 import type { RunningNode } from '../../node/running.ts'
@@ -25,7 +25,7 @@ export function startCommand(cli: Cli): Command {
       process.exit(EXIT.fault)
     })
     const { startNode } = await import('../../node/node.ts')
-    const starting = startNode(config)
+    const starting = startNode(config).catch(explain)
     const early = await Promise.race([signal, starting.then(() => undefined)])
     const node = await starting
     if (early === undefined) cli.out(ready(node))
@@ -35,6 +35,12 @@ export function startCommand(cli: Cli): Command {
     if (!inTime) throw new MolochError('STOP_TIMEOUT', 'the node did not stop in time')
     process.exit(EXIT.ok)
   })
+}
+
+/** What the floors below cannot know: how one says so here. */
+function explain(error: unknown): never {
+  if (!hasCode(error, 'SIGNER_MISSING')) throw error
+  throw new MolochError(error.code, `${error.message}: --new-signer-log`, error.details)
 }
 
 function ready(node: RunningNode): string {
