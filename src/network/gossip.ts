@@ -16,7 +16,10 @@ import type { Topic, Verdict } from './types.ts'
 const MAX_RPC_BYTES = 4 << 20
 /** How long a message id is remembered. Longer than messages travel; the same bytes may be offered again after it. */
 const SEEN_MS = 30_000
-/** A peer whose gossip stream did not open is not tried again for this long: streams are opened one after the other. */
+/**
+ * A peer whose gossip stream did not open when it was tried again waits this long for the next try: streams are opened
+ * one after the other, and a peer that never answers would hold up all.
+ */
 const REOPEN_EVERY_MS = 10_000
 
 export type GossipHandler = (payload: Uint8Array, from: string) => Promise<Verdict>
@@ -58,6 +61,7 @@ export class Gossip {
   /** Messages under validation, by the peer that sent them. */
   readonly #validating = new Map<string, number>()
   readonly #tried = new Map<string, number>()
+  /** Set while libp2p runs: before, gossipsub throws at whatever is asked of it. */
   #router: Router | undefined
 
   constructor(options: GossipOptions) {
@@ -99,12 +103,12 @@ export class Gossip {
       void this.#validate(router, msgId, propagationSource.toString(), msg.topic, msg.data)
     })
     router.addEventListener('gossipsub:heartbeat', () => this.#watch(router))
-    this.#router = router
   }
 
   /** libp2p has started. */
-  started(): void {
-    for (const topic of this.#handlers.keys()) this.#router?.subscribe(topic)
+  started(service: GossipSub): void {
+    this.#router = service as Router
+    for (const topic of this.#handlers.keys()) this.#router.subscribe(topic)
   }
 
   /** libp2p is about to stop. */
@@ -217,7 +221,11 @@ export class Gossip {
         stream.abort(new Error('the peer has closed its end of the gossip stream'))
         continue
       }
-      if (stream !== undefined || now - (this.#tried.get(id) ?? -REOPEN_EVERY_MS) < REOPEN_EVERY_MS) continue
+      if (stream !== undefined) {
+        this.#tried.delete(id)
+        continue
+      }
+      if (now - (this.#tried.get(id) ?? Number.NEGATIVE_INFINITY) < REOPEN_EVERY_MS) continue
       this.#tried.set(id, now)
       this.#options.log.debug({ peer: id }, 'gossip stream opened again')
       router.onPeerConnected(connection.remotePeer, connection)

@@ -55,11 +55,11 @@ export class Handshake {
       greet(peer, greeting)
       sessions.step(peer, { type: 'proven' })
     } catch (error) {
-      if (peer.session.state === 'CLOSED') return
       if (error instanceof MolochError && REFUSALS.has(error.code)) {
-        sessions.refuse(peer, error.code, error.message)
+        sessions.refuse(peer, 'peer', error.code, error.message)
         return
       }
+      if (peer.session.state === 'CLOSED') return
       log.debug({ peer: peer.id, err: messageOf(error) }, 'hello failed')
       if (peer.session.state !== 'HANDSHAKING' || connection.status !== 'open') return
       const after = error instanceof MolochError ? error.details.retryAfterMs : undefined
@@ -82,7 +82,7 @@ export class Handshake {
     const result = checkHello(identity, remote, frame)
     if ('refused' in result) {
       yield makeRefusedAck(identity, head(), result.requestNonce, result.refused)
-      sessions.refuse(peer, result.refused.code, result.refused.message)
+      sessions.refuse(peer, 'us', result.refused.code, result.refused.message)
       return
     }
     // Before the Ack: once it has that, the peer may ask for more.

@@ -54,7 +54,7 @@ export function createHost(options: HostOptions): Promise<Host> {
       inboundConnectionThreshold: settings.inboundPerSecond,
       dialTimeout: settings.dialMs,
       addressDialTimeout: settings.dialMs,
-      inboundUpgradeTimeout: settings.handshakeMs,
+      inboundUpgradeTimeout: settings.dialMs,
       outboundStreamProtocolNegotiationTimeout: settings.openMs,
       inboundStreamProtocolNegotiationTimeout: settings.openMs,
       // Our own loop does it (dialer.ts).

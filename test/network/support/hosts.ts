@@ -19,7 +19,7 @@ afterEach(async () => {
 })
 
 /** A bare libp2p node as ours is built, on 127.0.0.1 with a free port. */
-export async function host(): Promise<Host> {
+export async function host(pubsub = gossipsub()): Promise<Host> {
   const made = await createHost({
     privateKey: await generateKeyPair('Ed25519'),
     listen: ['/ip4/127.0.0.1/tcp/0'],
@@ -27,7 +27,7 @@ export async function host(): Promise<Host> {
     mdns: false,
     userAgent: 'test',
     gater: {},
-    pubsub: gossipsub(),
+    pubsub,
     settings: { ...DEFAULT_SETTINGS, ...DEVNET_SETTINGS }
   })
   await made.start()

@@ -1,0 +1,27 @@
+import type { PrivateKey } from '@libp2p/interface'
+import type { Genesis } from '../chain/genesis.ts'
+import type { KeyPair } from '../crypto/ed25519.ts'
+import type { Log } from '../log.ts'
+import type { NetworkSettings } from './settings.ts'
+import type { NetworkPorts, NodeMode } from './types.ts'
+
+export interface NetworkOptions {
+  readonly genesis: Genesis
+  readonly peerKey: PrivateKey
+  /** A validator's validator key. */
+  readonly chainKey: KeyPair
+  readonly mode: NodeMode
+  /** Multiaddrs; `/ip4/127.0.0.1/tcp/0` for any free port. */
+  readonly listen: readonly string[]
+  /** Multiaddrs told to others in place of those listened on. */
+  readonly announce?: readonly string[]
+  /** Multiaddrs, with or without `/p2p/…`. */
+  readonly bootstrap: readonly string[]
+  readonly mdns?: boolean
+  readonly userAgent: string
+  readonly ports: NetworkPorts
+  readonly log: Log
+  readonly settings?: Partial<NetworkSettings>
+  /** 0 … 1, for jitter; a seeded one makes tests repeatable. */
+  readonly random?: () => number
+}

@@ -1,0 +1,92 @@
+import type { Connection } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { scope } from '../chain/genesis.ts'
+import { Certifier } from './certify.ts'
+import { Dialer } from './dialer.ts'
+import { Discipline } from './discipline.ts'
+import { Gater } from './gater.ts'
+import { Gossip } from './gossip.ts'
+import { Handshake } from './handshake.ts'
+import type { NetworkOptions } from './options.ts'
+import { openConnection } from './peer.ts'
+import { Requests } from './requests.ts'
+import { PeerSessions } from './sessions.ts'
+import { DEFAULT_SETTINGS, type NetworkSettings } from './settings.ts'
+import { StatusExchange } from './status-exchange.ts'
+import type { RequestLimits } from './streams/client.ts'
+import { frameLimit } from './streams/frames.ts'
+import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES } from './streams/messages.ts'
+import { protocolId } from './topics.ts'
+import type { GoodbyeName, Head } from './types.ts'
+import { Penalties } from './verdicts.ts'
+
+/** What the parts need of the libp2p node, which is there only between start and stop. */
+export interface Hooks {
+  readonly connect: (address: string, known: string | undefined) => Promise<string>
+  readonly disconnect: (peerId: string, reason: GoodbyeName, message: string) => void
+  readonly connections: () => Iterable<Connection>
+}
+
+export interface Parts {
+  readonly peerId: string
+  readonly settings: NetworkSettings
+  readonly limits: RequestLimits
+  readonly scope: string
+  readonly sessions: PeerSessions
+  readonly gossip: Gossip
+  readonly gater: Gater
+  readonly dialer: Dialer
+  readonly discipline: Discipline
+  readonly handshake: Handshake
+  readonly status: StatusExchange
+  readonly requests: Requests
+}
+
+/** Builds all of the network that is not libp2p, and what they tell each other. */
+export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
+  const { genesis, ports, log, chainKey, mode, random = Math.random } = options
+  const settings = { ...DEFAULT_SETTINGS, ...options.settings }
+  const limits = { ...settings, maxFrameBytes: frameLimit(genesis.params.maxBlockBytes) }
+  const chain = scope(genesis)
+  const now = (): number => performance.now()
+  const head = (): Head => ports.head()
+  const peerId = peerIdFromPrivateKey(options.peerKey)
+  const penalties = new Penalties(now)
+
+  const sessions: PeerSessions = new PeerSessions({ settings, log, score: (peer) => gossip.score(peer) })
+  const gossip: Gossip = new Gossip({
+    scope: chain,
+    settings,
+    maxMessageBytes: limits.maxFrameBytes,
+    passed: (peer) => sessions.passed(peer),
+    penaltyPoints: (peer) => penalties.points(peer),
+    connections: () => sessions.open().flatMap((peer) => openConnection(peer) ?? []),
+    log
+  })
+  const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)
+  const gater = new Gater({ ...settings, connected, now })
+  const isConnected = (peer: string): boolean => (sessions.find(peer)?.connections.size ?? 0) > 0
+  const dialer = new Dialer({ settings, connect: hooks.connect, isConnected, random, now, log })
+  const discipline = new Discipline({ settings, gater, penalties, dialer, disconnect: hooks.disconnect, log })
+  const handshake = new Handshake({
+    identity: { genesis, chainKey, mode, peerId: peerId.toMultihash().bytes },
+    head,
+    sessions,
+    limits: { ...limits, maxFrameBytes: MAX_SMALL_REQUEST_BYTES },
+    log
+  })
+  const status = new StatusExchange({
+    protocol: protocolId(chain, 'status'),
+    head,
+    sessions,
+    certifier: new Certifier(genesis),
+    settings,
+    limits: { ...limits, maxFrameBytes: MAX_STATUS_BYTES },
+    penalise: (peer, code, message) => discipline.penalise(peer, code, undefined, message),
+    random,
+    log
+  })
+  const requests = new Requests(sessions, chain, limits)
+  const about = { peerId: peerId.toString(), settings, limits, scope: chain }
+  return { ...about, sessions, gossip, gater, dialer, discipline, handshake, status, requests }
+}

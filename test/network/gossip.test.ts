@@ -1,0 +1,284 @@
+import { type GossipSub, gossipsub, StrictNoSign } from '@libp2p/gossipsub'
+import type { PeerId } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { describe, expect, it } from 'vitest'
+import { scope } from '../../src/chain/genesis.ts'
+import { GossipGate, type Rpc } from '../../src/network/gossip-gate.ts'
+import type { Libp2pNetwork } from '../../src/network/node.ts'
+import { topicId } from '../../src/network/topics.ts'
+import type { Verdict } from '../../src/network/types.ts'
+import { host, until } from './support/hosts.ts'
+import { chain, connect, node, type TestNode, view } from './support/nodes.ts'
+
+interface Heard {
+  readonly messages: { payload: string; from: string }[]
+}
+
+/** Subscribes to votes with one verdict for all. */
+function listen(to: TestNode, verdict: Verdict | (() => Promise<Verdict>) = 'accept'): Heard {
+  const messages: Heard['messages'] = []
+  to.network.subscribe('vote', async (payload, from) => {
+    messages.push({ payload: Buffer.from(payload).toString(), from })
+    return typeof verdict === 'function' ? verdict() : verdict
+  })
+  return { messages }
+}
+
+/** The class inside, for faults that only a test makes. */
+function streams(of: TestNode): Map<string, { rawStream: { abort(error: Error): void; status: string } }> {
+  const { pubsub } = (of.network as Libp2pNetwork).host?.services ?? {}
+  return (pubsub as unknown as { streamsOutbound: ReturnType<typeof streams> }).streamsOutbound
+}
+
+const message = (text: string): Uint8Array => Buffer.from(text)
+
+describe('gossip', () => {
+  it('reaches a peer that is ready, once', async () => {
+    const [a, b] = [await node(), await node()]
+    const heard = listen(b)
+    listen(a)
+    await connect(a, b)
+    expect(await a.network.publish('vote', message('one'))).toBe(1)
+    await until('it', () => heard.messages.length === 1)
+    expect(heard.messages).toEqual([{ payload: 'one', from: a.network.peerId }])
+    expect(await a.network.publish('vote', message('one'))).toBe(0)
+    await a.network.publish('vote', message('two'))
+    await until('the second', () => heard.messages.length === 2)
+  })
+
+  it('accept forwards; ignore and reject do not', async () => {
+    for (const [verdict, forwarded] of [
+      ['accept', 1],
+      ['ignore', 0],
+      ['reject', 0]
+    ] as const) {
+      const [a, b, c] = [await node(), await node(), await node()]
+      listen(a)
+      const middle = listen(b, verdict)
+      const last = listen(c)
+      await connect(a, b)
+      await connect(b, c)
+      await a.network.publish('vote', message(`${verdict} me`))
+      await until('the middle', () => middle.messages.length === 1)
+      if (forwarded > 0) await until('the end', () => last.messages.length === 1)
+      // Two heartbeats later nothing more has come.
+      else await new Promise((resolve) => setTimeout(resolve, 450))
+      expect(last.messages).toHaveLength(forwarded)
+    }
+  })
+
+  it('reject costs the sender score, ignore does not, and enough of it silences', async () => {
+    const [a, b, c] = [await node(), await node(), await node()]
+    const verdicts = new Map<string, Verdict>([
+      [a.network.peerId, 'reject'],
+      [c.network.peerId, 'ignore']
+    ])
+    let heard = 0
+    const counts = new Map<string, number>()
+    const heardOf = (peer: TestNode): number => counts.get(peer.network.peerId) ?? 0
+    b.network.subscribe('vote', async (_, from) => {
+      heard += 1
+      counts.set(from, (counts.get(from) ?? 0) + 1)
+      return verdicts.get(from) ?? 'accept'
+    })
+    listen(a)
+    listen(c)
+    await connect(a, b)
+    await connect(c, b)
+    await a.network.publish('vote', message('bad 1'))
+    await c.network.publish('vote', message('dull 1'))
+    await until('both', () => heard === 2)
+    await until('a penalty', () => (view(b, a)?.score ?? 0) < -10)
+    expect(view(b, c)?.score).toBeGreaterThanOrEqual(0)
+    // gossipsub goes on with a peer whose score was good a second ago.
+    let sent = 0
+    let last = heard
+    await until('the graylist', () => {
+      const silent = sent > 3 && heard === last
+      last = heard
+      sent += 1
+      void a.network.publish('vote', message(`more of it ${sent}`))
+      return silent && (view(b, a)?.score ?? 0) < -80
+    })
+    await c.network.publish('vote', message('dull 2'))
+    await until('the other is still heard', () => heardOf(c) === 2)
+    const before = heardOf(a)
+    await a.network.publish('vote', message('the last'))
+    await c.network.publish('vote', message('dull 3'))
+    await until('the other again', () => heardOf(c) === 3)
+    expect(heardOf(a)).toBe(before)
+  })
+
+  it('a validator that throws is an ignore and a warning', async () => {
+    const [a, b] = [await node(), await node()]
+    const heard = listen(b, () => Promise.reject(new Error('a bug')))
+    listen(a)
+    await connect(a, b)
+    await a.network.publish('vote', message('x'))
+    await until('it', () => heard.messages.length === 1)
+    await until('the line', () => b.log.of('warn', 'a gossip handler failed').length === 1)
+    expect(view(b, a)?.score).toBeGreaterThanOrEqual(0)
+  })
+
+  it('one peer’s messages under validation are bounded', async () => {
+    const [a, b] = [await node(), await node({ settings: { maxValidating: 3 } })]
+    let release = (): void => {}
+    const gate = new Promise<Verdict>((resolve) => {
+      release = () => resolve('accept')
+    })
+    const heard = listen(b, () => gate)
+    listen(a)
+    await connect(a, b)
+    for (let i = 0; i < 10; i += 1) await a.network.publish('vote', message(`m${i}`))
+    await until('three', () => heard.messages.length === 3)
+    release()
+    await gate
+    await a.network.publish('vote', message('after'))
+    await until('the next', () => heard.messages.some(({ payload }) => payload === 'after'))
+    expect(heard.messages).toHaveLength(4)
+  })
+
+  it('a message above the limit is an error, one of the limit arrives', async () => {
+    const [a, b] = [await node(), await node()]
+    let got = 0
+    b.network.subscribe('finalized', async (payload) => {
+      got = payload.byteLength
+      return 'accept'
+    })
+    a.network.subscribe('finalized', async () => 'accept')
+    await connect(a, b)
+    const limit = chain().genesis.params.maxBlockBytes + (64 << 10)
+    await expect(a.network.publish('finalized', new Uint8Array(limit + 1))).rejects.toMatchObject({
+      code: 'MESSAGE_TOO_LARGE'
+    })
+    expect(await a.network.publish('finalized', new Uint8Array(limit))).toBe(1)
+    await until('it', () => got === limit)
+  })
+
+  it('unsubscribing ends it, and a topic has one handler', async () => {
+    const [a, b] = [await node(), await node()]
+    const heard: string[] = []
+    const off = b.network.subscribe('vote', async () => 'accept')
+    expect(() => b.network.subscribe('vote', async () => 'accept')).toThrow(/has a handler/)
+    listen(a)
+    await connect(a, b)
+    off()
+    await until(
+      'unsubscribed',
+      async_(() => a.network.publish('vote', message(`${Math.random()}`)), 0)
+    )
+    expect(heard).toEqual([])
+  })
+
+  it('of a peer that has not passed hello is not looked at, and does not shadow the same from one that has', async () => {
+    const b = await node({ settings: { handshakeMs: 60_000 } })
+    const heard = listen(b)
+    const stranger = await host(gossipsub({ globalSignaturePolicy: StrictNoSign }))
+    // It speaks gossipsub, subscribes and publishes, but never says hello.
+    await stranger.handle('/moloch/hello/1', () => {})
+    const pubsub: GossipSub = stranger.services.pubsub
+    const topic = topicId(scope(chain().genesis), 'vote')
+    pubsub.subscribe(topic)
+    await stranger.dial(multiaddr(b.address))
+    await until('its mesh', () => pubsub.getSubscribers(topic).length === 1)
+    await pubsub.publish(topic, message('early'))
+
+    const a = await node()
+    listen(a)
+    await connect(a, b)
+    await a.network.publish('vote', message('early'))
+    await until('the good copy', () => heard.messages.length > 0)
+    expect(heard.messages).toEqual([{ payload: 'early', from: a.network.peerId }])
+  })
+
+  it('recovers when a stream is reset while the connection stays up', async () => {
+    const [a, b] = [await node(), await node()]
+    const heardA = listen(a)
+    const heardB = listen(b)
+    await connect(a, b)
+    for (const [from, to, heard, name] of [
+      [a, b, heardB, 'a to b'],
+      [b, a, heardA, 'b to a']
+    ] as const) {
+      const before = view(from, to)?.connectedAt
+      streams(from).get(to.network.peerId)?.rawStream.abort(new Error('test'))
+      await until('gone', () => !streams(from).has(to.network.peerId))
+      await until('back', () => streams(from).get(to.network.peerId)?.rawStream.status === 'open')
+      let sent = 0
+      await until('heard again', () => {
+        if (heard.messages.some(({ payload }) => payload.startsWith(name))) return true
+        sent += 1
+        void from.network.publish('vote', message(`${name} ${sent}`))
+        return false
+      })
+      expect(view(from, to)?.connectedAt).toBe(before)
+    }
+  })
+})
+
+/** A condition on what an async function last gave. */
+function async_<T>(ask: () => Promise<T>, wanted: T): () => boolean {
+  let last: T | undefined
+  let asking = false
+  return () => {
+    if (!asking) {
+      asking = true
+      void ask().then((got) => {
+        last = got
+        asking = false
+      })
+    }
+    return last === wanted
+  }
+}
+
+describe('the gate before gossipsub', () => {
+  const peer = (name: string) => ({ toString: () => name }) as unknown as PeerId
+  const rpc = (topics: string[], messages = 0): Rpc => ({
+    subscriptions: topics.map((topic) => ({ topic })),
+    messages: Array.from({ length: messages }, () => ({})),
+    control: { ihave: [1], iwant: [1], graft: topics.map((topicID) => ({ topicID })), prune: [], idontwant: [1] }
+  })
+
+  function setUp() {
+    const passed = new Set<string>()
+    const seen: { from: string; rpc: Rpc }[] = []
+    const gate = new GossipGate((id) => passed.has(id))
+    const handle = gate.wrap(async (from, got) => void seen.push({ from: from.toString(), rpc: got }))
+    return { passed, seen, gate, handle }
+  }
+
+  it('keeps subscriptions and grafts until the peer passes, and no payloads', async () => {
+    const { passed, seen, gate, handle } = setUp()
+    await handle(peer('p'), rpc(['t'], 3))
+    await handle(peer('p'), { subscriptions: [], messages: [{}] })
+    expect(seen).toEqual([])
+    passed.add('p')
+    gate.admit('p')
+    expect(seen).toHaveLength(2)
+    expect(seen[0]?.rpc).toEqual({
+      subscriptions: [{ topic: 't' }],
+      messages: [],
+      control: { ihave: [], iwant: [], graft: [{ topicID: 't' }], prune: [], idontwant: [] }
+    })
+    await handle(peer('p'), rpc(['t'], 3))
+    expect(seen[2]?.rpc.messages).toHaveLength(3)
+    gate.admit('p')
+    expect(seen).toHaveLength(3)
+  })
+
+  it('keeps little', async () => {
+    const { passed, seen, gate, handle } = setUp()
+    for (let i = 0; i < 100; i += 1) await handle(peer('p'), rpc(Array.from({ length: 50 }, (_, n) => `t${n}`)))
+    await handle(peer('q'), rpc(['x'.repeat(1000)]))
+    for (let i = 0; i < 1000; i += 1) await handle(peer(`p${i}`), rpc(['t']))
+    for (const id of ['p', 'q', 'p999']) {
+      passed.add(id)
+      gate.admit(id)
+    }
+    expect(seen.filter(({ from }) => from === 'p')).toHaveLength(8)
+    expect(seen.every((one) => one.rpc.subscriptions.length <= 8)).toBe(true)
+    expect(seen.find(({ from }) => from === 'q')?.rpc.subscriptions).toEqual([])
+    expect(seen.some(({ from }) => from === 'p999')).toBe(false)
+  })
+})
