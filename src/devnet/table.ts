@@ -12,11 +12,15 @@ export interface Picture {
 }
 
 const COLUMNS = ['node', 'state', 'height', 'pending', 'sync', 'peers', 'mempool'] as const
+/** Room for what comes and goes, so that the table does not twitch. */
+const LEAST_WIDTHS = [0, 11, 6, 10, 6, 5, 7]
 
 /** The table's lines, no wider than `width`. */
 export function tableLines(picture: Picture, width: number): string[] {
   const rows = picture.names.map((name) => rowOf(name, picture.statuses.get(name)))
-  const widths = COLUMNS.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] as string).length)))
+  const widths = COLUMNS.map((title, i) =>
+    Math.max(LEAST_WIDTHS[i] as number, title.length, ...rows.map((row) => (row[i] as string).length))
+  )
   const format = (row: readonly string[]) =>
     row.map((cell, i) => (i < 2 || i === 4 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number)))
   return [

@@ -171,9 +171,9 @@ describe('the table', () => {
     expect(tableLines(picture, 200)).toEqual([
       '12 s · height 12 of 30 · events 100 submitted, 120 finalized · finality p50 800 ms, p99 1400 ms · 1 nodes answer',
       '',
-      'node         state        height   pending  sync    peers  mempool',
-      'validator-1  SYNCED           12  13 (2/3)  gossip      4        3',
-      'late         not running       -         -  -           -        -',
+      'node         state        height     pending  sync    peers  mempool',
+      'validator-1  SYNCED           12    13 (2/3)  gossip      4        3',
+      'late         not running       -           -  -           -        -',
       '',
       'a note'
     ])
