@@ -236,6 +236,8 @@ async function openSigner(home: Home, ledger: Ledger, config: Config): Promise<S
   }
 }
 
+/** The main loop keeps a core: on two, a second thread made sync no faster and took 25 MB. */
 function verifyWorkers({ sync }: Config): number {
-  return sync.verify_workers > 0 ? sync.verify_workers : Math.min(availableParallelism(), MAX_VERIFY_WORKERS)
+  if (sync.verify_workers > 0) return sync.verify_workers
+  return Math.max(1, Math.min(availableParallelism() - 1, MAX_VERIFY_WORKERS))
 }

@@ -99,7 +99,7 @@ export const configSchema = Type.Object(
           'downloaded and not yet stored; fast peers, slow disk'
         ),
         peer_concurrency: integer(2, [1, 16], 'block requests at once to one peer'),
-        verify_workers: integer(0, [0, 64], 'threads that check blocks; 0 = one a core, at most 4'),
+        verify_workers: integer(0, [0, 64], 'threads that check blocks; 0 = one a core but one, 1 to 4'),
         verify_events: flag(false, 'check event signatures of finalized blocks too; the validators that voted did')
       },
       'catching up'
