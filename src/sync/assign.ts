@@ -7,6 +7,11 @@ import type { BlockWeight } from './policy/weight.ts'
 import type { Missing, Range } from './range.ts'
 import type { Window } from './window.ts'
 
+/**
+ * Bytes (as the bound counts them) that may be ready from the front up without a gap. With more, checking or writing
+ * is what takes long: to download on would only take memory. A gap lifts this: then what is above it is needed later.
+ */
+const READY_BYTES = 8 * 1024 * 1024
 /** The first guess of a block's weight, for reservations only; an open request grows its reservation as frames come. */
 const GUESSED_BLOCK_BYTES = 4096
 
@@ -29,6 +34,7 @@ export interface AssignInput {
  */
 export function assign(input: AssignInput): void {
   const { window } = input
+  if (readyBytes(window) >= Math.min(READY_BYTES, window.bound / 4)) return
   let front = 0
   for (let i = 0; i < window.ranges.length; i++) {
     const range = window.ranges[i] as Range
@@ -51,6 +57,15 @@ export function assign(input: AssignInput): void {
     if (reserved === undefined) return
     input.request(window.append(count), peer, reserved)
   }
+}
+
+function readyBytes(window: Window): number {
+  let bytes = 0
+  for (const range of window.ranges) {
+    if (range.status === 'AwaitingDownload' || range.status === 'Downloading') break
+    bytes += range.held
+  }
+  return bytes
 }
 
 /** The peers that may be asked for `start` now. */

@@ -46,7 +46,7 @@ export class Watchdog {
     if (fault === undefined && at - this.#movedAt < this.#stallAfterMs) return undefined
     const found = fault ?? find()
     const before = this.#stall
-    this.#stall = { since: this.#movedAt, ...found }
+    this.#stall = { since: Math.floor(this.#movedAt), ...found }
     if (before === undefined) return 'stalled'
     return before.code === found.code ? undefined : 'changed'
   }

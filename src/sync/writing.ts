@@ -1,11 +1,10 @@
 import type { CheckedBlock } from '../chain/check-block.ts'
 import { wireBytes } from './checking.ts'
 import type { PeerFailure } from './events.ts'
+import { WRITE_BLOCKS } from './policy/cut.ts'
 import type { SyncLedger } from './types.ts'
 
-/** Blocks of one atomic write, and so of one fsync. */
-const BATCH_BLOCKS = 32
-/** Wire bytes of one write: the batch is in memory a second time while it is written. */
+/** Wire bytes of one atomic write, and so of one fsync: the batch is in memory a second time while it is written. */
 const BATCH_BYTES = 4 * 1024 * 1024
 
 export interface Written {
@@ -43,7 +42,7 @@ export async function writeRange(
 function nextBatch(blocks: readonly CheckedBlock[], from: number): CheckedBlock[] {
   const batch: CheckedBlock[] = []
   let bytes = 0
-  for (const block of blocks.slice(from, from + BATCH_BLOCKS)) {
+  for (const block of blocks.slice(from, from + WRITE_BLOCKS)) {
     bytes += wireBytes(block)
     if (batch.length > 0 && bytes > BATCH_BYTES) break
     batch.push(block)

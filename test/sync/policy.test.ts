@@ -26,13 +26,14 @@ describe('how many blocks a range asks for', () => {
   })
 
   it('goes by bytes once blocks have been weighed', () => {
-    expect(cut({ bytesPerBlock: 24_000 })).toBe(87)
+    expect(cut({ bytesPerBlock: 24_000 })).toBe(32)
+    expect(cut({ bytesPerBlock: 12_000 })).toBe(64)
     expect(cut({ bytesPerBlock: 1_000_000 })).toBe(MIN_RANGE_BLOCKS)
     expect(cut({ bytesPerBlock: 300 })).toBe(MAX_RANGE_BLOCKS)
   })
 
   it('asks a slow peer, or one that cut its last answer short, for less', () => {
-    expect(cut({ bytesPerBlock: 1000, rate: 50_000 })).toBe(100)
+    expect(cut({ bytesPerBlock: 1000, rate: 50_000 })).toBe(96)
     expect(cut({ bytesPerBlock: 1000, answerBytes: 20_000 })).toBe(20)
     expect(cut({ bytesPerBlock: 1000, shareBytes: 30_000 })).toBe(30)
   })

@@ -2,10 +2,12 @@
 export const MAX_RANGE_BLOCKS = 512
 /** Opening a stream costs milliseconds: fewer blocks than this are not worth one, unless fewer are missing. */
 export const MIN_RANGE_BLOCKS = 4
+/** Ranges of more blocks are multiples of this: what one write takes, so that none is left half full. */
+export const WRITE_BLOCKS = 32
 /** The first requests, before any answer has shown what a block weighs. */
 const FIRST_RANGE_BLOCKS = 64
 /** Wire bytes that a range aims at: long enough to hide the cost of a stream, short enough to be refetched. */
-const RANGE_BYTES = 2 * 1024 * 1024
+const RANGE_BYTES = 1024 * 1024
 /** A range should not take a peer longer than this, or a slow peer that gets the front holds up all others. */
 const RANGE_SECONDS = 2
 
@@ -37,5 +39,6 @@ export function cutBlocks(input: CutInput): number {
     )
     blocks = Math.floor(bytes / Math.max(1, input.bytesPerBlock))
   }
-  return Math.min(input.missing, MAX_RANGE_BLOCKS, Math.max(MIN_RANGE_BLOCKS, Math.min(blocks, share)))
+  const count = Math.min(input.missing, MAX_RANGE_BLOCKS, Math.max(MIN_RANGE_BLOCKS, Math.min(blocks, share)))
+  return count > WRITE_BLOCKS ? count - (count % WRITE_BLOCKS) : count
 }
