@@ -1,0 +1,85 @@
+import '../../src/polyfill.ts'
+import { writeFileSync } from 'node:fs'
+import { availableParallelism, cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import type { Benchmark, Context } from './bench.ts'
+import { boundVerify } from './bound-verify.ts'
+import { type Row, table } from './rows.ts'
+import { loopDelay, syncFulls } from './sync-full.ts'
+import { transportRaw } from './transport-raw.ts'
+
+const BENCHMARKS: readonly Benchmark[] = [transportRaw, boundVerify, ...syncFulls, loopDelay]
+const DEFAULT_RUNS = 3
+
+const HELP = `The benchmarks of the node: scripts/bench [--only NAME,…] [--json FILE] [--runs N]
+
+  --only NAME,…  these alone (and what they are compared with)
+  --json FILE    the rows as JSON too
+  --runs N       how often each figure is taken; the median counts (default ${DEFAULT_RUNS})
+
+${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join('\n')}
+
+Example: scripts/bench --only sync.full.100 --runs 5`
+
+function usage(message: string): never {
+  console.error(message)
+  process.exit(64)
+}
+
+async function main(): Promise<void> {
+  const { only, json, runs, help } = options()
+  if (help) {
+    console.log(HELP)
+    return
+  }
+  const rows = new Map<string, Promise<Row>>()
+  const context: Context = {
+    runs,
+    say: (line) => console.error(line),
+    row: (name) => {
+      const known = rows.get(name)
+      if (known !== undefined) return known
+      const benchmark = BENCHMARKS.find((one) => one.name === name)
+      if (benchmark === undefined) throw new Error(`no benchmark ${name}`)
+      const row = benchmark.run(context)
+      rows.set(name, row)
+      return row
+    }
+  }
+  for (const name of only) await context.row(name)
+  const done = await Promise.all(rows.values())
+  const model = cpus()[0]?.model ?? 'unknown CPU'
+  console.log(`Node ${process.version}, ${availableParallelism()} cores, ${model}; medians of ${runs} runs`)
+  console.log(table(done))
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(done, null, 2)}\n`)
+}
+
+function options(): { only: readonly string[]; json: string | undefined; runs: number; help: boolean } {
+  const { values } = parse()
+  const names = BENCHMARKS.map(({ name }) => name)
+  const only = values.only?.split(',').map((name) => name.trim()) ?? names
+  for (const name of only) {
+    if (!names.includes(name)) usage(`no benchmark '${name}'; there are ${names.join(', ')}`)
+  }
+  const runs = Number(values.runs ?? DEFAULT_RUNS)
+  if (!Number.isInteger(runs) || runs < 1 || runs > 100)
+    usage(`--runs ${values.runs}: an integer of 1 … 100 is accepted`)
+  return { only, json: values.json, runs, help: values.help === true }
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string' },
+        json: { type: 'string' },
+        runs: { type: 'string' },
+        help: { type: 'boolean', short: 'h' }
+      }
+    })
+  } catch (error) {
+    return usage(error instanceof Error ? error.message : String(error))
+  }
+}
+
+await main()

@@ -1,0 +1,45 @@
+import '../../src/polyfill.ts'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { silentLog } from '../../src/log.ts'
+import { defaultConfig } from '../../src/node/config/load.ts'
+import { startNode } from '../../src/node/node.ts'
+import { answer } from './processes.ts'
+
+// A whole node as `moloch start` runs it, in a process of its own that can be asked what it used.
+
+export interface Started {
+  readonly apiUrl: string
+  readonly address: string
+}
+
+export interface Used {
+  /** CPU seconds of all threads since the node started. */
+  readonly cpuSeconds: number
+  /** The most memory that the process ever had, in bytes. */
+  readonly peakRss: number
+  /** Of the main thread's event loop while the node runs (its start blocks the loop by itself), in ms. */
+  readonly loopDelayP99: number
+  readonly loopDelayMax: number
+}
+
+const delay = monitorEventLoopDelay({ resolution: 1 })
+let cpu = process.cpuUsage()
+
+answer({
+  start: async (home: string, settings: Record<string, string | number | boolean | string[]>): Promise<Started> => {
+    const config = defaultConfig(home, { 'api.port': 0, 'p2p.listen': ['/ip4/127.0.0.1/tcp/0'], ...settings })
+    cpu = process.cpuUsage()
+    const node = await startNode(config, silentLog)
+    delay.enable()
+    return { apiUrl: node.apiUrl, address: node.addresses()[0] ?? '' }
+  },
+  used: (): Used => {
+    const { user, system } = process.cpuUsage(cpu)
+    return {
+      cpuSeconds: (user + system) / 1e6,
+      peakRss: process.resourceUsage().maxRSS * 1024,
+      loopDelayP99: delay.percentile(99) / 1e6,
+      loopDelayMax: delay.max / 1e6
+    }
+  }
+})
