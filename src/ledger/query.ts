@@ -3,7 +3,8 @@ import type { StateIndexes } from '../chain/state.ts'
 import { equalBytes, utf8 } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { MolochError } from '../error.ts'
-import { KEY_COLUMNS, KEY_PREFIX_BYTES } from '../store/event-rows.ts'
+import { KEY_COLUMNS } from '../store/event-rows.ts'
+import { words } from '../store/keys.ts'
 import type { ChainReader, FoundEvent } from './reader.ts'
 import type { Stores } from './stores.ts'
 
@@ -69,7 +70,7 @@ export async function queryEvents(
   if (start !== undefined && reverse) to = Math.min(to, start.height)
   if (start !== undefined && !reverse) from = Math.max(from, start.height)
   const wanted = wantedKeys(filter)
-  const nobody = wanted.some((key) => key !== undefined && state.get(key.column, key.hash) === undefined)
+  const nobody = wanted.some(({ column, hash }) => state.get(column, hash) === undefined)
   const events: FoundEvent[] = []
   if (nobody || from > to) return { events, nextCursor: undefined }
   const pageSize = Math.min(Math.max(1, limit), MAX_PAGE_EVENTS)
@@ -96,30 +97,38 @@ export async function queryEvents(
 interface WantedKey {
   readonly column: 0 | 1 | 2
   readonly hash: Uint8Array
+  /** What the column's prefix must be. */
+  readonly prefix: number
 }
 
 function wantedKeys(filter: EventFilter): WantedKey[] {
   const { actor, resource, action } = filter
   const wanted: WantedKey[] = []
-  if (actor !== undefined) wanted.push({ column: 0, hash: sha256(actor) })
-  if (resource !== undefined) wanted.push({ column: 1, hash: sha256(resourceKey(resource.kind, resource.id)) })
-  if (action !== undefined) wanted.push({ column: 2, hash: sha256(utf8(action)) })
+  const want = (column: WantedKey['column'], key: Uint8Array): void => {
+    const hash = sha256(key)
+    wanted.push({ column, hash, prefix: words(hash)[0] as number })
+  }
+  if (actor !== undefined) want(0, actor)
+  if (resource !== undefined) want(1, resourceKey(resource.kind, resource.id))
+  if (action !== undefined) want(2, utf8(action))
   return wanted
 }
 
 /** Places in a block whose key prefixes are the wanted ones, in the order of the scan. */
 function matching(keys: Uint8Array, wanted: readonly WantedKey[], reverse: boolean): number[] {
-  const count = keys.byteLength / (KEY_COLUMNS * KEY_PREFIX_BYTES)
-  const found: number[] = []
-  for (let i = 0; i < count; i++) {
-    if (wanted.every(({ column, hash }) => prefixAt(keys, (column * count + i) * KEY_PREFIX_BYTES, hash))) found.push(i)
+  const prefixes = words(keys)
+  const count = prefixes.length / KEY_COLUMNS
+  let found: number[] | undefined
+  for (const { column, prefix } of wanted) {
+    const start = column * count
+    if (found !== undefined) found = found.filter((i) => prefixes[start + i] === prefix)
+    else {
+      found = []
+      for (let i = 0; i < count; i++) if (prefixes[start + i] === prefix) found.push(i)
+    }
   }
+  found ??= Array.from({ length: count }, (_, i) => i)
   return reverse ? found.reverse() : found
-}
-
-function prefixAt(keys: Uint8Array, at: number, hash: Uint8Array): boolean {
-  for (let byte = 0; byte < KEY_PREFIX_BYTES; byte++) if (keys[at + byte] !== hash[byte]) return false
-  return true
 }
 
 /** The exact comparison. */

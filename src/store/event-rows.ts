@@ -15,8 +15,8 @@ export interface EventIdsRow {
 
 /** Columns of a keys row, in the order of the three indexes of protocol §6. */
 export const KEY_COLUMNS = 3
-/** Of each key's SHA-256. One event in 4 billion is looked at in vain; whoever makes keys collide slows only a scan. */
-export const KEY_PREFIX_BYTES = 4
+/** Of each key's SHA-256: one 32-bit word. One event in 4 billion is looked at in vain; whoever makes keys collide slows only a scan. */
+const KEY_PREFIX_BYTES = 4
 
 /**
  * Two rows a block. The ids are the leaves of the block's Merkle tree: with them the window, the event index and

@@ -85,3 +85,9 @@ function after(prefix: Uint8Array): Uint8Array {
 export function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
+
+/** The bytes as 32-bit words in the machine's order, for comparing many at once; a copy only if they are not aligned. */
+export function words(bytes: Uint8Array): Int32Array {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes)
+  return new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >>> 2)
+}
