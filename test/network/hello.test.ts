@@ -1,9 +1,14 @@
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
+import { pipe } from 'it-pipe'
 import { describe, expect, it } from 'vitest'
-import { createGenesis } from '../../src/chain/genesis.ts'
+import { createGenesis, scope } from '../../src/chain/genesis.ts'
 import { toHex } from '../../src/codec/bytes.ts'
-import { Hello, HelloAck } from '../../src/codec/generated/sync.ts'
+import { Blocks, Hello, HelloAck, Status } from '../../src/codec/generated/sync.ts'
 import { DEFAULT_SETTINGS } from '../../src/network/settings.ts'
+import { makeGetBlocks } from '../../src/network/streams/blocks.ts'
 import { requestOne } from '../../src/network/streams/client.ts'
+import { frames } from '../../src/network/streams/frames.ts'
 import {
   checkAck,
   checkHello,
@@ -15,6 +20,9 @@ import {
   newNonce,
   PROTOCOL_VERSION
 } from '../../src/network/streams/hello.ts'
+import { sink } from '../../src/network/streams/sink.ts'
+import { makeStatus } from '../../src/network/streams/status.ts'
+import { protocolId } from '../../src/network/topics.ts'
 import { host, until } from './support/hosts.ts'
 import { ChainPorts, chain, chainKey, connect, determined, node, view } from './support/nodes.ts'
 
@@ -88,12 +96,31 @@ describe('hello between nodes', () => {
     const b = await node({ settings: { handshakeMs: 300 } })
     const silent = await host()
     await silent.handle(HELLO_PROTOCOL, () => {})
-    const connection = await silent.dial((await import('@multiformats/multiaddr')).multiaddr(b.address))
+    const connection = await silent.dial(multiaddr(b.address))
     const closed = new Promise<string>((resolve) =>
       b.network.sessions.on('closed', ({ reason }) => resolve(reason ?? ''))
     )
     expect(await closed).toContain('no hello within 300 ms')
     await until('closed', () => connection.status !== 'open')
+  })
+
+  it('a peer that replays an ack of old proves nothing, and is refused', async () => {
+    const b = await node({})
+    const rogue = await host()
+    const old = makeAck(
+      { genesis: chain().genesis, chainKey: chainKey(9), mode: 'FULL', peerId: rogue.peerId.toMultihash().bytes },
+      peerIdFromPrivateKey(b.key).toMultihash().bytes,
+      new ChainPorts(3).head(),
+      newNonce()
+    )
+    await rogue.handle(HELLO_PROTOCOL, async (stream) => {
+      await pipe([old], frames(1024), sink(stream, { stallMs: 1000 }))
+    })
+    const connection = await rogue.dial(multiaddr(b.address))
+    await until('the refusal', () => b.log.of('warn', 'refused at hello').length > 0)
+    expect(b.log.of('warn')[0]?.details.code).toBe('BAD_SIGNATURE')
+    await until('closed', () => connection.status !== 'open')
+    expect(b.network.sessions.list()).toEqual([])
   })
 
   it('a second connection and a restarted peer pass again', async () => {
@@ -112,13 +139,7 @@ describe('hello between nodes', () => {
     const b = await node({ height: 2 })
     const stranger = await host()
     await stranger.handle(HELLO_PROTOCOL, () => {})
-    const { multiaddr } = await import('@multiformats/multiaddr')
     const connection = await stranger.dial(multiaddr(b.address))
-    const { Blocks, Status } = await import('../../src/codec/generated/sync.ts')
-    const { makeGetBlocks } = await import('../../src/network/streams/blocks.ts')
-    const { makeStatus } = await import('../../src/network/streams/status.ts')
-    const { protocolId } = await import('../../src/network/topics.ts')
-    const { scope } = await import('../../src/chain/genesis.ts')
     const id = scope(chain().genesis)
     const limits = { ...LIMITS, maxFrameBytes: 1 << 20 }
     const blocks = await requestOne(connection, protocolId(id, 'blocks'), makeGetBlocks(1, 2), limits)
@@ -132,11 +153,10 @@ describe('hello between nodes', () => {
   it('a hello flood is told when to come back', async () => {
     await node({})
     const b = await node({
-      settings: { quotas: { ...DEFAULT_SETTINGS.quotas, hello: { burst: 2, perSecond: 1, concurrent: 2 } } }
+      settings: { quotas: { ...DEFAULT_SETTINGS.quotas, hello: { burst: 2, perSecond: 0.01, concurrent: 2 } } }
     })
     const stranger = await host()
     await stranger.handle(HELLO_PROTOCOL, () => {})
-    const { multiaddr } = await import('@multiformats/multiaddr')
     const connection = await stranger.dial(multiaddr(b.address))
     const codes: (string | undefined)[] = []
     for (let i = 0; i < 4; i += 1) {

@@ -72,19 +72,27 @@ async function timed(
   waitMs: number,
   frameMs: number
 ): Promise<IteratorResult<Uint8ArrayList>> {
+  let late: NodeJS.Immediate | undefined
+  // After a stall of our own the timers are due before the bytes that have come meanwhile are read: those come first.
   const expire = (ms: number) => (): void => {
-    input.fail(networkError('PEER_TIMEOUT', `nothing whole came for ${Math.round(ms)} ms`))
+    late = setImmediate(() => {
+      input.fail(networkError('PEER_TIMEOUT', `nothing whole came for ${Math.round(ms)} ms`))
+    })
+  }
+  const clear = (): void => {
+    clearTimeout(timer)
+    if (late !== undefined) clearImmediate(late)
   }
   let timer = setTimeout(expire(waitMs), waitMs)
   input.onChunk = () => {
     input.onChunk = undefined
-    clearTimeout(timer)
+    clear()
     timer = setTimeout(expire(frameMs), frameMs)
   }
   try {
     return await frames.next()
   } finally {
-    clearTimeout(timer)
+    clear()
     input.onChunk = undefined
   }
 }

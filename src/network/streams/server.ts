@@ -1,7 +1,7 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { pipe } from 'it-pipe'
 import type { Refusal } from '../../codec/generated/sync.ts'
-import { messageOf } from '../../error.ts'
+import { hasCode, messageOf } from '../../error.ts'
 import type { Log } from '../../log.ts'
 import { type Frame, frames, type ReadLimits, readOnly } from './frames.ts'
 import { refusal, refusalFrame, refusalOf } from './refusal.ts'
@@ -60,7 +60,9 @@ async function* answers(input: StreamSource, asker: Asker, options: ServeOptions
   try {
     request = await readOnly(input, options.limits)
   } catch (error) {
-    yield refusalFrame(refusal('BAD_REQUEST', messageOf(error)))
+    // A request that is late may be our own stall: nothing that the peer should be told to mend.
+    const code = hasCode(error, 'PEER_TIMEOUT') ? 'UNAVAILABLE' : 'BAD_REQUEST'
+    yield refusalFrame(refusal(code, messageOf(error)))
     return
   }
   try {

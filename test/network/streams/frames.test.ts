@@ -129,6 +129,16 @@ describe('an answer that is none', () => {
     expect(got).toBe(2)
   })
 
+  it('nor is a stall of our own: what has come by then counts', async () => {
+    const connection = await rogue((stream) => {
+      stream.send(FRAME)
+      void stream.close()
+      const end = performance.now() + LIMITS.firstByteMs + 200
+      while (performance.now() < end);
+    })
+    expect(await ask(connection)).toHaveLength(1)
+  })
+
   it('trailing bytes after the only frame', async () => {
     const connection = await rogue((stream) => {
       stream.send(FRAME)
@@ -199,26 +209,29 @@ describe('serving', () => {
     return RawBlocks.decode(frame.subarray(1)).refusal?.code ?? 'none'
   }
 
-  const bad: { name: string; bytes: Uint8Array; close?: boolean }[] = [
+  const bad: { name: string; bytes: Uint8Array; close?: boolean; code?: string }[] = [
     { name: 'oversize', bytes: Uint8Array.of(0xff, 0x7f) },
     { name: 'trailing garbage', bytes: new Uint8Array([...FRAME, 9]) },
     { name: 'two requests', bytes: new Uint8Array([...FRAME, ...FRAME]) },
     { name: 'half a frame', bytes: FRAME.subarray(0, 2) },
     { name: 'nothing', bytes: new Uint8Array(0) },
-    { name: 'nothing, left open', bytes: new Uint8Array(0), close: false },
-    { name: 'a request, left open', bytes: FRAME, close: false }
+    { name: 'nothing, left open', bytes: new Uint8Array(0), close: false, code: 'UNAVAILABLE' },
+    { name: 'a request, left open', bytes: FRAME, close: false, code: 'UNAVAILABLE' }
   ]
-  it.each(bad)('a bad request ($name) is refused with a frame and holds no stream', async ({ bytes, close }) => {
-    const { connection, host } = await server(() => [Uint8Array.of(1)])
-    expect(await refused(connection, bytes, close)).toBe('BAD_REQUEST')
-    const inbound = host
-      .getConnections()
-      .flatMap(({ streams }) => streams.filter(({ protocol }) => protocol === PROTOCOL))
-    for (const stream of inbound) {
-      if (stream.status === 'open') await new Promise((resolve) => stream.addEventListener('close', resolve))
+  it.each(bad)(
+    'a bad request ($name) is refused with a frame and holds no stream',
+    async ({ bytes, close, code = 'BAD_REQUEST' }) => {
+      const { connection, host } = await server(() => [Uint8Array.of(1)])
+      expect(await refused(connection, bytes, close)).toBe(code)
+      const inbound = host
+        .getConnections()
+        .flatMap(({ streams }) => streams.filter(({ protocol }) => protocol === PROTOCOL))
+      for (const stream of inbound) {
+        if (stream.status === 'open') await new Promise((resolve) => stream.addEventListener('close', resolve))
+      }
+      expect(host.getConnections()).toHaveLength(1)
     }
-    expect(host.getConnections()).toHaveLength(1)
-  })
+  )
 
   it('a refusal is a frame with its code and when to come back', async () => {
     const { connection } = await server(() => [], { refuse: true })
