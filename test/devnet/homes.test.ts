@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { devnetCommand } from '../../src/devnet/command.ts'
 import { Devnet } from '../../src/devnet/devnet.ts'
 import { freePorts } from '../../src/devnet/ports.ts'
 import { loadConfig } from '../../src/node/config/load.ts'
@@ -73,4 +75,23 @@ test('ports in use are not given out, nor one twice', async () => {
 test('an unknown node is named with those there are', async () => {
   const devnet = await Devnet.create(dir, { validators: 1, nodes: 0, late: false })
   expect(() => devnet.node('validator-2')).toThrow('no node named validator-2; there are validator-1')
+})
+
+test('homes for hosts of their own: they find each other by name, and are made once', async () => {
+  const run = (...args: string[]) => {
+    const program = new Command().exitOverride()
+    devnetCommand(program)
+    return program.parseAsync(['devnet', 'homes', '--dir', join(dir, 'net'), ...args], { from: 'user' })
+  }
+  await run('--validators', '2', '--nodes', '1')
+  expect((await readdir(join(dir, 'net'))).sort()).toEqual(['devnet.json', 'node-1', 'validator-1', 'validator-2'])
+  const home = join(dir, 'net', 'node-1')
+  const { config } = loadConfig({ home, file: join(home, 'config.toml') })
+  expect(config.p2p.listen).toEqual(['/ip4/0.0.0.0/tcp/9645'])
+  expect(config.p2p.bootstrap[0]).toMatch(/^\/dns4\/validator-1\/tcp\/9645\/p2p\/12D3/)
+  expect(config.api).toMatchObject({ host: '0.0.0.0', port: 8645, public: true })
+
+  const before = await readFile(join(home, 'genesis.json'), 'utf8')
+  await run('--validators', '2', '--nodes', '1')
+  expect(await readFile(join(home, 'genesis.json'), 'utf8')).toBe(before)
 })
