@@ -18,8 +18,8 @@ export interface AskerPorts {
   readonly log: Log
   /** What is missing now; undefined: nothing is asked. */
   readonly request: () => GetVotes | undefined
-  /** Resolves when the answer has been looked through. */
-  readonly take: (peer: string, request: GetVotes, answer: RawVotes) => Promise<void>
+  /** Resolves when the answer has been looked through: whether it brought us to another height. */
+  readonly take: (peer: string, request: GetVotes, answer: RawVotes) => Promise<boolean>
 }
 
 export class Asker {
@@ -74,12 +74,13 @@ export class Asker {
 
   async #askOne(peer: string, request: GetVotes): Promise<void> {
     const { peers, log, take, clock } = this.#ports
+    let again = false
     const controller = new AbortController()
     this.#inFlight.set(peer, controller)
     const cancel = clock.after(ANSWER_TIMEOUT_MS, () => controller.abort())
     try {
       const answer = await peers.getVotes(peer, request, { signal: controller.signal })
-      if (!controller.signal.aborted) await take(peer, request, answer)
+      if (!controller.signal.aborted) again = await take(peer, request, answer)
     } catch (error) {
       const code = hasCode(error, 'RATE_LIMITED') ? error.code : undefined
       log.debug({ peer, code, reason: messageOf(error) }, 'a peer gave no votes')
@@ -87,5 +88,7 @@ export class Asker {
       cancel()
       if (this.#inFlight.get(peer) === controller) this.#inFlight.delete(peer)
     }
+    // Who was a height ahead may be more: up to its tip we go as fast as it answers.
+    if (again) this.askPeer(peer)
   }
 }

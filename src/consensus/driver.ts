@@ -155,6 +155,7 @@ export class Driver extends Emitter<DriverEvents> {
     this.#running = true
     this.#began = this.#clock.monotonic()
     this.#begin()
+    this.#asker.ask()
     this.#watchProgress('')
     this.#watchStall(this.#options.ledger.tip.height, this.#began)
   }
@@ -323,6 +324,8 @@ export class Driver extends Emitter<DriverEvents> {
   /** @returns what is wrong with its links; a block that conflicts with a final one halts the node */
   async #apply(block: CheckedBlock): Promise<Failure | undefined> {
     const { ledger, log } = this.#options
+    // Checked before the driver was stopped, and found good after: the ledger may be closed by now.
+    if (this.#unsubscribe.length === 0) return undefined
     try {
       const { failure } = await this.#track(ledger.apply([block]))
       if (failure === undefined) return undefined
@@ -393,8 +396,9 @@ export class Driver extends Emitter<DriverEvents> {
     return votesRequest(machine.book, machine.height, machine.round, this.#options.ledger.genesis.validators.size)
   }
 
-  async #takeAnswer(peer: string, request: GetVotes, answer: RawVotes): Promise<void> {
-    const { peers } = this.#options
+  async #takeAnswer(peer: string, request: GetVotes, answer: RawVotes): Promise<boolean> {
+    const { peers, ledger } = this.#options
+    const { height } = ledger.tip
     const { finalized, proposal, block, votes } = answer
     const parts: (() => Judgement | Promise<Judgement>)[] = votes.map((vote) => () => this.#intake.vote(vote))
     if (block.byteLength > 0) parts.unshift(() => this.#intake.blockAskedFor(request.blockHash, block))
@@ -404,8 +408,9 @@ export class Driver extends Emitter<DriverEvents> {
       const { verdict, code } = await part()
       if (verdict !== 'reject') continue
       peers.penalise(peer, code ?? 'BAD_VOTES')
-      return
+      return false
     }
+    return ledger.tip.height > height
   }
 
   /** Asks for votes every full timeout in which nothing moved. */

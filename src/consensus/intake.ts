@@ -230,6 +230,8 @@ function peekProposal(
   try {
     const { round, validRound, block } = splitNewBlock(payload)
     const header = headerOfBlock(block)
+    // Block 0 is nobody's to propose: a header that says so is none.
+    if (header.height === 0) return undefined
     const hash = toHex(blockHash(genesisHash, header))
     return { height: header.height, round, validRound: validRound ?? -1, hash }
   } catch {

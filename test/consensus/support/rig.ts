@@ -1,0 +1,219 @@
+/** Drivers over a bus in one process: ledger, signer, mempool and verify pool are real, only the network is not. */
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { type CheckedEvent, Outcome, signEvent } from '../../../src/chain/event.ts'
+import { createGenesis, type Genesis } from '../../../src/chain/genesis.ts'
+import { Mempool } from '../../../src/chain/mempool.ts'
+import type { Params } from '../../../src/chain/params.ts'
+import { toHex } from '../../../src/codec/bytes.ts'
+import { GetVotes, RawVotes } from '../../../src/codec/generated/sync.ts'
+import { Driver } from '../../../src/consensus/driver.ts'
+import type { Clock, ConsensusTopic, GossipHandler, Verdict } from '../../../src/consensus/ports.ts'
+import { Signer } from '../../../src/consensus/signer.ts'
+import { type KeyPair, keyPairFromSeed } from '../../../src/crypto/ed25519.ts'
+import { Ledger } from '../../../src/ledger/ledger.ts'
+import type { Log } from '../../../src/log.ts'
+import { VerifyPool } from '../../../src/verify/pool.ts'
+import { tempDir } from '../../support/temp-dir.ts'
+
+/** Quick, yet long enough for a loaded machine to get through a round. */
+const QUICK: Partial<Params> = {
+  blockIntervalMs: 20,
+  emptyBlockIntervalMs: 150,
+  timeoutProposeMs: 600,
+  timeoutPrevoteMs: 400,
+  timeoutPrecommitMs: 400,
+  timeoutDeltaMs: 200,
+  snapshotInterval: 5
+}
+
+export class Network {
+  readonly genesis: Genesis
+  readonly keys: readonly KeyPair[]
+  readonly verifier: VerifyPool
+  readonly dir = tempDir()
+  readonly nodes: TestNode[] = []
+  /** Whether what one sends reaches the other. */
+  connects: (from: TestNode, to: TestNode) => boolean = () => true
+  #events = 0
+
+  constructor(params: Partial<Params> = {}, size = 4) {
+    this.keys = Array.from({ length: size }, (_, i) => keyPairFromSeed(new Uint8Array(32).fill(i + 1)))
+    this.genesis = createGenesis({
+      chainId: 'rig',
+      timestamp: Date.now() - 60_000,
+      validators: this.keys.map(({ publicKey }, i) => ({ name: `v${i}`, publicKey })),
+      params: { ...QUICK, ...params }
+    })
+    this.verifier = new VerifyPool({ genesisJson: this.genesis.json, size: 1 })
+    onTestFinished(async () => {
+      for (const node of this.nodes) await node.stop()
+      await this.verifier.close()
+    })
+  }
+
+  /** A node that is not started; the first are the validators, then come observers. */
+  add(clock?: Clock): TestNode {
+    const index = this.nodes.length
+    const node = new TestNode(this, index, this.keys[index], clock)
+    this.nodes.push(node)
+    return node
+  }
+
+  async start(count = this.keys.length): Promise<TestNode[]> {
+    const nodes = Array.from({ length: count }, () => this.add())
+    for (const node of nodes) await node.start()
+    return nodes
+  }
+
+  /** A new event with a timestamp of now. */
+  event(): CheckedEvent {
+    const id = `commit-${this.#events++}`
+    return signEvent(this.genesis.hash, this.keys[0] as KeyPair, {
+      timestamp: Date.now(),
+      action: 'push',
+      resource: { kind: 'repo', id },
+      outcome: Outcome.SUCCESS,
+      metadata: []
+    })
+  }
+
+  /** To the mempools of all running nodes, as the events topic would bring them. */
+  submit(...events: CheckedEvent[]): void {
+    for (const node of this.nodes) node.submit(...events)
+  }
+}
+
+export class TestNode {
+  readonly name: string
+  readonly key: KeyPair | undefined
+  readonly index: number
+  readonly mempool: Mempool
+  readonly warnings: string[] = []
+  readonly errors: string[] = []
+  readonly published: { topic: ConsensusTopic; payload: Uint8Array }[] = []
+  readonly penalties: string[] = []
+  readonly requests: GetVotes[] = []
+  ledger!: Ledger
+  driver!: Driver
+  running = false
+  readonly #network: Network
+  readonly #clock: Clock | undefined
+  readonly #handlers = new Map<ConsensusTopic, GossipHandler>()
+  #signer: Signer | undefined
+
+  constructor(network: Network, index: number, key: KeyPair | undefined, clock: Clock | undefined) {
+    this.#network = network
+    this.index = index
+    this.key = key
+    this.name = `n${index}`
+    this.#clock = clock
+    this.mempool = new Mempool({ maxEvents: 10_000, maxBytes: 1 << 24, maxPerActor: 10_000, maxPerSource: 10_000 })
+  }
+
+  get tip(): { height: number; hash: string } {
+    const { height, hash } = this.ledger.tip
+    return { height, hash: toHex(hash) }
+  }
+
+  async start(): Promise<void> {
+    const { genesis, dir, verifier } = this.#network
+    const log = this.#log()
+    const home = join(dir, this.name)
+    this.ledger = await Ledger.open({ path: join(home, 'chain'), genesis, log })
+    if (this.key !== undefined) {
+      const chainHeight = this.ledger.tip.height
+      const path = join(home, 'signer')
+      this.#signer = await Signer.open({ path, key: this.key, genesisHash: genesis.hash, chainHeight })
+    }
+    this.driver = new Driver({
+      ledger: this.ledger,
+      verifier,
+      mempool: this.mempool,
+      gossip: {
+        publish: (topic, payload) => this.#publish(topic, payload),
+        subscribe: (topic, handler) => {
+          this.#handlers.set(topic, handler)
+          return () => this.#handlers.delete(topic)
+        }
+      },
+      peers: {
+        peers: () => this.#others().map(({ name }) => name),
+        getVotes: (peer, request) => this.#ask(peer, request),
+        penalise: (_, code) => this.penalties.push(code)
+      },
+      signer: this.#signer,
+      log,
+      ...(this.#clock === undefined ? {} : { clock: this.#clock })
+    })
+    this.running = true
+    this.driver.start()
+    for (const peer of this.#others()) peer.driver.peerReady(this.name)
+  }
+
+  /** Like a crash for everybody else; what is being written is waited for, since the folder is opened again. */
+  async stop(): Promise<void> {
+    if (!this.running) return
+    this.running = false
+    await this.driver.stop()
+    await this.#signer?.close()
+    this.#signer = undefined
+    await this.ledger.close()
+  }
+
+  submit(...events: CheckedEvent[]): void {
+    if (!this.running) return
+    for (const event of events) this.mempool.add(event, { source: 'test' })
+    this.driver.mempoolChanged()
+  }
+
+  /** A gossip message from somebody. */
+  async gossip(topic: ConsensusTopic, payload: Uint8Array, from = 'someone'): Promise<Verdict | undefined> {
+    return this.#handlers.get(topic)?.(payload, from)
+  }
+
+  /** Resolves when this node has finalized `height`. */
+  reaches(height: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.ledger.tip.height >= height) return resolve()
+      const remove = this.ledger.on('finalized', ({ block }) => {
+        if (block.height < height) return
+        remove()
+        resolve()
+      })
+    })
+  }
+
+  #others(): TestNode[] {
+    const { nodes, connects } = this.#network
+    return nodes.filter((node) => node !== this && node.running && connects(this, node) && connects(node, this))
+  }
+
+  async #publish(topic: ConsensusTopic, payload: Uint8Array): Promise<number> {
+    this.published.push({ topic, payload })
+    const others = this.#others()
+    for (const node of others) {
+      setImmediate(() => {
+        if (node.running) void node.gossip(topic, new Uint8Array(payload), this.name)
+      })
+    }
+    return others.length
+  }
+
+  async #ask(name: string, request: GetVotes): Promise<RawVotes> {
+    this.requests.push(request)
+    const peer = this.#others().find((node) => node.name === name)
+    if (peer === undefined) throw new Error('gone')
+    const asked = GetVotes.decode(GetVotes.encode(request))
+    return RawVotes.decode(RawVotes.encode(await peer.driver.readVotes(asked)))
+  }
+
+  #log(): Log {
+    return {
+      debug: () => {},
+      info: () => {},
+      warn: (_, message) => this.warnings.push(message),
+      error: (_, message) => this.errors.push(message)
+    }
+  }
+}
