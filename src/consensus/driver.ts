@@ -4,37 +4,32 @@
  * without a signer.
  */
 import type { CheckedBlock } from '../chain/check-block.ts'
-import { buildCommit, decodeCommit, encodeCommit } from '../chain/commit.ts'
-import type { Failure } from '../chain/failures.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
-import { joinFinalized } from '../codec/raw.ts'
 import { Emitter } from '../emitter.ts'
-import { hasCode, MolochError, messageOf } from '../error.ts'
+import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { Asker } from './asker.ts'
-import { noVotes, votesAnswer, votesRequest } from './catch-up.ts'
 import { Early } from './early.ts'
-import type { Evidence } from './evidence.ts'
-import { type Decision, Height } from './height.ts'
-import { Intake, type Judgement } from './intake.ts'
-import { roundMs } from './pace.ts'
+import { type Evidence, keepEvidence } from './evidence.ts'
+import { Finalizer } from './finalizer.ts'
+import { Height } from './height.ts'
+import { Intake } from './intake.ts'
 import {
   type Clock,
   type ConsensusTopic,
   type GossipPort,
   type LedgerPort,
   type MempoolPort,
-  retryCrashed,
   systemClock,
   type VerifierPort,
   type VotePeersPort
 } from './ports.ts'
-import { Publication } from './publication.ts'
-import { returnedEvents } from './rollback.ts'
+import { resolveFork } from './rollback.ts'
+import { Seat } from './seat.ts'
 import type { Signer } from './signer.ts'
-import { describeStall, STALL_REPORT_MS, stallReport } from './stall.ts'
-import { Timers } from './timers.ts'
+import { VotesExchange } from './votes-exchange.ts'
+import { Watch } from './watch.ts'
 
 export interface DriverOptions {
   readonly ledger: LedgerPort
@@ -70,26 +65,22 @@ interface DriverEvents {
   'signer-broken': [Error]
 }
 
-/** Asking every full timeout is often enough for a round; but a height in its tenth round should not wait minutes. */
-const MAX_ASK_INTERVAL_MS = 10_000
-
 export class Driver extends Emitter<DriverEvents> {
   readonly #options: DriverOptions
   readonly #clock: Clock
   readonly #intake: Intake
   readonly #asker: Asker
-  readonly #publication: Publication
-  readonly #timers: Timers
+  readonly #exchange: VotesExchange
+  readonly #finalizer: Finalizer
+  readonly #watch: Watch
+  readonly #seat: Seat
   readonly #early = new Early()
   #unsubscribe: (() => void)[] = []
   #height: Height | undefined
   #running = false
-  #signerBroken = false
   #halted: Error | undefined
   /** Monotonic ms of deciding the tip. */
   #began = 0
-  /** Writes of decided blocks under way. */
-  readonly #writing = new Set<Promise<unknown>>()
 
   constructor(options: DriverOptions) {
     super()
@@ -97,8 +88,22 @@ export class Driver extends Emitter<DriverEvents> {
     const { ledger, verifier, peers, log } = options
     const clock = options.clock ?? systemClock
     this.#clock = clock
-    this.#timers = new Timers(clock)
-    this.#publication = new Publication(ledger.genesis, clock, (payload) => this.#publish('finalized', payload))
+    this.#seat = new Seat({
+      ledger,
+      log,
+      signer: options.signer,
+      maySign: options.maySign ?? (() => true),
+      broken: (error) => this.emit('signer-broken', error)
+    })
+    this.#finalizer = new Finalizer({
+      ledger,
+      verifier,
+      clock,
+      log,
+      publish: (payload) => this.#publish('finalized', payload),
+      self: () => this.#seat.index,
+      failed: (error) => this.#halt(error)
+    })
     this.#intake = new Intake({
       ledger,
       verifier,
@@ -107,16 +112,23 @@ export class Driver extends Emitter<DriverEvents> {
       current: () => this.#current(),
       ask: (delayMs) => this.#asker.ask(delayMs),
       behind: (height, peer) => this.emit('behind', { height, peer }),
-      published: (height, hash, commit) => this.#seenPublished(height, hash, commit),
-      finalize: (block) => this.#apply(block)
+      published: (height, hash, commit) => this.#finalizer.seenPublished(height, hash, commit),
+      finalize: (block) => this.#finalizer.apply(block)
+    })
+    this.#exchange = new VotesExchange({
+      ledger,
+      intake: this.#intake,
+      height: () => this.#height,
+      penalise: (peer, code) => peers.penalise(peer, code)
     })
     this.#asker = new Asker({
       peers,
       clock,
       log,
-      request: () => this.#request(),
-      take: (peer, request, answer) => this.#takeAnswer(peer, request, answer)
+      request: () => (this.#running ? this.#exchange.request() : undefined),
+      take: (peer, request, answer) => this.#exchange.take(peer, request, answer)
     })
+    this.#watch = new Watch({ ledger, clock, log, height: () => this.#height, ask: () => this.#asker.ask() })
   }
 
   /** Begins at the height after the ledger's tip. */
@@ -129,6 +141,9 @@ export class Driver extends Emitter<DriverEvents> {
       gossip.subscribe('block', async (payload) => (await this.#intake.block(payload)).verdict),
       gossip.subscribe('finalized', async (payload, from) => (await this.#intake.finalized(payload, from)).verdict)
     ]
+    this.#finalizer.open()
+    const { conflict } = ledger
+    if (conflict !== undefined) this.#halt(new MolochError('CONFLICTING_FINALITY', conflict.description))
     this.resume()
   }
 
@@ -137,7 +152,7 @@ export class Driver extends Emitter<DriverEvents> {
     this.pause()
     for (const remove of this.#unsubscribe) remove()
     this.#unsubscribe = []
-    await Promise.allSettled(this.#writing)
+    await this.#finalizer.close()
   }
 
   /** For range sync: no votes and no rounds until `resume`. Votes and blocks are still served. */
@@ -145,8 +160,8 @@ export class Driver extends Emitter<DriverEvents> {
     this.#running = false
     this.#height?.stop()
     this.#asker.stop()
-    this.#publication.stop()
-    this.#timers.clearAll()
+    this.#finalizer.pause()
+    this.#watch.stop()
   }
 
   /** Goes on at the height after the ledger's tip, or where the signer's log says that we were there. */
@@ -156,8 +171,7 @@ export class Driver extends Emitter<DriverEvents> {
     this.#began = this.#clock.monotonic()
     this.#begin()
     this.#asker.ask()
-    this.#watchProgress('')
-    this.#watchStall(this.#options.ledger.tip.height, this.#began)
+    this.#watch.start()
   }
 
   get isPaused(): boolean {
@@ -196,17 +210,8 @@ export class Driver extends Emitter<DriverEvents> {
   }
 
   /** Serves GetVotes. @see protocol §8, §9 */
-  async readVotes(request: GetVotes): Promise<RawVotes> {
-    const { ledger } = this.#options
-    if (request.height <= ledger.tip.height) {
-      const block = request.height === 0 ? undefined : await ledger.blockAt(request.height)
-      if (block === undefined) return noVotes()
-      return { ...noVotes(), finalized: joinFinalized(block.blockBytes, block.commitBytes) }
-    }
-    const height = this.#height
-    if (height === undefined || request.height !== height.height) return noVotes()
-    const { size } = ledger.genesis.validators
-    return votesAnswer(height.machine.book, request, size, (hash) => height.blocks.get(hash))
+  readVotes(request: GetVotes): Promise<RawVotes> {
+    return this.#exchange.read(request)
   }
 
   /**
@@ -218,31 +223,13 @@ export class Driver extends Emitter<DriverEvents> {
     mempool.remove(block.eventIds)
     const height = this.#height
     if (height === undefined || block.height < height.height) return
-    if (block.height === height.height) this.#resolveFork(height, block)
+    if (block.height === height.height) resolveFork(height, block, this.#options)
     if (ledger.tip.height < height.height) return
     height.stop()
     if (!this.#running || block.height < ledger.tip.height) return
     log.debug({ height: block.height, hash: toHex(block.hash), events: block.header.eventCount }, 'finalized')
     this.#began = this.#clock.monotonic()
     this.#begin()
-  }
-
-  #resolveFork(height: Height, final: CheckedBlock): void {
-    const { mempool, ledger, log } = this.#options
-    const hash = toHex(final.hash)
-    const others = height.blocks.valid().filter(([other]) => other !== hash)
-    if (others.length === 0) return
-    const events = returnedEvents(
-      others.map(([, bytes]) => bytes),
-      final.eventIds,
-      ledger.genesis.params
-    ).filter((event) => !ledger.hasRecentEvent(event.id))
-    const returned = mempool.readd(events).length
-    const pending = others.map(([other]) => other)
-    log.info(
-      { height: final.height, final: hash, pending, returned },
-      'another block became final at the pending height: the pending one is dropped, its events wait again'
-    )
   }
 
   #current(): Height | undefined {
@@ -264,12 +251,12 @@ export class Driver extends Emitter<DriverEvents> {
         publish: (topic, payload) => this.#publish(topic, payload),
         ask: () => this.#asker.ask(),
         accuse: (evidence) => this.#accuse(evidence),
-        decided: (decision) => this.#decided(decision),
-        signerBroken: (error) => this.#dropSigner(error)
+        decided: (decision) => this.#finalizer.decided(decision),
+        signerBroken: (error) => this.#seat.drop(error)
       },
       number,
       this.#began,
-      this.#signerAt(number)
+      this.#seat.signerAt(number)
     )
     this.#height = height
     height.start()
@@ -280,74 +267,6 @@ export class Driver extends Emitter<DriverEvents> {
     for (const vote of early.votes) height.addVote(vote)
   }
 
-  #signerAt(height: number): Signer | undefined {
-    const { signer, maySign, ledger, log } = this.#options
-    if (signer === undefined || this.#signerBroken) return undefined
-    if (ledger.genesis.validators.indexOf(signer.publicKey) < 0 || maySign?.() === false) return undefined
-    if (signer.height <= height) return signer
-    // The chain was put back, or is being synced anew: what was signed above it is not signed again.
-    log.info(
-      { height, signed: signer.height },
-      'the signer has signed above this height: it waits until the chain is there'
-    )
-    return undefined
-  }
-
-  #decided(decision: Decision): void {
-    const { ledger, verifier, log } = this.#options
-    const commitBytes = encodeCommit(buildCommit(ledger.genesis, decision.precommits))
-    const finalized = joinFinalized(decision.blockBytes, commitBytes)
-    const write = async (): Promise<void> => {
-      const [result] = await retryCrashed(() => verifier.check([finalized]))
-      if (result === undefined) return
-      const failure = result.ok ? await this.#apply(result.block) : result.failure
-      if (failure !== undefined) throw new MolochError(failure.code, `the decided block is refused: ${failure.message}`)
-      const { header, height } = decision
-      const hash = fromHex(decision.hash, 32) as Uint8Array
-      const proposer = ledger.genesis.validators.indexOf(header.proposer)
-      if (this.#running) this.#publication.decided(this.#self(), { height, hash, proposer }, finalized)
-    }
-    this.#track(
-      write().catch((error: unknown) => {
-        if (!this.#running) log.debug({ reason: messageOf(error) }, 'a decided block was not written')
-        else this.#halt(error instanceof Error ? error : new Error(messageOf(error)))
-      })
-    )
-  }
-
-  /** Own index, −1 for an observer. */
-  #self(): number {
-    const { signer, ledger } = this.#options
-    return signer === undefined || this.#signerBroken ? -1 : ledger.genesis.validators.indexOf(signer.publicKey)
-  }
-
-  /** @returns what is wrong with its links; a block that conflicts with a final one halts the node */
-  async #apply(block: CheckedBlock): Promise<Failure | undefined> {
-    const { ledger, log } = this.#options
-    // Checked before the driver was stopped, and found good after: the ledger may be closed by now.
-    if (this.#unsubscribe.length === 0) return undefined
-    try {
-      const { failure } = await this.#track(ledger.apply([block]))
-      if (failure === undefined) return undefined
-      const { code, message } = failure.failure
-      log.error({ height: block.height, hash: toHex(block.hash), code }, `a certified block does not fit: ${message}`)
-      return failure.failure
-    } catch (error) {
-      if (!hasCode(error, 'CONFLICTING_FINALITY')) throw error
-      // The ledger has told of it; forwarding the block tells others.
-      return undefined
-    }
-  }
-
-  async #track<T>(write: Promise<T>): Promise<T> {
-    this.#writing.add(write)
-    try {
-      return await write
-    } finally {
-      this.#writing.delete(write)
-    }
-  }
-
   #halt(error: Error): void {
     if (this.#halted !== undefined) return
     this.#halted = error
@@ -356,85 +275,14 @@ export class Driver extends Emitter<DriverEvents> {
     this.emit('halted', error)
   }
 
-  #dropSigner(error: unknown): void {
-    if (this.#signerBroken) return
-    this.#signerBroken = true
-    const reason = messageOf(error)
-    this.#options.log.error({ reason }, 'this validator signs nothing more until it is restarted')
-    this.emit('signer-broken', error instanceof Error ? error : new Error(reason))
-  }
-
   #accuse(evidence: Evidence): void {
-    const { ledger, log } = this.#options
-    const { kind, height, round, validators, description, parts, slot } = evidence
-    log.error({ kind, height, round }, description)
     this.emit('evidence', evidence)
-    const record = { kind, height, seenAt: this.#clock.now(), validators, description, parts }
-    ledger.saveEvidence(record, slot).catch((error: unknown) => {
-      log.error({ kind, height, reason: messageOf(error) }, 'evidence could not be kept')
-    })
+    keepEvidence(evidence, this.#clock.now(), this.#options)
   }
 
   #publish(topic: ConsensusTopic, payload: Uint8Array): void {
     this.#options.gossip.publish(topic, payload).catch((error: unknown) => {
       this.#options.log.debug({ topic, reason: messageOf(error) }, 'not published; peers will ask for it')
-    })
-  }
-
-  #seenPublished(height: number, hash: Uint8Array, commitBytes: Uint8Array): void {
-    try {
-      this.#publication.seen(height, hash, decodeCommit(commitBytes))
-    } catch {
-      // Not even canonical: as good as not seen.
-    }
-  }
-
-  #request(): GetVotes | undefined {
-    const height = this.#current()
-    if (height === undefined || height.machine.decided) return undefined
-    const { machine } = height
-    return votesRequest(machine.book, machine.height, machine.round, this.#options.ledger.genesis.validators.size)
-  }
-
-  async #takeAnswer(peer: string, request: GetVotes, answer: RawVotes): Promise<boolean> {
-    const { peers, ledger } = this.#options
-    const { height } = ledger.tip
-    const { finalized, proposal, block, votes } = answer
-    const parts: (() => Judgement | Promise<Judgement>)[] = votes.map((vote) => () => this.#intake.vote(vote))
-    if (block.byteLength > 0) parts.unshift(() => this.#intake.blockAskedFor(request.blockHash, block))
-    if (proposal.byteLength > 0) parts.unshift(() => this.#intake.proposal(proposal))
-    if (finalized.byteLength > 0) parts.unshift(() => this.#intake.finalized(finalized, peer))
-    for (const part of parts) {
-      const { verdict, code } = await part()
-      if (verdict !== 'reject') continue
-      peers.penalise(peer, code ?? 'BAD_VOTES')
-      return false
-    }
-    return ledger.tip.height > height
-  }
-
-  /** Asks for votes every full timeout in which nothing moved. */
-  #watchProgress(before: string): void {
-    const height = this.#height
-    const { round, step } = height?.machine ?? { round: 0, step: '' }
-    const now = `${height?.height}/${round}/${step}`
-    if (now === before && height?.isWaiting === false) this.#asker.ask()
-    const interval = Math.min(roundMs(this.#options.ledger.genesis.params, round), MAX_ASK_INTERVAL_MS)
-    this.#timers.set('progress', interval, () => this.#watchProgress(now))
-  }
-
-  #watchStall(tip: number, since: number): void {
-    this.#timers.set('stall', STALL_REPORT_MS, () => {
-      const { ledger, log } = this.#options
-      if (ledger.tip.height !== tip || this.#height === undefined) {
-        this.#watchStall(ledger.tip.height, this.#clock.monotonic())
-        return
-      }
-      if (!this.#height.isWaiting) {
-        const report = stallReport(this.#height.machine, ledger.genesis.validators)
-        log.warn({ ...report }, describeStall(report, Math.round((this.#clock.monotonic() - since) / 1000)))
-      }
-      this.#watchStall(tip, since)
     })
   }
 }

@@ -3,6 +3,9 @@ import { encodeProposal } from '../chain/proposal.ts'
 import type { ValidatorSet } from '../chain/validators.ts'
 import { encodeVote } from '../chain/vote.ts'
 import { toHex } from '../codec/bytes.ts'
+import { messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+import type { LedgerPort } from './ports.ts'
 import type { Accusation } from './types.ts'
 
 export interface Evidence {
@@ -65,4 +68,14 @@ export function invalidProposal(input: {
     parts: [input.proposal, input.block],
     slot: `${proposer}`
   }
+}
+
+/** Says it and keeps it, once for each kind, height and slot. */
+export function keepEvidence(evidence: Evidence, seenAt: number, to: { ledger: LedgerPort; log: Log }): void {
+  const { ledger, log } = to
+  const { kind, height, round, validators, description, parts, slot } = evidence
+  log.error({ kind, height, round }, description)
+  ledger.saveEvidence({ kind, height, seenAt, validators, description, parts }, slot).catch((error: unknown) => {
+    log.error({ kind, height, reason: messageOf(error) }, 'evidence could not be kept')
+  })
 }

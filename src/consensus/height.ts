@@ -3,7 +3,6 @@
  * shell that runs the machine's actions; when the height ends it is stopped and left behind, and whatever was under way
  * for it comes to nothing.
  */
-import { BLOCK_OVERHEAD_BYTES } from '../chain/params.ts'
 import { encodeProposal } from '../chain/proposal.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
 import type { Header, Vote } from '../codec/generated/chain.ts'
@@ -12,9 +11,10 @@ import type { Log } from '../log.ts'
 import { type Evidence, evidenceOf, invalidProposal } from './evidence.ts'
 import { blockFacts, headerOfBlock, heldProposal, heldVote, restoredFrom } from './held.ts'
 import { Machine } from './machine.ts'
-import { paceMoment, proposalTime, timeoutMs } from './pace.ts'
+import { paceMoment, timeoutMs } from './pace.ts'
 import type { Clock, ConsensusTopic, LedgerPort, MempoolPort, VerifierPort } from './ports.ts'
 import { ProposedBlocks } from './proposed-blocks.ts'
+import { Proposer } from './proposer.ts'
 import type { Signer } from './signer.ts'
 import { Timers } from './timers.ts'
 import type { Action, BlockFacts, HeldProposal, HeldVote, Input, Pledge } from './types.ts'
@@ -51,6 +51,7 @@ export class Height {
   readonly #ports: HeightPorts
   readonly #signer: Signer | undefined
   readonly #voter: Voter | undefined
+  readonly #proposer: Proposer
   readonly #timers: Timers
   /** t0 of the pace rule, monotonic ms. */
   readonly #began: number
@@ -68,6 +69,7 @@ export class Height {
     this.#signer = signer
     this.#began = began
     this.#timers = new Timers(clock)
+    this.#proposer = new Proposer(ports)
     this.machine = new Machine({
       height,
       validators,
@@ -110,7 +112,7 @@ export class Height {
   /** Begins, or resumes where the signer's log says that we were. */
   start(): void {
     const { clock, ledger } = this.#ports
-    if (this.#hasEvents()) this.#eventsSince = clock.monotonic()
+    if (this.#proposer.hasEvents()) this.#eventsSince = clock.monotonic()
     const memory = this.#signer?.restore(this.height)
     const restored = memory === undefined ? undefined : restoredFrom(ledger.genesis, memory)
     for (const [hash, bytes] of memory?.blocks ?? []) this.blocks.addValid(hash, bytes)
@@ -134,7 +136,7 @@ export class Height {
 
   /** The first event after none may be what round 0 waits for. */
   mempoolChanged(): void {
-    if (this.#eventsSince !== undefined || this.#paced === undefined || !this.#hasEvents()) return
+    if (this.#eventsSince !== undefined || this.#paced === undefined || !this.#proposer.hasEvents()) return
     this.#eventsSince = this.#ports.clock.monotonic()
     this.#waitForPace(this.#paced)
   }
@@ -213,7 +215,7 @@ export class Height {
     const { round, valid } = action
     if (this.#signer === undefined || this.machine.round !== round || this.machine.step !== 'propose') return
     try {
-      const { hash, block } = valid === undefined ? this.#buildBlock(this.#signer) : this.#validBlock(valid)
+      const { hash, block } = valid === undefined ? this.#newBlock(this.#signer) : this.#validBlock(valid)
       this.#voter?.propose(action, hash, block)
     } catch (error) {
       this.#ports.log.error({ height: this.height, round, reason: messageOf(error) }, 'no block could be proposed')
@@ -228,34 +230,11 @@ export class Height {
     return { hash: fromHex(valid.hash, 32) as Uint8Array, block }
   }
 
-  #buildBlock(signer: Signer): { hash: Uint8Array; block: Uint8Array } {
-    const { ledger, mempool } = this.#ports
-    const { maxBlockEvents, maxBlockBytes } = ledger.genesis.params
-    const which = this.#eligible()
-    const { timestamp } = which
-    const events = mempool.select({
-      ...which,
-      maxEvents: maxBlockEvents,
-      maxBytes: maxBlockBytes - BLOCK_OVERHEAD_BYTES
-    })
-    const { blockBytes, hash, header } = ledger.buildBlock({ timestamp, proposer: signer.sealingKey, events })
+  #newBlock(signer: Signer): { hash: Uint8Array; block: Uint8Array } {
+    const { hash, header, blockBytes } = this.#proposer.build(signer.sealingKey)
     this.blocks.addValid(toHex(hash), blockBytes)
-    this.#feedBlock(blockFacts(ledger.genesis, toHex(hash), header, true))
+    this.#feedBlock(blockFacts(this.#ports.ledger.genesis, toHex(hash), header, true))
     return { hash, block: blockBytes }
-  }
-
-  #hasEvents(): boolean {
-    return this.#ports.mempool.hasSelectable(this.#eligible())
-  }
-
-  /** What a block proposed now may hold. */
-  #eligible(): { timestamp: number; windowMs: number; skip: (id: Uint8Array) => boolean } {
-    const { ledger, clock } = this.#ports
-    return {
-      timestamp: proposalTime(clock.now(), ledger.tip.header.timestamp),
-      windowMs: ledger.genesis.params.eventWindowMs,
-      skip: (id) => ledger.hasRecentEvent(id)
-    }
   }
 
   #validated(hash: string, header: Header, code: string | undefined): void {

@@ -1,0 +1,115 @@
+/**
+ * What happens to a decided block: its commit is made, both are written to the ledger (fsynced), and only then is it
+ * published. Certified blocks that come by gossip or as an answer are written here too.
+ */
+import type { CheckedBlock } from '../chain/check-block.ts'
+import { buildCommit, decodeCommit, encodeCommit } from '../chain/commit.ts'
+import type { Failure } from '../chain/failures.ts'
+import { fromHex, toHex } from '../codec/bytes.ts'
+import { joinFinalized } from '../codec/raw.ts'
+import { hasCode, MolochError, messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+import type { Decision } from './height.ts'
+import { type Clock, type LedgerPort, retryCrashed, type VerifierPort } from './ports.ts'
+import { Publication } from './publication.ts'
+
+export interface FinalizerPorts {
+  readonly ledger: LedgerPort
+  readonly verifier: VerifierPort
+  readonly clock: Clock
+  readonly log: Log
+  readonly publish: (finalized: Uint8Array) => void
+  /** Own index, −1 for an observer. */
+  readonly self: () => number
+  /** Nothing can be decided any more. */
+  readonly failed: (error: Error) => void
+}
+
+export class Finalizer {
+  readonly #ports: FinalizerPorts
+  readonly #publication: Publication
+  /** Writes under way. */
+  readonly #writing = new Set<Promise<unknown>>()
+  #open = false
+
+  constructor(ports: FinalizerPorts) {
+    this.#ports = ports
+    this.#publication = new Publication(ports.ledger.genesis, ports.clock, ports.publish)
+  }
+
+  open(): void {
+    this.#open = true
+  }
+
+  /** Nothing is published from now on. */
+  pause(): void {
+    this.#publication.stop()
+  }
+
+  /** Nothing is written from now on; resolves when nothing is being written. */
+  async close(): Promise<void> {
+    this.#open = false
+    this.pause()
+    await Promise.allSettled(this.#writing)
+  }
+
+  decided(decision: Decision): void {
+    const { log, failed } = this.#ports
+    const write = this.#write(decision).catch((error: unknown) => {
+      if (!this.#open) log.debug({ reason: messageOf(error) }, 'a decided block was not written')
+      else failed(error instanceof Error ? error : new Error(messageOf(error)))
+    })
+    void this.#track(write)
+  }
+
+  /**
+   * Writes a certified block.
+   * @returns what is wrong with its links; nothing also for one that conflicts with a final one, of which the ledger tells
+   */
+  async apply(block: CheckedBlock): Promise<Failure | undefined> {
+    const { ledger, log } = this.#ports
+    // Checked before this was closed, and found good after: the ledger may be closed by now.
+    if (!this.#open) return undefined
+    try {
+      const { failure } = await this.#track(ledger.apply([block]))
+      if (failure === undefined) return undefined
+      const { code, message } = failure.failure
+      log.error({ height: block.height, hash: toHex(block.hash), code }, `a certified block does not fit: ${message}`)
+      return failure.failure
+    } catch (error) {
+      if (!hasCode(error, 'CONFLICTING_FINALITY')) throw error
+      return undefined
+    }
+  }
+
+  /** Somebody published a block that is final here. */
+  seenPublished(height: number, hash: Uint8Array, commitBytes: Uint8Array): void {
+    try {
+      this.#publication.seen(height, hash, decodeCommit(commitBytes))
+    } catch {
+      // Not even canonical: as good as not seen.
+    }
+  }
+
+  async #write({ height, hash, header, blockBytes, precommits }: Decision): Promise<void> {
+    const { ledger, verifier, self } = this.#ports
+    const { genesis } = ledger
+    const finalized = joinFinalized(blockBytes, encodeCommit(buildCommit(genesis, precommits)))
+    const [result] = await retryCrashed(() => verifier.check([finalized]))
+    if (result === undefined) return
+    const failure = result.ok ? await this.apply(result.block) : result.failure
+    if (failure !== undefined) throw new MolochError(failure.code, `the decided block is refused: ${failure.message}`)
+    if (!this.#open) return
+    const proposer = genesis.validators.indexOf(header.proposer)
+    this.#publication.decided(self(), { height, hash: fromHex(hash, 32) as Uint8Array, proposer }, finalized)
+  }
+
+  async #track<T>(write: Promise<T>): Promise<T> {
+    this.#writing.add(write)
+    try {
+      return await write
+    } finally {
+      this.#writing.delete(write)
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** GetVotes from both ends: what this node serves of the height it is at, and what it does with an answer. */
+import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
+import { joinFinalized } from '../codec/raw.ts'
+import { noVotes, votesAnswer, votesRequest } from './catch-up.ts'
+import type { Height } from './height.ts'
+import type { Intake, Judgement } from './intake.ts'
+import type { LedgerPort } from './ports.ts'
+
+export interface VotesExchangePorts {
+  readonly ledger: LedgerPort
+  readonly intake: Intake
+  /** The height last begun, which is served even when it is paused. */
+  readonly height: () => Height | undefined
+  readonly penalise: (peer: string, code: string) => void
+}
+
+export class VotesExchange {
+  readonly #ports: VotesExchangePorts
+
+  constructor(ports: VotesExchangePorts) {
+    this.#ports = ports
+  }
+
+  /** Every node serves all it holds: votes of the current height, finalized blocks of those before. */
+  async read(request: GetVotes): Promise<RawVotes> {
+    const { ledger } = this.#ports
+    if (request.height <= ledger.tip.height) {
+      const block = request.height === 0 ? undefined : await ledger.blockAt(request.height)
+      if (block === undefined) return noVotes()
+      return { ...noVotes(), finalized: joinFinalized(block.blockBytes, block.commitBytes) }
+    }
+    const height = this.#ports.height()
+    if (height === undefined || request.height !== height.height) return noVotes()
+    const { size } = ledger.genesis.validators
+    return votesAnswer(height.machine.book, request, size, (hash) => height.blocks.get(hash))
+  }
+
+  /** What is missing of the current height; undefined if nothing is wanted now. */
+  request(): GetVotes | undefined {
+    const height = this.#ports.height()
+    if (height === undefined || height.isOver || height.machine.decided) return undefined
+    const { book, round } = height.machine
+    return votesRequest(book, height.height, round, this.#ports.ledger.genesis.validators.size)
+  }
+
+  /** @returns whether the answer brought the tip on */
+  async take(peer: string, request: GetVotes, answer: RawVotes): Promise<boolean> {
+    const { ledger, intake, penalise } = this.#ports
+    const before = ledger.tip.height
+    const { finalized, proposal, block, votes } = answer
+    const parts: (() => Judgement | Promise<Judgement>)[] = votes.map((vote) => () => intake.vote(vote))
+    if (block.byteLength > 0) parts.unshift(() => intake.blockAskedFor(request.blockHash, block))
+    if (proposal.byteLength > 0) parts.unshift(() => intake.proposal(proposal))
+    if (finalized.byteLength > 0) parts.unshift(() => intake.finalized(finalized, peer))
+    for (const part of parts) {
+      const { verdict, code } = await part()
+      if (verdict !== 'reject') continue
+      penalise(peer, code ?? 'BAD_VOTES')
+      return false
+    }
+    return ledger.tip.height > before
+  }
+}
