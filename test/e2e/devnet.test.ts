@@ -7,8 +7,8 @@ const events = join(project, 'test/fixtures/commits.jsonl.gz')
 
 test('as a user runs it: a file of events is finalized, a late node follows, all agree, nothing is left', async () => {
   const dir = join(await temporary(), 'devnet')
-  // 1500 events at 50/s: blocks come every second to the end.
-  const args = ['--until-height', '30', '--rate', '50', '--events', events, '--dir', dir, '--json']
+  // 1500 events at 40/s: blocks come every second to the end.
+  const args = ['--until-height', '30', '--rate', '40', '--events', events, '--dir', dir, '--json']
   const { code, stdout, stderr } = await launch(args, join(project, 'scripts/devnet')).ended
   expect(stderr.split('\n').at(-2) ?? '').not.toMatch(/^moloch: /)
   expect(code).toBe(0)
