@@ -7,13 +7,13 @@ import type { PeerFailure, SchedulerAction, SchedulerEvent } from './events.ts'
 import { Meter } from './progress.ts'
 import { Reporter } from './reporter.ts'
 import { Scheduler } from './scheduler.ts'
+import { Strategy } from './strategy.ts'
 import type { Stall, SyncOptions, SyncPeer, SyncPorts, SyncRun, SyncState } from './types.ts'
 import { type Diagnosis, diagnose } from './watchdog.ts'
 import { writeRange } from './writing.ts'
 
-/** Gossip is on its way to bring one block; two certified heights above ours are not. */
-const BEHIND = 2
 const DEFAULT_LAG_MS = 5_000
+const DEFAULT_GATHER_MS = 500
 const DEFAULT_STALL_AFTER_MS = 10_000
 /** How often time is told to the scheduler: retries and second copies are this exact. */
 const TICK_MS = 100
@@ -44,6 +44,7 @@ export class SyncManager extends Emitter<SyncEvents> {
   readonly #scheduler: Scheduler
   readonly #downloads: Downloads
   readonly #reporter: Reporter
+  readonly #strategy: Strategy
   readonly #meter: Meter
   /** Checked blocks of a range, and who sent them. */
   readonly #checked = new Map<number, CheckedBlock[]>()
@@ -54,8 +55,6 @@ export class SyncManager extends Emitter<SyncEvents> {
   #timer: NodeJS.Timeout | undefined
   #stopped = false
   #range: { readonly from: number; readonly at: number } | undefined
-  /** Since when the ledger stands at `tip` while a higher height is certified. */
-  #lag: { readonly tip: number; readonly since: number } | undefined
   #fault: Diagnosis | undefined
   #halted = false
   #lastRun: SyncRun | undefined
@@ -85,6 +84,7 @@ export class SyncManager extends Emitter<SyncEvents> {
       stalled: (stall) => this.emit('stalled', stall),
       resumed: () => this.emit('resumed')
     })
+    this.#strategy = new Strategy(options.lagMs ?? DEFAULT_LAG_MS, options.gatherMs ?? DEFAULT_GATHER_MS)
     this.#meter = new Meter(this.#now())
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
   }
@@ -244,18 +244,19 @@ export class SyncManager extends Emitter<SyncEvents> {
     this.#ports.log.error({ code: 'CONFLICTING_FINALITY' }, `sync stops: ${message}`)
   }
 
-  /** Range sync or gossip, recomputed from certified heights each time. */
+  /** Begins or ends range sync when tip and target say so. */
   #decide(): void {
     if (this.#stopped || this.#halted) return
     const at = this.#now()
     const tip = this.#ports.ledger.tip.height
     if (tip > this.#scheduler.tip) this.#handle({ type: 'tip', height: tip })
-    const behind = this.#scheduler.target - tip
-    if (behind <= 0) this.#lag = undefined
-    else if (this.#lag?.tip !== tip) this.#lag = { tip, since: at }
-    const lagging = this.#lag !== undefined && at - this.#lag.since >= (this.#options.lagMs ?? DEFAULT_LAG_MS)
-    if (this.#range === undefined && (behind >= BEHIND || lagging)) this.#begin(tip, at)
-    else if (this.#range !== undefined && behind <= 0) this.#finish(tip, at)
+    const { target, running } = this.#scheduler
+    const change = this.#strategy.decide(this.isSyncing, tip, target, at)
+    if (change === 'begin') this.#begin(tip, at)
+    else if (change === 'finish') this.#finish(tip, at)
+    if (!this.isSyncing || running) return
+    const holders = this.#scheduler.holders(tip + 1, at).length
+    if (this.#strategy.gathered(tip, target, holders, at)) this.#handle({ type: 'start' })
   }
 
   #begin(from: number, at: number): void {
@@ -266,7 +267,6 @@ export class SyncManager extends Emitter<SyncEvents> {
     const { target, peers } = this.#scheduler
     this.#ports.log.info({ from, target, peers: peers.size }, 'range sync starts')
     this.emit('started', { from, target })
-    this.#handle({ type: 'start' })
   }
 
   #finish(to: number, at: number): void {
@@ -274,7 +274,6 @@ export class SyncManager extends Emitter<SyncEvents> {
     if (range === undefined) return
     this.#handle({ type: 'stop' })
     this.#range = undefined
-    this.#lag = undefined
     const seconds = (at - range.at) / 1000
     this.#lastRun = { from: range.from, to, seconds, peersUsed: this.#used.size }
     this.#reporter.end(to, at)

@@ -19,6 +19,8 @@ export class SourcePeer {
   active = 0
   /** Measured bytes/s, over the time in which requests were out only: never over time it waited for us. */
   rate: number | undefined
+  /** It has brought blocks before. */
+  answered = false
   /** Failures in a row, and when it may be asked again. */
   failures = 0
   notBefore = 0
@@ -40,8 +42,9 @@ export class SourcePeer {
     return this.earliest <= height && height <= this.height
   }
 
+  /** One request until it has answered one: others may be about to join, and want their share. */
   canServe(at: number, requestsPerPeer: number): boolean {
-    const slots = at < this.limitedUntil ? 1 : requestsPerPeer
+    const slots = at < this.limitedUntil || !this.answered ? 1 : requestsPerPeer
     return this.active < slots && at >= this.notBefore && at >= this.barredUntil
   }
 
@@ -70,11 +73,13 @@ export class SourcePeer {
   }
 
   answeredInFull(): void {
+    this.answered = true
     this.failures = 0
     if (this.answerBytes !== undefined) this.answerBytes *= ANSWER_GROWTH
   }
 
   answeredShort(bytes: number): void {
+    this.answered = true
     this.failures = 0
     this.answerBytes = bytes
   }

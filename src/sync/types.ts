@@ -53,6 +53,8 @@ export interface SyncOptions {
   readonly stallAfterMs?: number
   /** Behind by a single block for this long, sync fetches it. Default 5 s. */
   readonly lagMs?: number
+  /** A short catch-up with few peers waits this long for more of them before it asks the first. Default 0.5 s. */
+  readonly gatherMs?: number
   /** Milliseconds, never going back, and near Unix time. Default: performance.timeOrigin + performance.now(). */
   readonly now?: () => number
   /** Uniform in [0, 1). Default Math.random. */

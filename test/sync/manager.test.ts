@@ -61,7 +61,7 @@ function setup(
   const sources = new Sources(peers)
   const manager = new SyncManager(
     { ledger, verify: pool, fetchBlocks: sources.fetch, log: silentLog, ...ports },
-    { frameBytes: FRAME_BYTES, ...options }
+    { frameBytes: FRAME_BYTES, gatherMs: 0, ...options }
   )
   managers.push(manager)
   const penalised: [string, PeerFailure][] = []
@@ -149,6 +149,19 @@ describe('range sync into a real ledger', () => {
     manager.setPeer({ id: 'a', height: BLOCKS, earliest: 1 })
     await ledger.apply(chain.blocks.slice(0, 100))
     expect(await finished).toMatchObject({ to: BLOCKS })
+  })
+
+  it('waits a moment for more peers when little is missing, so that it does not lean on the first', async () => {
+    const peers = { a: honest(chain.frames), b: honest(chain.frames), c: honest(chain.frames) }
+    const { manager, sources } = setup(peers, { gatherMs: 500 })
+    const finished = done(manager)
+    manager.setPeer({ id: 'a', height: 20, earliest: 1 })
+    expect(manager.state().strategy).toBe('range')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(sources.requests).toEqual([])
+    manager.setPeer({ id: 'b', height: 20, earliest: 1 })
+    manager.setPeer({ id: 'c', height: 20, earliest: 1 })
+    expect(await finished).toMatchObject({ to: 20, peersUsed: 3 })
   })
 
   it('asks a peer that has pruned only for what it keeps', async () => {

@@ -22,7 +22,13 @@ class Bench {
     return this.actions
   }
 
+  /** A peer that has answered before. */
   peer(peer: string, height: number, earliest = 0): Request[] {
+    this.scheduler.peers.set(peer, 0, 0).answeredInFull()
+    return this.newcomer(peer, height, earliest)
+  }
+
+  newcomer(peer: string, height: number, earliest = 0): Request[] {
     this.do({ type: 'peer', peer, height, earliest })
     return this.requests
   }
@@ -72,6 +78,18 @@ describe('the scheduler', () => {
       ['b', 129],
       ['b', 193]
     ])
+  })
+
+  it('asks a peer for one range until it has answered', () => {
+    const bench = new Bench()
+    const first = only(bench.newcomer('a', 8))
+    expect(only(bench.newcomer('b', 8)).start).toBe(5)
+    bench.do({ type: 'target', height: 100 })
+    expect(bench.requests).toEqual([])
+    bench.bring(first)
+    expect(bench.requests.map(({ peer }) => peer)).toEqual([])
+    bench.do({ type: 'peer', peer: 'a', height: 100, earliest: 0 })
+    expect(bench.requests.map(({ peer }) => peer)).toEqual(['a', 'a'])
   })
 
   it('asks for nothing before it is started, at the target, or of a peer that does not hold it', () => {
