@@ -78,6 +78,8 @@ export class Driver extends Emitter<DriverEvents> {
   #unsubscribe: (() => void)[] = []
   #height: Height | undefined
   #running = false
+  /** How often; what an earlier time began asynchronously is void. */
+  #resumed = 0
   #halted: Error | undefined
   /** Monotonic ms of deciding the tip. */
   #began = 0
@@ -168,10 +170,17 @@ export class Driver extends Emitter<DriverEvents> {
   resume(): void {
     if (this.#running || this.#halted !== undefined) return
     this.#running = true
-    this.#began = this.#clock.monotonic()
-    this.#begin()
-    this.#asker.ask()
-    this.#watch.start()
+    const resumed = ++this.#resumed
+    void this.#seat.settled().then(() => {
+      if (!this.#running || resumed !== this.#resumed) return
+      // A block that became final in the meantime may have begun one.
+      if (this.#height?.isOver !== false) {
+        this.#began = this.#clock.monotonic()
+        this.#begin()
+      }
+      this.#asker.ask()
+      this.#watch.start()
+    })
   }
 
   get isPaused(): boolean {

@@ -37,6 +37,11 @@ export class Seat {
     return undefined
   }
 
+  /** Resolves when nothing is being signed. Without that a height that begins anew would miss a lock that is under way. */
+  async settled(): Promise<void> {
+    await this.#ports.signer?.settled()
+  }
+
   /** The signer takes no more until it is opened again. */
   drop(error: unknown): void {
     if (this.#broken) return

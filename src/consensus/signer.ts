@@ -197,9 +197,14 @@ export class Signer {
     })
   }
 
+  /** Resolves when what was asked for so far is signed or refused: from then on `restore` knows of it. */
+  async settled(): Promise<void> {
+    await this.#last.catch(() => {})
+  }
+
   /** Waits for what is being signed, then gives up the lock. */
   async close(): Promise<void> {
-    await this.#last.catch(() => {})
+    await this.settled()
     this.#broken ??= 'the signer is closed'
     await this.#store.close()
   }

@@ -63,7 +63,7 @@ it('… by range sync, while consensus is paused', async () => {
   // The event of the dropped block came back, and left with the block after it.
   expect(mempool.stats().events).toBe(0)
   driver.resume()
-  expect(driver.position?.height).toBe(3)
+  await vi.waitFor(() => expect(driver.position?.height).toBe(3), PATIENCE)
 })
 
 it('the pending block itself finalized: its events leave the mempool, nothing returns', async () => {

@@ -10,6 +10,7 @@ import { GetVotes, RawVotes } from '../../../src/codec/generated/sync.ts'
 import { Driver } from '../../../src/consensus/driver.ts'
 import type { Clock, ConsensusTopic, GossipHandler, Verdict } from '../../../src/consensus/ports.ts'
 import { Signer } from '../../../src/consensus/signer.ts'
+import { openSignerStore, type SignerStore, type SignerWrite } from '../../../src/consensus/signer-store.ts'
 import { type KeyPair, keyPairFromSeed } from '../../../src/crypto/ed25519.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import type { Log } from '../../../src/log.ts'
@@ -94,6 +95,8 @@ export class TestNode {
   readonly published: { topic: ConsensusTopic; payload: Uint8Array }[] = []
   readonly penalties: string[] = []
   readonly requests: GetVotes[] = []
+  /** What the signer writes with; a test may hold it up. */
+  write: (store: SignerStore, writes: readonly SignerWrite[]) => Promise<void> = (store, writes) => store.write(writes)
   ledger!: Ledger
   driver!: Driver
   running = false
@@ -124,7 +127,9 @@ export class TestNode {
     if (this.key !== undefined) {
       const chainHeight = this.ledger.tip.height
       const path = join(home, 'signer')
-      this.#signer = await Signer.open({ path, key: this.key, genesisHash: genesis.hash, chainHeight })
+      const store = await openSignerStore(path, chainHeight === 0)
+      const options = { path, key: this.key, genesisHash: genesis.hash, mayCreate: chainHeight === 0 }
+      this.#signer = await Signer.over({ ...store, write: (writes) => this.write(store, writes) }, options)
     }
     this.driver = new Driver({
       ledger: this.ledger,
