@@ -87,8 +87,9 @@ describe('four validators', () => {
     await nodes[1]!.stop()
     const height = Math.max(...nodes.map((node) => node.ledger.tip.height))
     network.submit(network.event())
-    // As long as a round would take: nothing can be decided, however long it is.
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    // Each asks when a full timeout has passed: several have, and nothing can have been decided.
+    const asked = nodes[2]!.requests.length
+    await vi.waitFor(() => expect(nodes[2]!.requests.length).toBeGreaterThan(asked + 2), { timeout: 30_000 })
     expect(nodes[2]!.ledger.tip.height).toBeLessThanOrEqual(height + 1)
     const stuck = nodes[2]!.ledger.tip.height
     await nodes[0]!.start()

@@ -144,13 +144,18 @@ describe('blocks', () => {
 
   it('a proposal of the next height waits for it', async () => {
     const lab = await Lab.start()
-    const ahead = await Lab.start()
-    const first = lab.build()
-    await ahead.node.gossip('finalized', ahead.finalized(first))
-    // Another genesis time would make another chain: build the second block on the first where it is final.
-    expect(await gossip(lab, lab.newBlock(first))).toBe('accept')
-    await lab.node.gossip('finalized', lab.finalized(first))
-    expect(lab.node.tip.height).toBe(1)
+    const other = lab.network.add()
+    await other.start()
+    const first = lab.finalized(lab.build())
+    await other.gossip('finalized', first)
+    const proposer = lab.network.genesis.validators.proposer(2, 0)
+    const second = other.ledger.buildBlock({ timestamp: Date.now(), proposer: lab.keys[proposer]!, events: [] })
+    await other.stop()
+    expect(await gossip(lab, lab.newBlock(second))).toBe('accept')
+    expect(await gossip(lab, lab.newBlock(second))).toBe('ignore')
+    expect(lab.node.driver.pending()).toBeUndefined()
+    await lab.node.gossip('finalized', first)
+    await vi.waitFor(() => expect(lab.node.driver.pending()).toMatchObject({ height: 2, round: 0 }), PATIENCE)
   })
 })
 

@@ -38,6 +38,8 @@ export class Lab {
 
   static async start({ params, self = 4, clock }: LabOptions = {}): Promise<Lab> {
     const network = new Network({ ...CALM, ...params })
+    // Its peers are the test.
+    network.connects = () => false
     for (let i = 0; i < self; i++) network.add()
     const node = network.add(clock)
     await node.start()

@@ -67,11 +67,10 @@ export class Network {
     return nodes
   }
 
-  /** A new event with a timestamp of now. */
-  event(): CheckedEvent {
+  event(timestamp = Date.now()): CheckedEvent {
     const id = `commit-${this.#events++}`
     return signEvent(this.genesis.hash, this.keys[0] as KeyPair, {
-      timestamp: Date.now(),
+      timestamp,
       action: 'push',
       resource: { kind: 'repo', id },
       outcome: Outcome.SUCCESS,
@@ -153,6 +152,8 @@ export class TestNode {
     })
     this.running = true
     this.driver.start()
+    // It first lets the signer settle.
+    while (this.driver.position === undefined) await new Promise(setImmediate)
     for (const peer of this.#others()) peer.driver.peerReady(this.name)
   }
 

@@ -1,0 +1,39 @@
+import type { Clock } from '../../../src/consensus/ports.ts'
+
+/** Time that passes when the test says so. */
+export class ManualClock implements Clock {
+  readonly #epoch = Date.now()
+  #time = 0
+  #timers: { readonly at: number; readonly run: () => void }[] = []
+
+  now(): number {
+    return this.#epoch + this.#time
+  }
+
+  monotonic(): number {
+    return this.#time
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const timer = { at: this.#time + ms, run }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((one) => one !== timer)
+    }
+  }
+
+  /** Runs what falls due, in order, and lets promises settle in between. */
+  async pass(ms: number): Promise<void> {
+    const end = this.#time + ms
+    for (;;) {
+      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+      if (next === undefined) break
+      this.#timers = this.#timers.filter((one) => one !== next)
+      this.#time = Math.max(this.#time, next.at)
+      next.run()
+      await new Promise(setImmediate)
+    }
+    this.#time = end
+    await new Promise(setImmediate)
+  }
+}

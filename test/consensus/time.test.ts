@@ -1,0 +1,220 @@
+/** What a driver does when time passes and little else: pace, timeouts, asking, warnings, publication. */
+import { expect, it, vi } from 'vitest'
+import { checkFinalized } from '../../src/chain/check-block.ts'
+import { decodeVote, type Vote } from '../../src/chain/vote.ts'
+import { Asker } from '../../src/consensus/asker.ts'
+import { noVotes } from '../../src/consensus/catch-up.ts'
+import { FINALIZED_RANK_DELAY_MS } from '../../src/consensus/pace.ts'
+import { silentLog } from '../../src/log.ts'
+import { Lab } from './support/lab.ts'
+import { ManualClock } from './support/manual-clock.ts'
+import type { TestNode } from './support/rig.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+const PATIENCE = { timeout: 20_000, interval: 5 }
+
+const params = {
+  blockIntervalMs: 1000,
+  emptyBlockIntervalMs: 5000,
+  timeoutProposeMs: 1000,
+  timeoutPrevoteMs: 500,
+  timeoutPrecommitMs: 500,
+  timeoutDeltaMs: 250
+}
+
+async function lab(self: number): Promise<Lab & { clock: ManualClock }> {
+  const clock = new ManualClock()
+  return Object.assign(await Lab.start({ params, self, clock }), { clock })
+}
+
+const blocksOf = (node: TestNode): number => node.published.filter(({ topic }) => topic === 'block').length
+const votesOf = (node: TestNode): Vote[] =>
+  node.published.filter(({ topic }) => topic === 'vote').map(({ payload }) => decodeVote(payload))
+
+it('a proposer with events proposes after the block interval, not before', async () => {
+  const { node, clock, network } = await lab(1)
+  node.submit(network.event())
+  await clock.pass(999)
+  expect(blocksOf(node)).toBe(0)
+  await clock.pass(1)
+  await vi.waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
+})
+
+it('a proposer without events waits for the first', async () => {
+  const { node, clock, network } = await lab(1)
+  await clock.pass(3000)
+  expect(blocksOf(node)).toBe(0)
+  node.submit(network.event())
+  await clock.pass(0)
+  await vi.waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
+})
+
+it('a proposer without any proposes an empty block in the end', async () => {
+  const { node, clock } = await lab(1)
+  await clock.pass(4999)
+  expect(blocksOf(node)).toBe(0)
+  await clock.pass(1)
+  await vi.waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
+})
+
+it('an event whose window has passed or that is far ahead hurries nobody', async () => {
+  const { node, clock, network } = await lab(1)
+  await clock.pass(3000)
+  node.submit(network.event(Date.now() - 700_000), network.event(Date.now() + 700_000))
+  await clock.pass(1500)
+  expect(blocksOf(node)).toBe(0)
+})
+
+it('the others arm the propose timeout at that moment, by their own mempool', async () => {
+  const { node, clock, network } = await lab(2)
+  node.submit(network.event())
+  await clock.pass(1999)
+  expect(votesOf(node)).toEqual([])
+  await clock.pass(1)
+  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  expect(votesOf(node)[0]).toMatchObject({ type: 'PREVOTE', round: 0, blockHash: { length: 0 } })
+})
+
+it('… and in later rounds at once', async () => {
+  const room = await lab(0)
+  const { node, clock } = room
+  await clock.pass(100)
+  for (const validator of [1, 2]) await node.gossip('vote', room.precommit(validator, undefined, 1))
+  expect(node.driver.position).toMatchObject({ round: 1, step: 'propose' })
+  await clock.pass(1249)
+  expect(votesOf(node)).toEqual([])
+  await clock.pass(1)
+  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+})
+
+it('asks for votes every full timeout without progress, and not while it waits for events', async () => {
+  const { node, clock, network } = await lab(2)
+  network.connects = () => true
+  network.nodes[0]!.running = true
+  network.nodes[0]!.driver = node.driver
+  await clock.pass(10)
+  const asked = node.requests.length
+  await clock.pass(4900)
+  expect(node.requests.length).toBe(asked)
+  await clock.pass(1500)
+  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  const before = node.requests.length
+  await clock.pass(10_000)
+  // A full timeout of round 0 takes 2 s; each time one peer can be asked.
+  expect(node.requests.length - before).toBeGreaterThanOrEqual(4)
+  expect(node.requests.length - before).toBeLessThanOrEqual(6)
+  network.nodes[0]!.running = false
+})
+
+it('a stalled chain says so at most 6 times a minute: height, round, who is missing', async () => {
+  const { node, clock } = await lab(2)
+  await clock.pass(60_000)
+  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  node.warnings.length = 0
+  await clock.pass(300_000)
+  expect(node.warnings.length).toBeGreaterThanOrEqual(10)
+  expect(node.warnings.length).toBeLessThanOrEqual(30)
+  expect(node.warnings.at(-1)).toBe(
+    'no block at height 1 for 360 s: round 0, 1 prevotes of 3 needed, missing: v0, v1, v3'
+  )
+})
+
+it('a chain that only has nothing to do is not stalled', async () => {
+  const clock = new ManualClock()
+  const idle = { ...params, emptyBlockIntervalMs: 600_000 }
+  const { node } = await Lab.start({ params: idle, self: 2, clock })
+  await clock.pass(500_000)
+  expect(node.warnings).toEqual([])
+})
+
+it('a decided block is published by a validator of rank 2 after twice the delay, unless somebody has', async () => {
+  const publishedBy = async (others: 'silent' | 'false' | 'publish'): Promise<number> => {
+    const room = await lab(3)
+    const { node, clock } = room
+    const block = room.build()
+    await node.gossip('block', room.newBlock(block))
+    for (const validator of [0, 1, 2]) await node.gossip('vote', room.precommit(validator, block))
+    await node.reaches(1)
+    await vi.waitFor(() => expect(node.driver.position?.height).toBe(2), PATIENCE)
+    await new Promise(setImmediate)
+    const count = (): number => node.published.filter(({ topic }) => topic === 'finalized').length
+    await clock.pass(2 * FINALIZED_RANK_DELAY_MS - 1)
+    expect(count()).toBe(0)
+    const message = room.finalized(block)
+    if (others === 'false') message[message.length - 1]! ^= 1
+    if (others !== 'silent') expect(await node.gossip('finalized', message)).toBe('ignore')
+    await clock.pass(1)
+    const sent = node.published.find(({ topic }) => topic === 'finalized')
+    if (sent !== undefined) expect(checkFinalized(room.network.genesis, sent.payload).ok).toBe(true)
+    return count()
+  }
+  expect(await publishedBy('silent')).toBe(1)
+  expect(await publishedBy('publish')).toBe(0)
+  // A false commit for the right block would keep the true one from those who need it.
+  expect(await publishedBy('false')).toBe(1)
+})
+
+it('peers are asked a few at a time, not again before they answer, and in turns', async () => {
+  const clock = new ManualClock()
+  const asked: string[] = []
+  const answers: (() => void)[] = []
+  const asker = new Asker({
+    clock,
+    log: silentLog,
+    request: () => ({ height: 1, round: 0, blockHash: new Uint8Array(0), have: [] }),
+    take: async () => false,
+    peers: {
+      peers: () => ['a', 'b', 'c', 'd', 'e'],
+      penalise: () => {},
+      getVotes: (peer) => {
+        asked.push(peer)
+        return new Promise((resolve) => answers.push(() => resolve(noVotes())))
+      }
+    }
+  })
+  for (let i = 0; i < 10; i++) asker.ask()
+  await clock.pass(100)
+  expect(asked).toEqual(['a', 'b', 'c'])
+  asker.ask()
+  await clock.pass(149)
+  expect(asked).toHaveLength(3)
+  await clock.pass(1)
+  expect(asked.slice(3).sort()).toEqual(['d', 'e'])
+  asker.ask()
+  await clock.pass(250)
+  expect(asked).toHaveLength(5)
+  for (const answer of answers) answer()
+  await clock.pass(0)
+  asker.ask()
+  await clock.pass(250)
+  expect(asked).toHaveLength(8)
+  expect(asked[5]).not.toBe('a')
+})
+
+it('who gives no answer in time is asked again', async () => {
+  const clock = new ManualClock()
+  let asked = 0
+  const asker = new Asker({
+    clock,
+    log: silentLog,
+    request: () => ({ height: 1, round: 0, blockHash: new Uint8Array(0), have: [] }),
+    take: async () => false,
+    peers: {
+      peers: () => ['a'],
+      penalise: () => {},
+      getVotes: (_, __, { signal }) => {
+        asked++
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('late'))))
+      }
+    }
+  })
+  asker.ask()
+  await clock.pass(1000)
+  asker.ask()
+  await clock.pass(1000)
+  expect(asked).toBe(1)
+  await clock.pass(4000)
+  asker.ask()
+  await clock.pass(1000)
+  expect(asked).toBe(2)
+})
