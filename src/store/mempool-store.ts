@@ -79,9 +79,12 @@ export class MempoolStore {
   }
 
   async #writeWaiting(): Promise<void> {
-    await this.#database.idle().finally(() => {
+    try {
+      await this.#database.idle()
+    } finally {
+      // In one turn with taking what waits: a call in between would begin a flush that finds nothing, and resolve early.
       this.#flush = undefined
-    })
+    }
     const batch = this.#database.batch()
     for (const { id, bytes } of this.#waiting) {
       // Without a place: finalized or dropped since it was asked for.
@@ -89,7 +92,10 @@ export class MempoolStore {
       if (place !== undefined) batch.put(heightKey(TABLE.MEMPOOL, place), bytes)
     }
     this.#waiting = []
-    await (batch.operations === 0 ? batch.discard() : this.#database.write(batch))
+    if (batch.operations > 0) return this.#database.write(batch)
+    await batch.discard()
+    // What was finalized or expired meanwhile is on disk with the write that took it out.
+    await this.#database.idle()
   }
 
   /** Takes the events with these ids (32·n bytes) out, in the given batch. */

@@ -59,6 +59,27 @@ test('an event that is known already is not acknowledged before its own write', 
   expect(written - before).toBe(1)
 })
 
+test('no acknowledgement before the write, however close calls follow each other', async () => {
+  const { database, mempool } = await open(tempDir())
+  onTestFinished(() => database.close())
+  const write = database.write.bind(database)
+  let written = 0
+  database.write = async (batch) => {
+    const { operations } = batch
+    await write(batch)
+    written += operations
+  }
+  for (let offset = 0; offset <= 11; offset++) {
+    const before = written
+    const first = mempool.save([event(2 * offset)])
+    for (let i = 0; i < offset; i++) await Promise.resolve()
+    const second = mempool.save([event(2 * offset + 1)])
+    await second
+    expect(written - before, `offset ${offset}`).toBe(2)
+    await first
+  }
+})
+
 test('no acknowledgement after a write that failed', async () => {
   let fail = false
   const { database, mempool } = await open(tempDir(), () => {
