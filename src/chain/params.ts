@@ -68,8 +68,10 @@ export const PARAM_RULES: Readonly<Record<keyof Params, ParamRule>> = {
 
 export const PARAM_NAMES = Object.keys(PARAM_RULES) as readonly (keyof Params)[]
 
-/** Room that a block needs beside its events: header, seal and field tags. */
+/** What a block leaves beside an event of the largest size: the genesis keeps `max_event_bytes` this far below. */
 export const BLOCK_OVERHEAD_BYTES = 1 << 10
+/** Room that a block needs beside its events, each of which has a tag and a length of its own: header and seal, < 400. */
+export const HEADER_AND_SEAL_BYTES = 512
 
 /** Parameters as genesis JSON has them. */
 export function paramsToJson(params: Params): Record<string, number> {

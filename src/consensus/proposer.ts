@@ -1,5 +1,5 @@
 /** Makes the block that this validator proposes. */
-import { BLOCK_OVERHEAD_BYTES } from '../chain/params.ts'
+import { HEADER_AND_SEAL_BYTES } from '../chain/params.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { BuiltBlock } from '../ledger/ledger.ts'
 import { proposalTime } from './pace.ts'
@@ -28,7 +28,7 @@ export class Proposer {
     const { ledger, mempool } = this.#ports
     const { maxBlockEvents, maxBlockBytes } = ledger.genesis.params
     const eligible = this.#eligible()
-    const maxBytes = maxBlockBytes - BLOCK_OVERHEAD_BYTES
+    const maxBytes = maxBlockBytes - HEADER_AND_SEAL_BYTES
     const events = mempool.select({ ...eligible, maxEvents: maxBlockEvents, maxBytes })
     return ledger.buildBlock({ timestamp: eligible.timestamp, proposer: key, events })
   }

@@ -81,7 +81,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       this.#host = undefined
       await host.stop()
       const where = listen.join(', ')
-      throw networkError('LISTEN_FAILED', `cannot listen on ${where}: ${causes(error)}`, { listen: where }, error)
+      throw networkError('LISTEN_FAILED', listenFailure(where, causes(error)), { listen: where }, error)
     }
     this.#parts.gossip.started(host.services.pubsub)
     this.#parts.dialer.start()
@@ -213,6 +213,18 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     this.#parts.discipline.heard(peerId, reason)
     this.emit('goodbye', peerId, reason, message)
   }
+}
+
+/** libp2p's own words advise settings of its own. */
+function listenFailure(where: string, causes: string): string {
+  const known: Record<string, string> = {
+    EADDRINUSE: 'the port is in use',
+    EADDRNOTAVAIL: 'the address is not of this machine',
+    EACCES: 'that port is not allowed for this user'
+  }
+  const reason = Object.entries(known).find(([code]) => causes.includes(code))?.[1]
+  const oneLine = causes.split('\n')[0] ?? ''
+  return `cannot listen on ${where}: ${reason ?? oneLine}; set p2p.listen to a free address, e.g. /ip4/0.0.0.0/tcp/9646`
 }
 
 /** The message of an error that may hold several. */

@@ -2,6 +2,7 @@
  * How an event gets in: from this node's API (fsynced before it is acknowledged, then offered to the validators) or
  * from a peer's gossip (checked, held, forwarded). Both ways end in the mempool; neither changes anything on failure.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type CheckedEvent, checkEvent, verifyEventSignature } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import type { Mempool } from '../chain/mempool.ts'
@@ -30,11 +31,15 @@ export interface IngressPorts {
   readonly offer: (event: CheckedEvent) => void
   /** Called after events came into the mempool: a proposer may be waiting for the first. */
   readonly added: () => void
+  /** Why no event would ever be finalized here; undefined: all is well. */
+  readonly halt: () => { readonly code: string; readonly message: string } | undefined
   readonly now: () => number
 }
 
 /** More events than this in one gossip message are refused unread: a decode flood. */
 const GOSSIP_MAX_EVENTS = 2048
+/** Checks between which others get a turn: 2048 in a row would hold the loop for 150 ms. */
+const SIGNATURES_A_TURN = 50
 
 export class EventIngress {
   readonly #ports: IngressPorts
@@ -46,11 +51,13 @@ export class EventIngress {
   /**
    * Takes one SignedEvent from an API caller. It is on disk when this resolves.
    * @param source who the quota is counted against, e.g. `api:127.0.0.1`
-   * @throws MolochError with an EventFailureCode, or MEMPOOL_FULL
+   * @throws MolochError with an EventFailureCode, MEMPOOL_FULL, or the code of what has halted this node
    */
   async submit(bytes: Uint8Array, source: string): Promise<Submitted> {
+    const { mempool, halt } = this.#ports
+    const reason = halt()
+    if (reason !== undefined) throw new MolochError(reason.code, reason.message, { httpStatus: 503 })
     const event = this.#check(bytes)
-    const { mempool } = this.#ports
     if (this.#ports.isFinalized(event.id)) return { id: event.id, status: 'finalized' }
     const outcome = mempool.add(event, { source })
     if (outcome !== 'added' && outcome !== 'known') {
@@ -63,35 +70,53 @@ export class EventIngress {
       )
     }
     await this.#ports.save([event])
-    if (outcome === 'added') {
-      this.#ports.offer(event)
-      this.#ports.added()
-    }
+    // Known by gossip or not: it is this node's now to see through.
+    this.#ports.offer(event)
+    if (outcome === 'added') this.#ports.added()
     return { id: event.id, status: 'pending' }
   }
 
-  /** A message of the `events` topic. Only what is malformed or falsely signed is charged to the peer that sent it. */
+  /**
+   * A message of the `events` topic. Only what is malformed or falsely signed is charged to the peer that sent it; then
+   * nothing of the message is taken.
+   */
   async gossiped(payload: Uint8Array, from: string): Promise<Verdict> {
-    let fresh = 0
+    let events: CheckedEvent[]
     try {
-      assertCanonical(EVENTS, payload)
-      const parts = splitEvents(payload)
-      if (parts.length === 0 || parts.length > GOSSIP_MAX_EVENTS) return 'reject'
-      for (const bytes of parts) {
-        const event = checkEvent(bytes, this.#ports.genesis.params)
-        if (this.#ports.mempool.has(event.id) || this.#ports.isFinalized(event.id)) continue
-        if (this.#outsideWindow(event) || !this.#mayPost(event)) continue
-        if (!verifyEventSignature(this.#ports.genesis.hash, event)) return 'reject'
-        // A view on the whole gossip message would keep all of it alive as long as one of its events waits.
-        if (this.#ports.mempool.add(detached(event, this.#ports.genesis), { source: from }) === 'added') fresh++
-      }
+      events = await this.#checkAll(payload)
     } catch (error) {
       if (error instanceof MolochError) return 'reject'
       throw error
     }
-    if (fresh === 0) return 'ignore'
+    let added = 0
+    for (const event of events) if (this.#ports.mempool.add(event, { source: from }) === 'added') added++
+    if (added === 0) return 'ignore'
     this.#ports.added()
     return 'accept'
+  }
+
+  /** The events of a message that are of use here. @throws MolochError if it should never have been sent */
+  async #checkAll(payload: Uint8Array): Promise<CheckedEvent[]> {
+    const { genesis, mempool, isFinalized } = this.#ports
+    assertCanonical(EVENTS, payload)
+    const parts = splitEvents(payload)
+    if (parts.length === 0 || parts.length > GOSSIP_MAX_EVENTS) {
+      throw new MolochError(
+        'EVENT_MALFORMED',
+        `${parts.length} events in a message; 1 to ${GOSSIP_MAX_EVENTS} are accepted`
+      )
+    }
+    const events: CheckedEvent[] = []
+    let signatures = 0
+    for (const bytes of parts) {
+      const event = checkEvent(bytes, genesis.params)
+      if (mempool.has(event.id) || isFinalized(event.id)) continue
+      if (this.#outsideWindow(event) || !this.#mayPost(event)) continue
+      if (!verifyEventSignature(genesis.hash, event)) throw badSignature()
+      events.push(event)
+      if (++signatures % SIGNATURES_A_TURN === 0) await nextTurn()
+    }
+    return events
   }
 
   #check(bytes: Uint8Array): CheckedEvent {
@@ -108,7 +133,7 @@ export class EventIngress {
       )
     }
     if (!verifyEventSignature(genesis.hash, event)) {
-      throw new MolochError('EVENT_BAD_SIGNATURE', 'the signature is not the actor’s over this body on this chain')
+      throw badSignature()
     }
     return event
   }
@@ -122,6 +147,6 @@ export class EventIngress {
   }
 }
 
-function detached(event: CheckedEvent, genesis: Genesis): CheckedEvent {
-  return checkEvent(event.bytes.slice(), genesis.params)
+function badSignature(): MolochError {
+  return new MolochError('EVENT_BAD_SIGNATURE', 'the signature is not the actor’s over this body on this chain')
 }

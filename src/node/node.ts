@@ -26,6 +26,7 @@ import { EventIngress } from './ingress.ts'
 import { createLogger } from './logger.ts'
 import { networkSettings } from './network-settings.ts'
 import { Outbox } from './outbox.ts'
+import { RestoredEvents } from './restored.ts'
 import type { RunningNode } from './running.ts'
 import { VERSION } from './version.ts'
 
@@ -65,7 +66,6 @@ async function build(config: Config, home: Home, log: Log, closers: Closers): Pr
     maxPerActor: config.mempool.max_per_actor,
     maxPerSource: config.mempool.max_per_source
   })
-  const restored = await ledger.loadMempool()
   const head = await HeadView.open(ledger)
 
   const network: Network = createNetwork({
@@ -111,8 +111,7 @@ async function build(config: Config, home: Home, log: Log, closers: Closers): Pr
     log
   })
   closers.add('events on their way out', () => outbox.stop())
-  mempool.readd(restored)
-  for (const event of restored) outbox.restore(event)
+  const restored = new RestoredEvents(await ledger.loadMempool(), mempool, outbox, log)
   const ingress = new EventIngress({
     genesis,
     mempool,
@@ -120,6 +119,7 @@ async function build(config: Config, home: Home, log: Log, closers: Closers): Pr
     save: (events) => ledger.saveMempool(events),
     offer: (event) => outbox.add(event),
     added: () => driver.mempoolChanged(),
+    halt: () => faults.halt,
     now: Date.now
   })
   const sync = new SyncManager(
@@ -134,7 +134,7 @@ async function build(config: Config, home: Home, log: Log, closers: Closers): Pr
   closers.add('running syncs', () => sync.stop())
   const expiry = new Expiry({ mempool, genesis, expire: (events) => ledger.expireMempool(events), log })
 
-  join({ ledger, network, driver, sync, ingress, outbox, faults, expiry })
+  join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry })
 
   const api = new Api(
     apiSource({
@@ -184,12 +184,13 @@ interface Joined {
   readonly sync: SyncManager
   readonly ingress: EventIngress
   readonly outbox: Outbox
+  readonly restored: RestoredEvents
   readonly faults: FaultBoard
   readonly expiry: Expiry
 }
 
 /** Who hears what from whom. */
-function join({ ledger, network, driver, sync, ingress, outbox, faults, expiry }: Joined): void {
+function join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry }: Joined): void {
   network.subscribe('events', (payload, from) => ingress.gossiped(payload, from))
   network.sessions.on('ready', ({ peerId }) => {
     driver.peerReady(peerId)
@@ -203,14 +204,16 @@ function join({ ledger, network, driver, sync, ingress, outbox, faults, expiry }
   ledger.on('finalized', ({ block }) => {
     network.headChanged()
     expiry.finalized(block.header.timestamp)
+    restored.place()
   })
-  ledger.on('conflict', ({ description }) => faults.raise('CONFLICTING_FINALITY', description))
+  ledger.on('conflict', ({ description }) => faults.raiseHalt('CONFLICTING_FINALITY', description))
+  if (ledger.conflict !== undefined) faults.raiseHalt('CONFLICTING_FINALITY', ledger.conflict.description)
 
   driver.on('behind', ({ height, peer }) => {
     network.peerHas(peer, height)
     sync.certified(height)
   })
-  driver.on('halted', (error) => faults.raise('CONSENSUS_HALTED', error.message))
+  driver.on('halted', (error) => faults.raiseHalt('CONSENSUS_HALTED', error.message))
   driver.on('signer-broken', (error) => faults.raise('SIGNER_BROKEN', error.message))
 
   sync.on('started', () => driver.pause())

@@ -17,16 +17,20 @@ const AGAIN_MS = 15_000
 const PEER_AGAIN_MS = 5_000
 
 export interface OutboxPorts {
+  /** Resolves with how many peers it was sent to. */
   readonly publish: (payload: Uint8Array) => Promise<number>
   /** Whether the event still waits for a block. */
   readonly isWaiting: (id: Uint8Array) => boolean
   readonly log: Log
 }
 
-interface Waiting {
+interface Identified {
   readonly id: Uint8Array
   readonly bytes: Uint8Array
-  /** Monotonic ms of the last offer. */
+}
+
+interface Waiting extends Identified {
+  /** Monotonic ms of the last offer that reached anybody. */
   offeredAt: number
 }
 
@@ -34,7 +38,7 @@ export class Outbox {
   readonly #ports: OutboxPorts
   readonly #own = new Map<string, Waiting>()
   readonly #again: NodeJS.Timeout
-  #batch: Uint8Array[] = []
+  #batch: Waiting[] = []
   #batchBytes = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -43,31 +47,20 @@ export class Outbox {
     this.#again = setInterval(() => this.#offerAgain(AGAIN_MS), AGAIN_MS)
   }
 
-  add({ id, bytes }: { readonly id: Uint8Array; readonly bytes: Uint8Array }): void {
-    this.#own.set(toHex(id), { id, bytes, offeredAt: performance.now() })
-    this.#offer(bytes)
+  /** An event that was acknowledged just now. One that is here already is not offered twice. */
+  add(event: Identified): void {
+    const waiting = this.#keep(event)
+    if (waiting !== undefined) this.#offer(waiting)
   }
 
   /** An event acknowledged before a restart: it is offered once there is a peer. */
-  restore({ id, bytes }: { readonly id: Uint8Array; readonly bytes: Uint8Array }): void {
-    this.#own.set(toHex(id), { id, bytes, offeredAt: Number.NEGATIVE_INFINITY })
+  restore(event: Identified): void {
+    this.#keep(event)
   }
 
   /** A peer came: what was offered to nobody may reach the validators now. */
   peerReady(): void {
     this.#offerAgain(PEER_AGAIN_MS)
-  }
-
-  /** Offers own events again whose last offer is at least `age` ms ago, and forgets those that are done. */
-  #offerAgain(age: number): void {
-    const now = performance.now()
-    for (const [key, waiting] of this.#own) {
-      if (!this.#ports.isWaiting(waiting.id)) this.#own.delete(key)
-      else if (now - waiting.offeredAt >= age) {
-        waiting.offeredAt = now
-        this.#offer(waiting.bytes)
-      }
-    }
   }
 
   /** Sends what waits to be sent; events that are not in a block by then are on disk. */
@@ -76,9 +69,27 @@ export class Outbox {
     await this.#flush()
   }
 
-  #offer(bytes: Uint8Array): void {
-    this.#batch.push(bytes)
-    this.#batchBytes += bytes.byteLength
+  #keep({ id, bytes }: Identified): Waiting | undefined {
+    const key = toHex(id)
+    if (this.#own.has(key)) return undefined
+    const waiting = { id, bytes, offeredAt: Number.NEGATIVE_INFINITY }
+    this.#own.set(key, waiting)
+    return waiting
+  }
+
+  /** Offers own events again whose last offer is at least `age` ms ago, and forgets those that are done. */
+  #offerAgain(age: number): void {
+    const now = performance.now()
+    for (const [key, waiting] of this.#own) {
+      if (!this.#ports.isWaiting(waiting.id)) this.#own.delete(key)
+      else if (now - waiting.offeredAt >= age) this.#offer(waiting)
+    }
+  }
+
+  #offer(waiting: Waiting): void {
+    waiting.offeredAt = performance.now()
+    this.#batch.push(waiting)
+    this.#batchBytes += waiting.bytes.byteLength
     if (this.#batchBytes >= BATCH_BYTES) void this.#flush()
     else this.#timer ??= setTimeout(() => void this.#flush(), BATCH_MS)
   }
@@ -90,13 +101,13 @@ export class Outbox {
     this.#batch = []
     this.#batchBytes = 0
     if (batch.length === 0) return
+    let peers = 0
     try {
-      await this.#ports.publish(joinEvents(batch))
+      peers = await this.#ports.publish(joinEvents(batch.map(({ bytes }) => bytes)))
     } catch (error) {
-      this.#ports.log.debug(
-        { events: batch.length, reason: messageOf(error) },
-        'events not gossiped; they go out again'
-      )
+      this.#ports.log.debug({ events: batch.length, reason: messageOf(error) }, 'events not gossiped')
     }
+    // Nobody was there, or the very same message was sent a moment ago and counts as seen: the next peer or turn.
+    if (peers === 0) for (const waiting of batch) waiting.offeredAt = Number.NEGATIVE_INFINITY
   }
 }

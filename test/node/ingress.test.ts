@@ -23,6 +23,7 @@ function setUp(changes: Partial<IngressPorts> = {}) {
     save: async (events) => void saved.push(...events),
     offer: (one) => offered.push(one),
     added: () => void added++,
+    halt: () => undefined,
     now: () => event.fields.timestamp,
     ...changes
   })
@@ -47,12 +48,19 @@ describe('events from the API', () => {
     expect(added()).toBe(1)
   })
 
-  test('are saved but not offered again when they are known', async () => {
-    const { ingress, event, saved, offered } = setUp()
+  test('that gossip brought before are saved and offered all the same', async () => {
+    const { ingress, event, saved, offered, added } = setUp()
+    await ingress.gossiped(joinEvents([event.bytes]), 'peer')
     await ingress.submit(event.bytes, 'api')
-    await ingress.submit(event.bytes, 'api')
-    expect(saved).toHaveLength(2)
+    expect(saved).toHaveLength(1)
     expect(offered).toHaveLength(1)
+    expect(added()).toBe(1)
+  })
+
+  test('are refused by a node that is halted', async () => {
+    const { ingress, event, saved } = setUp({ halt: () => ({ code: 'CONFLICTING_FINALITY', message: 'two blocks' }) })
+    await expect(ingress.submit(event.bytes, 'api')).rejects.toMatchObject({ code: 'CONFLICTING_FINALITY' })
+    expect(saved).toHaveLength(0)
   })
 
   test('that are final are said to be', async () => {
@@ -122,6 +130,13 @@ describe('events from gossip', () => {
     await expect(ingress.gossiped(joinEvents([event.bytes.subarray(1)]), 'peer')).resolves.toBe('reject')
     await expect(ingress.gossiped(joinEvents([]), 'peer')).resolves.toBe('reject')
     await expect(ingress.gossiped(new Uint8Array([0xff]), 'peer')).resolves.toBe('reject')
+    expect(mempool.stats().events).toBe(0)
+  })
+
+  test('are not taken when one of the message is bad', async () => {
+    const { chain, ingress, event, mempool } = setUp()
+    const payload = joinEvents([testEvent(chain, 2).bytes, forged(event)])
+    await expect(ingress.gossiped(payload, 'peer')).resolves.toBe('reject')
     expect(mempool.stats().events).toBe(0)
   })
 

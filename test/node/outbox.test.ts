@@ -14,12 +14,16 @@ afterEach(() => void vi.useRealTimers())
 function setUp() {
   const sent: string[][] = []
   const done = new Set<string>()
+  const peers = { count: 3 }
   const outbox = new Outbox({
-    publish: async (payload) => sent.push(splitEvents(payload).map(toHex)),
+    publish: async (payload) => {
+      sent.push(splitEvents(payload).map(toHex))
+      return peers.count
+    },
     isWaiting: (id) => !done.has(toHex(id)),
     log: silentLog
   })
-  return { outbox, sent, done }
+  return { outbox, sent, done, peers }
 }
 
 const hex = (...indexes: number[]): string[] => indexes.map((index) => toHex(events[index]?.bytes ?? new Uint8Array()))
@@ -62,4 +66,18 @@ test('stopping sends what waits to be sent', async () => {
   outbox.add(events[0] as (typeof events)[number])
   await outbox.stop()
   expect(sent).toEqual([hex(0)])
+})
+
+test('what reached nobody goes out when the next peer comes', async () => {
+  const { outbox, sent, peers } = setUp()
+  peers.count = 0
+  outbox.add(events[0] as (typeof events)[number])
+  await vi.advanceTimersByTimeAsync(60)
+  peers.count = 3
+  outbox.peerReady()
+  await vi.advanceTimersByTimeAsync(60)
+  outbox.peerReady()
+  await vi.advanceTimersByTimeAsync(60)
+  expect(sent).toEqual([hex(0), hex(0)])
+  await outbox.stop()
 })

@@ -94,6 +94,7 @@ export class World {
       save: (events) => ledger.saveMempool(events),
       offer: () => {},
       added: () => {},
+      halt: () => undefined,
       now: () => maker.nextTimestamp
     })
     return {

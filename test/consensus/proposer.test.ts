@@ -1,0 +1,34 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { checkProposed } from '../../src/chain/check-block.ts'
+import { signEvent } from '../../src/chain/event.ts'
+import { Mempool } from '../../src/chain/mempool.ts'
+import { systemClock } from '../../src/consensus/ports.ts'
+import { Proposer } from '../../src/consensus/proposer.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import { silentLog } from '../../src/log.ts'
+import { eventFields, keyOf, testChain } from '../chain/fixture.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+test('an event of the largest size that a genesis may allow fits a block', async () => {
+  const params = { maxBlockBytes: 4096, maxEventBytes: 3072 }
+  const chain = testChain(4, { params })
+  const ledger = await Ledger.open({ path: join(tempDir(), 'chain'), genesis: chain.genesis, log: silentLog })
+  const mempool = new Mempool({ maxEvents: 10, maxBytes: 1 << 20, maxPerActor: 10, maxPerSource: 10 })
+  const sized = (padding: number) =>
+    signEvent(chain.genesis.hash, keyOf('actor'), {
+      ...eventFields(1, { timestamp: Date.now() }),
+      metadata: [{ key: 'padding', value: 'x'.repeat(padding) }]
+    })
+  const event = sized(2800 + params.maxEventBytes - sized(2800).bytes.byteLength)
+  expect(event.bytes.byteLength).toBe(params.maxEventBytes)
+  mempool.add(event, { source: 'test' })
+
+  const proposer = new Proposer({ ledger, mempool, clock: systemClock })
+  expect(proposer.hasEvents()).toBe(true)
+  const { header, blockBytes } = proposer.build(chain.keys[1] as (typeof chain.keys)[number])
+  expect(header.eventCount).toBe(1)
+  expect(blockBytes.byteLength).toBeLessThanOrEqual(params.maxBlockBytes)
+  expect(checkProposed(chain.genesis, blockBytes)).toMatchObject({ ok: true })
+  await ledger.close()
+})

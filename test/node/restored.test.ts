@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { Mempool } from '../../src/chain/mempool.ts'
+import { silentLog } from '../../src/log.ts'
+import { Outbox } from '../../src/node/outbox.ts'
+import { RestoredEvents } from '../../src/node/restored.ts'
+import { testChain, testEvent } from '../chain/fixture.ts'
+
+test('acknowledged events beyond a lowered limit come in as there is room, and none is forgotten', async () => {
+  const chain = testChain()
+  const events = [1, 2, 3, 4, 5].map((index) => testEvent(chain, index))
+  const mempool = new Mempool({ maxEvents: 2, maxBytes: 1 << 20, maxPerActor: 2, maxPerSource: 1 })
+  const outbox = new Outbox({ publish: async () => 0, isWaiting: (id) => mempool.has(id), log: silentLog })
+  const warned: object[] = []
+  const restored = new RestoredEvents(events, mempool, outbox, {
+    ...silentLog,
+    warn: (details) => warned.push(details)
+  })
+  expect(warned).toEqual([{ events: 3 }])
+  const seen = new Set<unknown>()
+  for (let turn = 0; turn < 3; turn++) {
+    for (const event of events.filter(({ id }) => mempool.has(id))) {
+      seen.add(event)
+      mempool.remove(event.id)
+    }
+    restored.place()
+  }
+  expect(seen.size).toBe(events.length)
+  await outbox.stop()
+})
