@@ -210,23 +210,15 @@ export class Ledger extends Emitter<LedgerEvents> {
   /**
    * Keeps the proof of a fault.
    * @param slot what it is about beside kind and height: there is one record a slot
-   * @returns false if the slot has one, or the evidence is full
+   * @returns false if the slot has one, or there is no room for more of its kind
    */
-  async saveEvidence(record: EvidenceRecord, slot: string): Promise<boolean> {
-    const batch = this.#stores.database.batch()
-    const added = await this.#stores.evidence.add(batch, record, slot)
-    await (added ? this.#stores.database.write(batch) : batch.discard())
-    return added
+  saveEvidence(record: EvidenceRecord, slot: string): Promise<boolean> {
+    return this.#stores.evidence.add(record, slot)
   }
 
   /** Proofs of faults, the highest first, at most `limit`. */
-  async evidence(limit = 1000): Promise<EvidenceRecord[]> {
-    const records: EvidenceRecord[] = []
-    for await (const record of this.#stores.evidence.all()) {
-      if (records.length >= limit) break
-      records.push(record)
-    }
-    return records
+  evidence(limit = 1000): Promise<EvidenceRecord[]> {
+    return this.#stores.evidence.highest(limit)
   }
 
   /** Closes after what is under way. */
@@ -263,9 +255,7 @@ export class Ledger extends Emitter<LedgerEvents> {
 
   async #conflicted(record: EvidenceRecord): Promise<never> {
     const conflict = conflictOf(this.genesis, record)
-    const batch = this.#stores.database.batch()
-    const added = await this.#stores.evidence.add(batch, record, '', true)
-    await (added ? this.#stores.database.write(batch) : batch.discard())
+    await this.#stores.evidence.add(record, '', true)
     this.#conflict = conflict
     const error = conflictError(conflict)
     this.#log.error({ height: conflict.height, validators: conflict.validators }, error.message)

@@ -1,6 +1,5 @@
 import { concatBytes, fromHex, toHex, u32be, utf8 } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
-import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
 import { bytesKey, heightBytes, rangeOf, TABLE, view } from './keys.ts'
 
@@ -18,15 +17,24 @@ export interface EvidenceRecord {
   readonly parts: readonly Uint8Array[]
 }
 
-/** Keeps a validator that equivocates at every height from filling the disk. */
-const MAX_EVIDENCE_ROWS = 10_000
-/** The same for one that proposes large invalid blocks. */
-const MAX_EVIDENCE_BYTES = 64 << 20
+/** Of one kind: keeps a validator that equivocates at every height from filling the disk. */
+const MAX_KIND_ROWS = 10_000
+/**
+ * Of one kind: the same for a validator that proposes large invalid blocks. Votes and proposals are a few hundred
+ * bytes each and meet the other bound first.
+ */
+const MAX_KIND_BYTES = 64 << 20
+
+/** Each kind has its own room, so that records of one, however large, never keep those of another out. */
+interface Room {
+  readonly rows: number
+  readonly bytes: number
+}
 
 export class EvidenceStore {
   readonly #database: Database
-  #rows = 0
-  #bytes = 0
+  /** By kind. */
+  readonly #taken = new Map<string, Room>()
 
   constructor(database: Database) {
     this.#database = database
@@ -35,32 +43,49 @@ export class EvidenceStore {
   /** Counts what is there. */
   async load(): Promise<void> {
     for await (const [, row] of this.#database.rows(rangeOf(TABLE.EVIDENCE))) {
-      this.#rows++
-      this.#bytes += row.byteLength
+      this.#take(unpack(row).kind, row.byteLength)
     }
   }
 
   /**
-   * Adds a record unless its slot has one: one proof of a fault is enough.
+   * Writes a record unless its slot has one: one proof of a fault is enough.
    * @param slot what the fault is about (validators, type, …) beside kind and height
    * @param always keep it however many there are
    * @returns whether it was added
+   * @throws MolochError STORE_FAILED
    */
-  async add(batch: WriteBatch, record: EvidenceRecord, slot: string, always = false): Promise<boolean> {
+  async add(record: EvidenceRecord, slot: string, always = false): Promise<boolean> {
     const key = keyOf(record, slot)
     if ((await this.#database.get(key)) !== undefined) return false
     const row = pack(record)
-    const full = this.#rows >= MAX_EVIDENCE_ROWS || this.#bytes + row.byteLength > MAX_EVIDENCE_BYTES
+    const { rows, bytes } = this.#taken.get(record.kind) ?? { rows: 0, bytes: 0 }
+    const full = rows >= MAX_KIND_ROWS || bytes + row.byteLength > MAX_KIND_BYTES
     if (full && !always) return false
-    this.#rows++
-    this.#bytes += row.byteLength
+    this.#take(record.kind, row.byteLength)
+    const batch = this.#database.batch()
     batch.put(key, row)
+    await this.#database.write(batch)
     return true
+  }
+
+  #take(kind: string, bytes: number): void {
+    const room = this.#taken.get(kind) ?? { rows: 0, bytes: 0 }
+    this.#taken.set(kind, { rows: room.rows + 1, bytes: room.bytes + bytes })
   }
 
   /** All records, the highest first. */
   async *all(): AsyncGenerator<EvidenceRecord> {
     for await (const [, row] of this.#database.rows({ ...rangeOf(TABLE.EVIDENCE), reverse: true })) yield unpack(row)
+  }
+
+  /** The highest of them. */
+  async highest(limit: number): Promise<EvidenceRecord[]> {
+    const records: EvidenceRecord[] = []
+    for await (const record of this.all()) {
+      if (records.length >= limit) break
+      records.push(record)
+    }
+    return records
   }
 
   /** The first record of a kind, the highest. */
