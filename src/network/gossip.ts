@@ -14,8 +14,11 @@ import type { Topic, Verdict } from './types.ts'
 
 /** One RPC frame: the largest message and what rides with it. it-length-prefixed itself stops at 4 MiB. */
 const MAX_RPC_BYTES = 4 << 20
-/** How long a message id is remembered. Longer than messages travel; the same bytes may be offered again after it. */
-const SEEN_MS = 30_000
+/**
+ * How long a message id is remembered. Longer than messages travel and are told of (five heartbeats); shorter than
+ * events wait in the outbox before they are offered again, for those bytes would be taken for seen, here and elsewhere.
+ */
+const SEEN_MS = 10_000
 /**
  * A peer whose gossip stream did not open when it was tried again waits this long for the next try: streams are opened
  * one after the other, and a peer that never answers would hold up all.
