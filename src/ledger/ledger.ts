@@ -12,6 +12,7 @@ import type { StoredEvent } from '../store/mempool-store.ts'
 import { Applier, type ApplyResult } from './apply.ts'
 import { type BlockInput, type BuiltBlock, buildBlock } from './build-block.ts'
 import { type Conflict, conflictError, conflictOf } from './conflict.ts'
+import { type ExpiredPage, expiredPage } from './expired.ts'
 import type { Tip } from './head.ts'
 import { type LedgerOptions, type LedgerParts, openParts } from './open.ts'
 import { type EventFilter, type EventPage, queryEvents, SCAN_BOUNDS, type ScanBounds } from './query.ts'
@@ -197,14 +198,19 @@ export class Ledger extends Emitter<LedgerEvents> {
 
   /** Moves events whose window has passed out of the mempool's rows; they are kept to be signed again. */
   async expireMempool(events: readonly StoredEvent[]): Promise<void> {
-    const batch = this.#stores.database.batch()
-    this.#stores.mempool.expire(batch, events)
-    await this.#stores.database.write(batch)
+    const { kept, dropped } = await this.#stores.mempool.expire(events)
+    if (kept > 0) this.#log.warn({ events: kept }, 'events accepted here expired; they are kept to be signed again')
+    if (dropped > 0) this.#log.error({ events: dropped }, 'no room for more expired events: the oldest are gone')
   }
 
-  /** SignedEvents that expired, the newest first. */
-  expiredEvents(): AsyncGenerator<Uint8Array> {
-    return this.#stores.mempool.expired()
+  /** The SignedEvent with this id, if it was accepted here and expired. */
+  expiredEvent(id: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#stores.mempool.expired.get(id)
+  }
+
+  /** A page of the SignedEvents that expired, the newest first. @throws MolochError BAD_CURSOR */
+  expiredEvents(cursor: string | undefined, limit: number): Promise<ExpiredPage> {
+    return expiredPage(this.#stores.mempool.expired, cursor, limit)
   }
 
   /**

@@ -3,6 +3,7 @@ import { messageOf } from '../error.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
 import { corrupt } from './errors.ts'
+import { type ExpiredBounds, ExpiredStore } from './expired-store.ts'
 import { heightKey, heightOfKey, heightRange, TABLE } from './keys.ts'
 
 export interface StoredEvent {
@@ -11,25 +12,25 @@ export interface StoredEvent {
   readonly bytes: Uint8Array
 }
 
-/** Events that expired are kept to be signed again, the newest of them: an outage must not fill the disk. */
-const MAX_EXPIRED_EVENTS = 100_000
+/** Of a batch of expired events: after an outage there may be a whole mempool, which LevelDB would hold twice. */
+const MAX_EXPIRY_BATCH_BYTES = 1 << 20
 
 /**
  * The events that were accepted and wait, in order of arrival. A caller's event is acknowledged once it is here, so it
  * outlives a crash; the batch that finalizes it takes it out.
  */
 export class MempoolStore {
+  readonly expired: ExpiredStore
   readonly #database: Database
   /** id → place in the order of arrival, of every event that has a row or is about to. */
   readonly #places = new Map<string, number>()
   #nextPlace = 1
-  #nextExpired = 1
-  #oldestExpired = 1
   #waiting: StoredEvent[] = []
   #flush: Promise<void> | undefined
 
-  constructor(database: Database) {
+  constructor(database: Database, expiredBounds?: ExpiredBounds) {
     this.#database = database
+    this.expired = new ExpiredStore(database, expiredBounds)
   }
 
   get size(): number {
@@ -50,10 +51,7 @@ export class MempoolStore {
       this.#nextPlace = place + 1
       events.push(event)
     }
-    const newest = await this.#database.first({ ...heightRange(TABLE.EXPIRED, 0), reverse: true })
-    const oldest = await this.#database.first(heightRange(TABLE.EXPIRED, 0))
-    if (newest !== undefined) this.#nextExpired = heightOfKey(newest[0]) + 1
-    this.#oldestExpired = oldest === undefined ? this.#nextExpired : heightOfKey(oldest[0])
+    await this.expired.load((place, bytes) => this.#read(place, bytes, read).id)
     return events
   }
 
@@ -104,27 +102,34 @@ export class MempoolStore {
     for (let at = 0; at < ids.byteLength; at += 32) this.#remove(batch, ids.subarray(at, at + 32))
   }
 
-  #remove(batch: WriteBatch, id: Uint8Array): void {
+  #remove(batch: WriteBatch, id: Uint8Array): boolean {
     const hex = toHex(id)
     const place = this.#places.get(hex)
-    if (place === undefined) return
+    if (place === undefined) return false
     this.#places.delete(hex)
     batch.del(heightKey(TABLE.MEMPOOL, place))
+    return true
   }
 
-  /** Moves events whose window passed to the expired ones. */
-  expire(batch: WriteBatch, events: readonly StoredEvent[]): void {
+  /**
+   * Moves events whose window passed to the expired ones. Those that have no row here came by gossip: nobody was
+   * promised anything about them.
+   * @returns how many are kept now that waited here, and how many older ones that there was no room for were let go
+   * @throws MolochError STORE_FAILED
+   */
+  async expire(events: readonly StoredEvent[]): Promise<{ kept: number; dropped: number }> {
+    let kept = 0
+    let dropped = 0
+    let batch = this.#database.batch()
     for (const { id, bytes } of events) {
-      this.#remove(batch, id)
-      batch.put(heightKey(TABLE.EXPIRED, this.#nextExpired++), bytes)
+      if (!this.#remove(batch, id)) continue
+      kept++
+      dropped += this.expired.put(batch, toHex(id), bytes)
+      if (batch.bytes < MAX_EXPIRY_BATCH_BYTES) continue
+      await this.#database.write(batch)
+      batch = this.#database.batch()
     }
-    while (this.#nextExpired - this.#oldestExpired > MAX_EXPIRED_EVENTS) {
-      batch.del(heightKey(TABLE.EXPIRED, this.#oldestExpired++))
-    }
-  }
-
-  /** Expired events, the newest first. */
-  async *expired(): AsyncGenerator<Uint8Array> {
-    for await (const [, bytes] of this.#database.rows({ ...heightRange(TABLE.EXPIRED, 0), reverse: true })) yield bytes
+    await (batch.operations > 0 ? this.#database.write(batch) : batch.discard())
+    return { kept, dropped }
   }
 }

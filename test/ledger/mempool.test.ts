@@ -30,14 +30,15 @@ test('events wait through restarts in their order until a block finalizes them',
   expect(ids(await ledger.loadMempool())).toEqual(ids(left))
   // Saved again after it was finalized: it does not come back.
   await ledger.saveMempool([events[1] as (typeof events)[0]])
-  await ledger.expireMempool(left.slice(0, 1))
+  const gossiped = maker.event()
+  await ledger.expireMempool([...left.slice(0, 1), gossiped])
   await ledger.close()
 
   ledger = await open()
   expect(ids(await ledger.loadMempool())).toEqual(ids(left.slice(1)))
-  const expired: Uint8Array[] = []
-  for await (const bytes of ledger.expiredEvents()) expired.push(bytes)
-  expect(expired).toEqual([left[0]?.bytes])
+  expect(await ledger.expiredEvents(undefined, 10)).toEqual({ events: [left[0]?.bytes], nextCursor: undefined })
+  expect(await ledger.expiredEvent(left[0]?.id as Uint8Array)).toEqual(left[0]?.bytes)
+  expect(await ledger.expiredEvent(gossiped.id)).toBeUndefined()
   await ledger.close()
 })
 

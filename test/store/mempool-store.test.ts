@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Database } from '../../src/store/database.ts'
+import type { ExpiredBounds } from '../../src/store/expired-store.ts'
 import { MempoolStore, type StoredEvent } from '../../src/store/mempool-store.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -14,9 +15,9 @@ function event(n: number): StoredEvent {
 
 const numbers = (events: readonly StoredEvent[]) => events.map(({ id }) => new DataView(id.slice().buffer).getUint32(0))
 
-async function open(path: string, onWrite = (_: number) => {}) {
+async function open(path: string, onWrite: (operations: number) => void = () => {}, bounds?: ExpiredBounds) {
   const database = await Database.open(path, { genesisHash, create: true, beforeWrite: onWrite })
-  const mempool = new MempoolStore(database)
+  const mempool = new MempoolStore(database, bounds)
   const loaded = await mempool.load((bytes) => ({ id: bytes, bytes }))
   return { database, mempool, loaded }
 }
@@ -105,17 +106,50 @@ test('what a block finalizes leaves with its batch, also when its save is still 
   expect((await reopened(path)).loaded).toEqual([1, 4])
 })
 
-test('expired events leave the mempool and are kept', async () => {
+const expired = async (mempool: MempoolStore) => {
+  const events: StoredEvent[] = []
+  for await (const { bytes } of mempool.expired.rows()) events.push({ id: bytes, bytes })
+  return numbers(events)
+}
+
+test('of expired events those that were acknowledged are kept', async () => {
   const path = tempDir()
   const { database, mempool } = await open(path)
   await mempool.save([event(1), event(2), event(3)])
-  const batch = database.batch()
-  mempool.expire(batch, [event(1), event(3)])
-  await database.write(batch)
+  const gossiped = event(9)
+  expect(await mempool.expire([event(1), gossiped, event(3)])).toEqual({ kept: 2, dropped: 0 })
+  expect(await mempool.expired.get(gossiped.id)).toBeUndefined()
   await database.close()
   const again = await reopened(path)
   expect(again.loaded).toEqual([2])
-  const expired: StoredEvent[] = []
-  for await (const bytes of again.mempool.expired()) expired.push({ id: bytes, bytes })
-  expect(numbers(expired)).toEqual([3, 1])
+  expect(await expired(again.mempool)).toEqual([3, 1])
+  expect(await again.mempool.expired.get(event(3).id)).toEqual(event(3).bytes)
+})
+
+test.each([{ bounds: { events: 3, bytes: 1 << 20 } }, { bounds: { events: 100, bytes: 3 * 32 + 31 } }])(
+  'the oldest expired events make room within $bounds',
+  async ({ bounds }) => {
+    const path = tempDir()
+    const { database, mempool } = await open(path, undefined, bounds)
+    await mempool.save([1, 2, 3, 4, 5, 6].map(event))
+    expect(await mempool.expire([event(1), event(2)])).toEqual({ kept: 2, dropped: 0 })
+    expect(await mempool.expire([event(3), event(4)])).toEqual({ kept: 2, dropped: 1 })
+    await database.close()
+    const again = await open(path, undefined, bounds)
+    onTestFinished(() => again.database.close())
+    expect(await again.mempool.expire([event(5), event(6)])).toEqual({ kept: 2, dropped: 2 })
+    expect(await expired(again.mempool)).toEqual([6, 5, 4])
+    expect(await again.mempool.expired.get(event(3).id)).toBeUndefined()
+  }
+)
+
+test('a large expiry is several writes', async () => {
+  const writes: number[] = []
+  const { database, mempool } = await open(tempDir(), (operations) => writes.push(operations))
+  onTestFinished(() => database.close())
+  const large = Array.from({ length: 40 }, (_, n) => ({ id: event(n).id, bytes: new Uint8Array(100_000) }))
+  await mempool.save(large)
+  writes.length = 0
+  expect(await mempool.expire(large)).toEqual({ kept: 40, dropped: 0 })
+  expect(writes).toEqual([22, 22, 22, 14])
 })
