@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckedEvent, signEvent } from '../chain/event.ts'
+import { risingTime } from '../chain/rising-time.ts'
 import { type KeyPair, keyPairFromSeed } from '../crypto/ed25519.ts'
 import { MolochError, messageOf } from '../error.ts'
 import type { ApiClient } from './api-client.ts'
@@ -63,7 +64,7 @@ export class Feeder {
   failure: unknown
   readonly #options: FeederOptions
   readonly #targets: Target[]
-  readonly #keys = new Map<string, KeyPair>()
+  readonly #signers = new Map<string, { key: KeyPair; time: () => number }>()
   readonly #tokens: Tokens
   readonly #abort = new AbortController()
   readonly #requests = new Set<Promise<void>>()
@@ -139,12 +140,12 @@ export class Feeder {
   }
 
   #sign({ actor, fields }: EventInput): CheckedEvent {
-    let key = this.#keys.get(actor)
-    if (key === undefined) {
-      key = keyPairFromSeed(keySeed(this.#options.seed, 'actor', actor))
-      this.#keys.set(actor, key)
+    let signer = this.#signers.get(actor)
+    if (signer === undefined) {
+      signer = { key: keyPairFromSeed(keySeed(this.#options.seed, 'actor', actor)), time: risingTime(Date.now) }
+      this.#signers.set(actor, signer)
     }
-    return signEvent(this.#options.genesisHash, key, { ...fields, timestamp: Date.now() })
+    return signEvent(this.#options.genesisHash, signer.key, { ...fields, timestamp: signer.time() })
   }
 
   #nextTarget(): Target | undefined {
