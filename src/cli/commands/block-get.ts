@@ -4,6 +4,7 @@ import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { fields, table } from '../table.ts'
+import { timeText } from '../time-text.ts'
 
 export function blockGetCommand(cli: Cli): Command {
   return newCommand(cli, 'get', { summary: 'show a finalized block', example: 'moloch block get 42 --json' })
@@ -26,7 +27,7 @@ function describe({ height, hash, header, commit, events }: BlockJson): string {
     ['height', String(height)],
     ['hash', hash],
     ['parent', header.parent_hash],
-    ['time', new Date(header.timestamp).toISOString()],
+    ['time', timeText(header.timestamp)],
     ['proposer', header.proposer],
     ['commit', commit === null ? 'none' : `${commit.signatures.length} signatures, round ${commit.round}`],
     ['events', String(events.length)]

@@ -4,6 +4,7 @@ import { type Cli, printJson } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { fields } from '../table.ts'
+import { timeText } from '../time-text.ts'
 
 export function statusCommand(cli: Cli): Command {
   return newCommand(cli, 'status', {
@@ -30,7 +31,7 @@ function describe(status: StatusJson): [string, string][] {
     ['role', `${status.role}, ${status.mode}`],
     ['state', status.state],
     ['sync', describeSync(sync)],
-    ['finalized', `${finalized.height} ${finalized.hash} at ${new Date(finalized.timestamp).toISOString()}`],
+    ['finalized', `${finalized.height} ${finalized.hash} at ${timeText(finalized.timestamp)}`],
     ['pending', pending === null ? 'none' : describePending(pending)],
     ['events', String(status.event_total)],
     ['peers', sessions.length === 0 ? 'none' : sessions.join(', ')],
@@ -41,7 +42,7 @@ function describe(status: StatusJson): [string, string][] {
 
 function describeSync(sync: StatusJson['sync']): string {
   if (sync.stalled !== null) {
-    return `stalled since ${new Date(sync.stalled.since).toISOString()}: ${sync.stalled.message} (${sync.stalled.code})`
+    return `stalled since ${timeText(sync.stalled.since)}: ${sync.stalled.message} (${sync.stalled.code})`
   }
   if (sync.height >= sync.target_height) return `up to date by ${sync.strategy}`
   const eta = sync.eta_seconds === null ? '' : `, ${sync.eta_seconds} s to go`
