@@ -125,7 +125,9 @@ export const EventJson = Type.Object({
   resource: Type.Object({ kind: Type.String(), id: Type.String() }),
   outcome: Type.String(),
   actor_name: Type.Optional(Type.String()),
-  metadata: Type.Record(Type.String(), Type.String())
+  metadata: Type.Array(Type.Object({ key: Type.String(), value: Type.String() }), {
+    description: 'in the order of the body; an object would not keep the order of keys such as "10"'
+  })
 })
 export type EventJson = Type.Static<typeof EventJson>
 

@@ -170,7 +170,7 @@ export function eventJson({ height, index, bytes }: FoundEvent): EventJson {
     resource: { kind: fields.resource?.kind ?? '', id: fields.resource?.id ?? '' },
     outcome: fields.outcome,
     ...(fields.actorName === undefined ? {} : { actor_name: fields.actorName }),
-    metadata: Object.fromEntries(fields.metadata.map(({ key, value }) => [key, value]))
+    metadata: fields.metadata.map(({ key, value }) => ({ key, value }))
   }
 }
 

@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import { Type } from 'typebox'
+import { ExpiredEventJson } from '../../api/expired.ts'
 import { EventJson, PendingEventJson } from '../../api/schemas.ts'
 import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { fields } from '../table.ts'
+import { timeText } from '../time-text.ts'
 
 export function eventGetCommand(cli: Cli): Command {
   return newCommand(cli, 'get', {
@@ -19,14 +21,14 @@ export function eventGetCommand(cli: Cli): Command {
       if (!/^[0-9a-fA-F]{64}$/.test(id)) {
         throw usageError(`${JSON.stringify(id)} is no event id; 64 hex digits are accepted`)
       }
-      const schema = Type.Union([EventJson, PendingEventJson])
+      const schema = Type.Union([EventJson, PendingEventJson, ExpiredEventJson])
       const event = await apiClient(cli, options).get(`/v1/events/${id.toLowerCase()}`, schema)
       if (options.json) printJson(cli, event)
       else cli.out(fields(describe(event)))
     })
 }
 
-function describe(event: EventJson | Type.Static<typeof PendingEventJson>): [string, string][] {
+function describe(event: EventJson | ExpiredEventJson | Type.Static<typeof PendingEventJson>): [string, string][] {
   if (event.status === 'pending') {
     return [
       ['event', event.event_id],
@@ -34,18 +36,23 @@ function describe(event: EventJson | Type.Static<typeof PendingEventJson>): [str
     ]
   }
   const optional: [string, string | undefined][] = [
-    ['occurred', event.occurred_at === undefined ? undefined : new Date(event.occurred_at).toISOString()],
+    ['occurred', event.occurred_at === undefined ? undefined : timeText(event.occurred_at)],
     ['actor name', event.actor_name]
   ]
   return [
     ['event', event.event_id],
-    ['status', `final in block ${event.height} at ${event.index}`],
-    ['signed', new Date(event.timestamp).toISOString()],
+    ['status', statusOf(event)],
+    ['signed', timeText(event.timestamp)],
     ['actor', event.actor],
     ['action', event.action],
     ['resource', `${event.resource.kind}:${event.resource.id}`],
     ['outcome', event.outcome],
     ...optional.filter((entry): entry is [string, string] => entry[1] !== undefined),
-    ...Object.entries(event.metadata)
+    ...event.metadata.map(({ key, value }): [string, string] => [key, value])
   ]
+}
+
+function statusOf(event: EventJson | ExpiredEventJson): string {
+  if (event.status === 'finalized') return `final in block ${event.height} at ${event.index}`
+  return 'expired: no block took it in time; sign it again, see event list --expired'
 }
