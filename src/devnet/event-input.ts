@@ -1,6 +1,7 @@
 /** What a devnet feeds: events before they get a timestamp, a key and a signature. */
 import { type EventBody, Outcome } from '../chain/event.ts'
 import { boundsFault, MAX_ACTOR_NAME_BYTES } from '../chain/event-bounds.ts'
+import { duplicateKey } from '../chain/json-keys.ts'
 import { DEFAULT_PARAMS } from '../chain/params.ts'
 import { EventBody as EventBodyCodec } from '../codec/generated/event.ts'
 import { MolochError } from '../error.ts'
@@ -23,18 +24,17 @@ const OUTCOMES = ['SUCCESS', 'FAILURE', 'DENIED', 'PENDING'] as const
 /**
  * One line of an events file: an event, or a commit record (repo → resource.kind, commit → resource.id, time →
  * occurred_at). All other fields become metadata.
+ * @param maxEventBytes of the chain that the event is for
  * @throws MolochError BAD_EVENTS_LINE; the caller knows which line of what it is
  */
-export function parseEventLine(line: string): EventInput {
+export function parseEventLine(line: string, maxEventBytes = DEFAULT_PARAMS.maxEventBytes): EventInput {
   const record = objectOf(line)
   const event = 'resource' in record ? fromEvent(record) : fromCommit(record)
   const whole = { ...event.fields, timestamp: 0 }
   const fault = boundsFault(whole)
   if (fault !== undefined) throw bad(fault)
   const size = EventBodyCodec.encode(whole).byteLength + SIGNED_OVERHEAD
-  if (size > DEFAULT_PARAMS.maxEventBytes) {
-    throw bad(`the event has ${size} bytes; at most ${DEFAULT_PARAMS.maxEventBytes} are accepted`)
-  }
+  if (size > maxEventBytes) throw bad(`the event has ${size} bytes; at most ${maxEventBytes} are accepted`)
   return event
 }
 
@@ -61,12 +61,17 @@ function fromEvent(record: Record<string, unknown>): EventInput {
   const { action, resource, actor, outcome, occurred_at, metadata, ...rest } = record
   if (!isObject(resource)) throw bad(`resource is ${shown(resource)}; {"kind", "id"} is accepted`)
   if (metadata !== undefined && !isObject(metadata)) throw bad(`metadata is ${shown(metadata)}; an object is accepted`)
+  const { kind, id, ...unknown } = resource
+  const [more] = Object.keys(unknown)
+  if (more !== undefined) throw bad(`resource has the key ${shown(more)}; {"kind", "id"} is accepted`)
+  const twice = Object.keys(metadata ?? {}).find((key) => Object.hasOwn(rest, key))
+  if (twice !== undefined) throw bad(`${shown(twice)} is given twice, in metadata and beside it; once is accepted`)
   return eventInput(
     actorOf(actor),
     {
       action: text('action', action),
-      kind: text('resource.kind', resource.kind),
-      id: text('resource.id', resource.id),
+      kind: text('resource.kind', kind),
+      id: text('resource.id', id),
       ...times('occurred_at', occurred_at),
       ...outcomes(outcome)
     },
@@ -98,6 +103,8 @@ function objectOf(line: string): Record<string, unknown> {
     throw bad(`not JSON; ${EXPECTED}`)
   }
   if (!isObject(value)) throw bad(`not an object; ${EXPECTED}`)
+  const twice = duplicateKey(line)
+  if (twice !== undefined) throw bad(`the key ${shown(twice)} is given twice; once is accepted`)
   return value
 }
 

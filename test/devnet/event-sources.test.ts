@@ -70,6 +70,15 @@ describe('a line', () => {
     ['{"resource":{"kind":"k","id":"i"}}', 'action is missing'],
     ['{"action":"A","resource":{"kind":"k","id":"i"}}', 'action is "A"'],
     ['{"action":"a","resource":"k/i"}', 'resource is "k/i"; {"kind", "id"} is accepted'],
+    [
+      '{"action":"a","resource":{"kind":"k","id":"i","region":"eu"}}',
+      'resource has the key "region"; {"kind", "id"} is accepted'
+    ],
+    [
+      '{"action":"a","resource":{"kind":"k","id":"i"},"ip":"1","metadata":{"ip":"2"}}',
+      '"ip" is given twice, in metadata and beside it'
+    ],
+    ['{"action":"a","resource":{"kind":"k","id":"i"},"ip":"1","ip":"2"}', 'the key "ip" is given twice'],
     ['{"action":"a","resource":{"kind":"k","id":""}}', 'resource.id is 0 bytes long'],
     ['{"action":"a","resource":{"kind":"k","id":"i"},"outcome":"OK"}', 'outcome is "OK"; one of SUCCESS'],
     ['{"action":"a","resource":{"kind":"k","id":"i"},"occurred_at":"now"}', 'occurred_at is "now"'],
