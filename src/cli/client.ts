@@ -6,7 +6,7 @@ import { loadConfig } from '../node/config/load.ts'
 import { homePaths, resolveHome } from '../node/home.ts'
 import { type Cli, usageError } from './cli.ts'
 
-/** Time for a node to answer; ?wait=finalized has its own limit below it. */
+/** Time for a node to answer; whoever asks it to wait says how long. */
 const ANSWER_TIMEOUT_MS = 60_000
 /** No answer of the API is larger; whatever answers instead of a node must not fill memory. */
 const MAX_ANSWER_BYTES = 64 * 2 ** 20
@@ -32,13 +32,15 @@ export class ApiClient {
   }
 
   /** @throws MolochError NO_NODE | BAD_ANSWER | the API's code */
-  async post<Schema extends TSchema>(path: string, body: unknown, schema: Schema): Promise<Static<Schema>> {
+  async post<Schema extends TSchema>(
+    path: string,
+    body: unknown,
+    schema: Schema,
+    timeoutMs = ANSWER_TIMEOUT_MS
+  ): Promise<Static<Schema>> {
     const headers = { 'content-type': 'application/json' }
-    return this.#checked(
-      path,
-      await this.#request(path, { method: 'POST', headers, body: JSON.stringify(body) }),
-      schema
-    )
+    const init = { method: 'POST', headers, body: JSON.stringify(body) }
+    return this.#checked(path, await this.#request(path, init, MAX_ANSWER_BYTES, timeoutMs), schema)
   }
 
   /** The body as it came. */
@@ -46,18 +48,18 @@ export class ApiClient {
     return this.#request(path, {}, maxBytes)
   }
 
-  async #request(path: string, init: RequestInit, maxBytes = MAX_ANSWER_BYTES): Promise<string> {
+  async #request(path: string, init: RequestInit, maxBytes: number, timeoutMs = ANSWER_TIMEOUT_MS): Promise<string> {
     const headers = new Headers(init.headers)
     if (this.#token !== '') headers.set('authorization', `Bearer ${this.#token}`)
     let response: Response
     let text: string
     try {
-      const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+      const signal = AbortSignal.timeout(Math.ceil(timeoutMs))
       response = await fetch(`${this.url}${path}`, { ...init, headers, signal, redirect: 'error' })
       text = await readBounded(response, maxBytes)
     } catch (error) {
       if (error instanceof MolochError) throw error
-      throw noNode(this.url, error)
+      throw noNode(this.url, error, timeoutMs)
     }
     if (response.ok) return text
     throw problemOf(this.url, response.status, text)
@@ -111,9 +113,9 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
   return Buffer.concat(parts).toString('utf8')
 }
 
-function noNode(url: string, error: unknown): MolochError {
+function noNode(url: string, error: unknown, timeoutMs: number): MolochError {
   if (error instanceof Error && error.name === 'TimeoutError') {
-    return new MolochError('NO_NODE', `${url} gave no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)
+    return new MolochError('NO_NODE', `${url} gave no answer within ${Math.round(timeoutMs / 1000)} s`)
   }
   const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
   const why = cause?.code ?? cause?.message ?? String(error)

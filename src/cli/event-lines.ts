@@ -11,16 +11,21 @@ const NO_NAME = 'anonymous'
 
 /**
  * The events of a file of JSON lines (gzipped if it ends in .gz), or of standard input for `-`.
+ * @param maxEventBytes of the chain that they are for
  * @throws MolochError BAD_EVENTS_FILE | BAD_EVENTS_LINE, one line naming file and line
  */
-export async function readEventLines(cli: Cli, file: string): Promise<Omit<EventBody, 'timestamp'>[]> {
+export async function readEventLines(
+  cli: Cli,
+  file: string,
+  maxEventBytes: number
+): Promise<Omit<EventBody, 'timestamp'>[]> {
   const name = file === '-' ? 'standard input' : file
   const text = file === '-' ? await readAll(cli.stdin()) : readFile(file)
   const events: Omit<EventBody, 'timestamp'>[] = []
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue
     try {
-      const { actor, fields } = parseEventLine(line)
+      const { actor, fields } = parseEventLine(line, maxEventBytes)
       events.push(actor === NO_NAME ? { ...fields, actorName: undefined } : fields)
     } catch (error) {
       if (!(error instanceof MolochError)) throw error

@@ -5,19 +5,30 @@ import { RETRY_AFTER_SECONDS } from '../api/limits.ts'
 import { type SubmitResultJson, SubmittedBatchJson, SubmittedJson } from '../api/schemas.ts'
 import { type CheckedEvent, type EventBody, signEvent } from '../chain/event.ts'
 import { type Genesis, parseGenesis } from '../chain/genesis.ts'
+import { risingTime } from '../chain/rising-time.ts'
 import { toHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
 import { GENESIS_MAX_BYTES, homePaths, keyPath, readHomeGenesis, resolveHome } from '../node/home.ts'
 import { readKeyFile } from '../node/key-files.ts'
+import { batchesOf } from './batches.ts'
 import type { Cli } from './cli.ts'
 import type { ApiClient } from './client.ts'
 
-/** Below the API's batch limit, so that a batch of the largest usual events fits its body limit too. */
-const BATCH_EVENTS = 250
 /** A full mempool empties at the pace of blocks; one that does not within this many tries is not going to. */
 const MAX_TRIES = 30
 
-export type Signer = (fields: Omit<EventBody, 'timestamp'>) => CheckedEvent
+export type Fields = Omit<EventBody, 'timestamp'>
+
+export interface Signer {
+  readonly genesis: Genesis
+  readonly sign: (fields: Fields) => CheckedEvent
+}
+
+/** An event as it was signed, and what the node says of it. */
+export interface Submitted {
+  readonly event: CheckedEvent
+  readonly result: SubmitResultJson
+}
 
 /**
  * Signs with --key or the home's actor key, for the chain of the home or, without one, of the node.
@@ -27,7 +38,8 @@ export async function openSigner(cli: Cli, api: ApiClient, options: { home?: str
   const home = resolveHome(options.home, cli.env)
   const key = readKeyFile(options.key === undefined ? keyPath(home, 'actor') : resolve(options.key))
   const genesis = await genesisOf(home, api)
-  return (fields) => signEvent(genesis.hash, key, { ...fields, timestamp: Date.now() })
+  const time = risingTime(Date.now)
+  return { genesis, sign: (fields) => signEvent(genesis.hash, key, { ...fields, timestamp: time() }) }
 }
 
 async function genesisOf(home: string, api: ApiClient): Promise<Genesis> {
@@ -36,41 +48,44 @@ async function genesisOf(home: string, api: ApiClient): Promise<Genesis> {
 }
 
 /** @throws MolochError with the API's code */
-export function submitOne(api: ApiClient, event: CheckedEvent, wait: boolean): Promise<SubmittedJson> {
-  return api.post(`/v1/events${wait ? '?wait=finalized' : ''}`, bodyOf(event), SubmittedJson)
+export async function submitOne(api: ApiClient, event: CheckedEvent): Promise<Submitted> {
+  return { event, result: await api.post('/v1/events', bodyOf(event), SubmittedJson) }
 }
 
-/** Submits in batches, and again what a full mempool refused. What is answered has the order of the events. */
-export async function submitAll(
-  api: ApiClient,
-  events: readonly CheckedEvent[],
-  wait: boolean
-): Promise<SubmitResultJson[]> {
-  const results: SubmitResultJson[] = []
-  for (let at = 0; at < events.length; at += BATCH_EVENTS) {
-    results.push(...(await submitBatch(api, events.slice(at, at + BATCH_EVENTS), wait)))
+/**
+ * Submits in batches, and again what a full mempool refused. What is answered has the order of the events. A batch is
+ * signed when its turn comes: of a long file the last would else be out of the chain's window by then.
+ */
+export async function submitAll(api: ApiClient, events: readonly Fields[], { sign }: Signer): Promise<Submitted[]> {
+  const all: Submitted[] = []
+  for (const batch of batchesOf(events)) {
+    const signed = batch.map(sign)
+    const results = await submitBatch(api, signed)
+    all.push(...signed.map((event, index) => ({ event, result: results[index] as SubmitResultJson })))
   }
-  return results
+  return all
 }
 
-async function submitBatch(
-  api: ApiClient,
-  events: readonly CheckedEvent[],
-  wait: boolean,
-  tries = 1
-): Promise<SubmitResultJson[]> {
-  const results = await postBatch(api, events, wait)
+async function submitBatch(api: ApiClient, events: readonly CheckedEvent[], tries = 1): Promise<SubmitResultJson[]> {
+  const results = await postBatch(api, '/v1/events', events)
   const again = events.filter((_, index) => isFull(results[index]))
   if (again.length === 0 || tries >= MAX_TRIES) return results
   await sleep(RETRY_AFTER_SECONDS * 1000)
-  const later = await submitBatch(api, again, wait, tries + 1)
+  const later = await submitBatch(api, again, tries + 1)
   return results.map((result) => (isFull(result) ? (later.shift() as SubmitResultJson) : result))
 }
 
-async function postBatch(api: ApiClient, events: readonly CheckedEvent[], wait: boolean): Promise<SubmitResultJson[]> {
+/** @returns a result for each event */
+export async function postBatch(
+  api: ApiClient,
+  path: string,
+  events: readonly CheckedEvent[],
+  timeoutMs?: number
+): Promise<SubmitResultJson[]> {
   try {
-    const path = `/v1/events${wait ? '?wait=finalized' : ''}`
-    return (await api.post(path, { events: events.map(bodyOf) }, SubmittedBatchJson)).results
+    const { results } = await api.post(path, { events: events.map(bodyOf) }, SubmittedBatchJson, timeoutMs)
+    if (results.length === events.length) return results
+    throw new MolochError('BAD_ANSWER', `${api.url} answers ${events.length} events with ${results.length} results`)
   } catch (error) {
     // None was taken: the problem says why for each.
     if (error instanceof MolochError && Array.isArray(error.details.results)) return error.details.results

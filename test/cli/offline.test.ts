@@ -257,9 +257,19 @@ describe('bad input: one line, its exit code, nothing written', () => {
       1,
       /no key file/
     ],
-    ['event submit: no file', ['event', 'submit', '--file', '@dir/none'], 1, /cannot read events from .*none/],
-    ['event submit: not JSON', ['event', 'submit', '--file', '@genesis'], 1, /genesis\.json line 1: not JSON/],
-    ['event submit: empty', ['event', 'submit', '--file', '-'], 1, /standard input has no events/],
+    [
+      'event submit: no file',
+      ['event', 'submit', '--home', '@home', '--file', '@dir/none'],
+      1,
+      /cannot read events from .*none/
+    ],
+    [
+      'event submit: not JSON',
+      ['event', 'submit', '--home', '@home', '--file', '@genesis'],
+      1,
+      /genesis\.json line 1: not JSON/
+    ],
+    ['event submit: empty', ['event', 'submit', '--home', '@home', '--file', '-'], 1, /standard input has no events/],
     ['db verify: no home', ['db', 'verify', '--home', '@dir/none'], 1, /no home at/],
     ['db verify: no database', ['db', 'verify', '--home', '@home'], 1, /data\/chain/]
   ]

@@ -72,7 +72,10 @@ describe('events', () => {
       outcome: 'DENIED',
       resource: { kind: 'account', id: 'alice' },
       occurred_at: Date.UTC(2026, 0, 2, 3, 4, 5),
-      metadata: { app: 'web', ip: '10.0.0.7' },
+      metadata: [
+        { key: 'app', value: 'web' },
+        { key: 'ip', value: '10.0.0.7' }
+      ],
       height: submitted.height
     })
     expect((await moloch(['event', 'get', submitted.event_id], { env })).out).toMatch(/^resource +account:alice$/m)
@@ -114,6 +117,32 @@ describe('events', () => {
     const { out, err } = await moloch(['event', 'list', '--resource', 'file', '--limit', '2'], { env })
     expect(out.split('\n')).toHaveLength(3)
     expect(err).toMatch(/^more: --cursor /)
+  })
+
+  test('equal lines are events of their own, in more batches than one; not waited for, then found final', async () => {
+    const line = JSON.stringify({ action: 'twin', resource: { kind: 'twin', id: 't' } })
+    const { results } = await json(['event', 'submit', '--file', '-', '--wait'], `${line}\n`.repeat(300))
+    expect(results.map((r: { status: string }) => r.status)).toEqual(Array(300).fill('finalized'))
+    expect(new Set(results.map((r: { event_id: string }) => r.event_id)).size).toBe(300)
+  })
+
+  test('metadata keeps every key and their order', async () => {
+    const metadata = { 'b\nc': 'line', '10': 'ten', '9': 'nine', a: 'x' }
+    const line = JSON.stringify({ action: 'odd', resource: { kind: 'k', id: 'i' }, metadata })
+    const { results } = await json(['event', 'submit', '--file', '-', '--wait'], line)
+    expect((await json(['event', 'get', results[0].event_id])).metadata).toEqual([
+      { key: '10', value: 'ten' },
+      { key: '9', value: 'nine' },
+      { key: 'a', value: 'x' },
+      { key: 'b\nc', value: 'line' }
+    ])
+  })
+
+  test('a time later than any date is shown as the number', async () => {
+    const late = ['--action', 'late', '--resource', 'k:i', '--occurred-at', '9007199254740991', '--wait']
+    const { event_id } = await json(['event', 'submit', ...late])
+    const { code, out } = await moloch(['event', 'get', event_id], { env })
+    expect({ code, out }).toMatchObject({ code: 0, out: expect.stringMatching(/^occurred +9007199254740991$/m) })
   })
 
   test('a malformed line sends nothing', async () => {

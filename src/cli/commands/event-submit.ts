@@ -5,9 +5,12 @@ import { MolochError } from '../../error.ts'
 import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
-import { collectAssignments, resourceName, timeOption } from '../parsers.ts'
+import { collectAssignments, resourceName, timeOption, wholeNumber } from '../parsers.ts'
+import type { Fields, Submitted } from '../submit.ts'
 
-type Fields = Omit<EventBody, 'timestamp'>
+/** Seconds that --wait waits: a chain that finalizes nothing for so long has a fault that somebody must see. */
+const DEFAULT_TIMEOUT = 120
+const MAX_TIMEOUT = 86_400
 
 interface SubmitOptions extends ApiOptions {
   readonly key?: string
@@ -19,6 +22,7 @@ interface SubmitOptions extends ApiOptions {
   readonly meta?: readonly (readonly [string, string])[]
   readonly file?: string
   readonly wait?: boolean
+  readonly timeout: number
   readonly json?: boolean
 }
 
@@ -39,31 +43,42 @@ export function eventSubmitCommand(cli: Cli): Command {
     .option('--meta <name=value>', 'more about it; repeat for each', collectAssignments)
     .option('--file <file>', 'JSON lines with "action" and "resource": {"kind", "id"} each; - = standard input')
     .option('--key <file>', "key file to sign with (default: the home's actor.key)")
-    .option('--wait', 'until it is final')
+    .option('--wait', 'until it is final; exit 1 if it is not in time')
+    .option('--timeout <seconds>', 'how long --wait waits', wholeNumber(1, MAX_TIMEOUT), DEFAULT_TIMEOUT)
     .option(...HOME_OPTION)
     .option(...URL_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: SubmitOptions) => {
       const { readEventLines } = await import('../event-lines.ts')
+      const { assertFinal, awaitFinal } = await import('../await-final.ts')
       const { openSigner, submitAll, submitOne } = await import('../submit.ts')
       const api = apiClient(cli, options)
       if (options.file === undefined) {
         const fields = fieldsOf(options)
         const signer = await openSigner(cli, api, options)
-        const submitted = await submitOne(api, signer(fields), options.wait === true)
-        if (options.json) printJson(cli, submitted)
-        else cli.out(line(submitted))
+        const [submitted] = (await final([await submitOne(api, signer.sign(fields))])) as [Submitted]
+        const { result } = submitted
+        if ('code' in result) throw new MolochError(result.code, result.message)
+        if (options.json) printJson(cli, result)
+        else cli.out(line(result))
+        if (options.wait) assertFinal([submitted], options.timeout)
         return
       }
       refuseBesideFile(options)
-      // All lines are read, and found good, before the first is sent.
-      const events = await readEventLines(cli, options.file)
       const signer = await openSigner(cli, api, options)
-      const results = await submitAll(api, events.map(signer), options.wait === true)
+      // All lines are read, and found good, before the first is sent.
+      const events = await readEventLines(cli, options.file, signer.genesis.params.maxEventBytes)
+      const submitted = await final(await submitAll(api, events, signer))
+      const results = submitted.map(({ result }) => result)
       if (options.json) printJson(cli, { results })
       else for (const result of results) ('code' in result ? cli.err : cli.out)(line(result))
       const refused = results.filter((result) => 'code' in result).length
       if (refused > 0) throw new MolochError('EVENTS_REFUSED', `${refused} of ${results.length} events were refused`)
+      if (options.wait) assertFinal(submitted, options.timeout)
+
+      async function final(submitted: Submitted[]): Promise<Submitted[]> {
+        return options.wait ? awaitFinal(api, submitted, options.timeout * 1000) : submitted
+      }
     })
 }
 
@@ -87,7 +102,7 @@ function refuseBesideFile(options: SubmitOptions): void {
   const { action, resource, occurredAt, actorName, meta } = options
   if ([action, resource, occurredAt, actorName, meta].every((option) => option === undefined)) return
   throw usageError(
-    '--file says all of each event; of the others only --key, --wait, --home, --url and --json go with it'
+    '--file says all of each event; of the others only --key, --wait, --timeout, --home, --url and --json go with it'
   )
 }
 
