@@ -94,12 +94,9 @@ export class Dialer {
     for (const target of this.#of(peerId)) this.#drop(target)
   }
 
-  /** A session with the peer opened: the next failure is the first again. */
+  /** A session with the peer opened: the next failure is the first again, but no new warning if the last is recent. */
   reached(peerId: string): void {
-    for (const target of this.#of(peerId)) {
-      target.failures = 0
-      target.warnedAt = undefined
-    }
+    for (const target of this.#of(peerId)) target.failures = 0
   }
 
   get size(): number {
@@ -163,7 +160,8 @@ export class Dialer {
       this.#options.log.debug(details, `not reached: ${why}`)
       return
     }
-    target.warnedAt = now
+    // Of a peer that is known under several addresses one line is enough.
+    for (const one of target.peerId === undefined ? [target] : this.#of(target.peerId)) one.warnedAt = now
     const kind = target.bootstrap ? 'bootstrap peer' : 'peer'
     const every = `trying again at least every ${Math.ceil((redialLastMs * 1.5) / 1000)} s`
     this.#options.log.warn(details, `${kind} ${target.address} cannot be reached (${why}); ${every}`)

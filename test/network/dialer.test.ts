@@ -83,6 +83,30 @@ describe('the redial loop', () => {
     dialer.stop()
   })
 
+  it('a peer that comes and goes is warned of once in the while, under however many addresses', async () => {
+    let up = false
+    const { dialer, connected, log } = setUp(async (address) => {
+      if (!up) throw new Error(`connect ECONNREFUSED ${address}`)
+      connected.add('p')
+      return 'p'
+    })
+    dialer.add('a', { peerId: 'p', bootstrap: true })
+    dialer.add('b', { peerId: 'p' })
+    dialer.start()
+    for (let i = 0; i < 10; i += 1) {
+      up = false
+      connected.delete('p')
+      dialer.lost('p')
+      await vi.advanceTimersByTimeAsync(2000)
+      up = true
+      await vi.advanceTimersByTimeAsync(2000)
+      dialer.reached('p')
+    }
+    expect(log.of('debug', 'not reached').length).toBeGreaterThan(10)
+    expect(log.of('warn')).toHaveLength(1)
+    dialer.stop()
+  })
+
   it('a peer that takes us and drops us is not stormed', async () => {
     const { dialer, dials } = setUp(async () => 'p')
     dialer.add('a', { bootstrap: true })
