@@ -14,6 +14,8 @@ import type { Head } from './types.ts'
 
 /** A first Status that failed is tried again after this long. */
 const RETRY_MS = 500
+/** Pushes are at least this much time apart, all peers together: with many of them each block would cost a stream each. */
+const PUSH_SPACING_MS = 50
 
 export interface StatusOptions {
   readonly protocol: string
@@ -111,10 +113,11 @@ export class StatusExchange {
 
   #push(peer: Peer, height: number): void {
     if (height <= peer.toldHeight || peer.timers.push !== undefined || peer.exchanging) return
-    const { statusPushMs } = this.#options.settings
-    const wait = Math.max(0, peer.pushedAt + statusPushMs - performance.now())
+    const { sessions, settings, random } = this.#options
+    const interval = pushInterval(settings.statusPushMs, sessions.open().length)
+    const wait = Math.max(0, peer.pushedAt + interval - performance.now())
     // Some of it by chance: of two peers whose tips move at once, one is to be first.
-    const delay = wait + 0.2 * statusPushMs * this.#options.random()
+    const delay = wait + 0.2 * interval * random()
     this.#later(peer, delay)
   }
 
@@ -148,4 +151,9 @@ export class StatusExchange {
     const after = `${peer.height} ${peer.claimedHeight} ${peer.earliestHeight} ${peer.syncing} ${peer.peerCount}`
     if (peer.session === state && before !== after) sessions.changed(peer)
   }
+}
+
+/** @param leastMs the setting @param peers open sessions @returns ms between pushes to one peer */
+export function pushInterval(leastMs: number, peers: number): number {
+  return Math.max(leastMs, PUSH_SPACING_MS * peers)
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { pushInterval } from '../../src/network/status-exchange.ts'
 import { until } from './support/hosts.ts'
 import { ChainPorts, connect, determined, node, view } from './support/nodes.ts'
 
@@ -26,6 +27,10 @@ describe('status', () => {
       await until(`both at ${height}`, () => view(a, b)?.height === height && view(b, a)?.height === height)
       expect([view(a, b)?.state, view(b, a)?.state]).toEqual(['SYNCED', 'SYNCED'])
     }
+  })
+
+  it('is pushed less often the more peers there are', () => {
+    expect([1, 20, 100].map((peers) => pushInterval(1000, peers))).toEqual([1000, 1000, 5000])
   })
 
   it('does not flood: a thousand moves are a few pushes', async () => {
