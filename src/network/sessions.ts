@@ -92,8 +92,7 @@ export class PeerSessions
       this.#peers.set(id, peer)
       this.step(peer, { type: 'connected' })
       const { handshakeMs, maxHandshaking } = this.#options.settings
-      const shaking = [...this.#peers.values()].filter((one) => one.session.state === 'HANDSHAKING').length
-      if (connection.direction === 'inbound' && shaking > maxHandshaking) {
+      if (connection.direction === 'inbound' && this.#strangers() > maxHandshaking) {
         peer.connections.add(connection)
         this.close(peer, 'too many peers that have not passed hello')
         return peer
@@ -115,6 +114,15 @@ export class PeerSessions
     }
     this.#end(peer, peer.farewell ?? 'the connection closed')
     if (this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id)
+  }
+
+  /** Peers that came to us and have not passed Hello: those that we dial are bounded by our own list. */
+  #strangers(): number {
+    let count = 0
+    for (const { session, direction } of this.#peers.values()) {
+      if (session.state === 'HANDSHAKING' && direction === 'inbound') count += 1
+    }
+    return count
   }
 
   /** Moves a session; one that can't go there is closed, for then we are confused about the peer. */

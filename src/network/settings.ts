@@ -10,7 +10,7 @@ export type ProtocolName = 'hello' | 'status' | 'blocks' | 'votes' | 'goodbye'
 export interface NetworkSettings {
   /** How often Status goes to each peer; liveness is judged by it. */
   readonly statusIntervalMs: number
-  /** Status is pushed after our tip moved, at most this often to one peer. */
+  /** Status is pushed after our tip moved, at most this often to one peer; less often when there are many. */
   readonly statusPushMs: number
   /** A peer without any Status for this many intervals is disconnected: a dead link that TCP has not noticed. */
   readonly statusMisses: number
@@ -53,7 +53,7 @@ export interface NetworkSettings {
   readonly inboundPerSecond: number
   /** Connections from one address: against one host that fills all places. */
   readonly maxPerIp: number
-  /** Peers that have not passed Hello. Against peers that connect and say nothing. */
+  /** Peers that came to us and have not passed Hello. Against peers that connect and say nothing. */
   readonly maxHandshaking: number
 
   readonly dialMs: number
