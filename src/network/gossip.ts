@@ -11,6 +11,7 @@ import { scoreParams } from './gossip-score.ts'
 import type { NetworkSettings } from './settings.ts'
 import { TOPICS, topicId } from './topics.ts'
 import type { Topic, Verdict } from './types.ts'
+import { Validating } from './validating.ts'
 
 /** One RPC frame: the largest message and what rides with it. it-length-prefixed itself stops at 4 MiB. */
 const MAX_RPC_BYTES = 4 << 20
@@ -61,8 +62,7 @@ export class Gossip {
   readonly #options: GossipOptions
   readonly #gate: GossipGate
   readonly #handlers = new Map<string, GossipHandler>()
-  /** Messages under validation, by the peer that sent them. */
-  readonly #validating = new Map<string, number>()
+  readonly #validating: Validating
   readonly #tried = new Map<string, number>()
   /** Set while libp2p runs: before, gossipsub throws at whatever is asked of it. */
   #router: Router | undefined
@@ -70,6 +70,7 @@ export class Gossip {
   constructor(options: GossipOptions) {
     this.#options = options
     this.#gate = new GossipGate(options.passed)
+    this.#validating = new Validating(options.settings.maxValidating)
   }
 
   /** The libp2p service. */
@@ -193,18 +194,14 @@ export class Gossip {
 
   async #validate(router: Router, id: string, from: string, topic: string, payload: Uint8Array): Promise<void> {
     const handler = this.#handlers.get(topic)
-    const pending = this.#validating.get(from) ?? 0
     let verdict: Verdict = 'ignore'
-    if (handler !== undefined && pending < this.#options.settings.maxValidating) {
-      this.#validating.set(from, pending + 1)
+    if (handler !== undefined && this.#validating.enter(from, payload.byteLength)) {
       try {
         verdict = await handler(payload, from)
       } catch (error) {
         this.#options.log.warn({ topic, peer: from, err: messageOf(error) }, 'a gossip handler failed')
       }
-      const left = (this.#validating.get(from) ?? 1) - 1
-      if (left > 0) this.#validating.set(from, left)
-      else this.#validating.delete(from)
+      this.#validating.leave(from, payload.byteLength)
     }
     if (verdict === 'reject') this.#options.log.debug({ topic, peer: from }, 'gossip message rejected')
     router.reportMessageValidationResult(id, from, VERDICTS[verdict])
