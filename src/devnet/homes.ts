@@ -81,6 +81,8 @@ function settings(place: Place, all: readonly Place[]) {
     'p2p.bootstrap': others.map((other) => `${other.address}/p2p/${other.peerId}`),
     // All nodes share one address or a few, and all of them dial at once.
     'p2p.ip_colocation': false,
+    // Of each pair both dial: two connections.
+    'p2p.max_peers': 1000,
     'p2p.max_peers_per_ip': 1000,
     'p2p.inbound_per_second': 1000,
     'p2p.max_pending_inbound': 1000,
