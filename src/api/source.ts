@@ -9,7 +9,16 @@ import type { PeerView } from '../network/types.ts'
 /** The parts of the ledger that are shown. */
 export type ChainView = Pick<
   Ledger,
-  'tip' | 'eventTotal' | 'earliestHeight' | 'blockAt' | 'heightOf' | 'event' | 'events' | 'evidence'
+  | 'tip'
+  | 'eventTotal'
+  | 'earliestHeight'
+  | 'blockAt'
+  | 'heightOf'
+  | 'event'
+  | 'events'
+  | 'expiredEvent'
+  | 'expiredEvents'
+  | 'evidence'
 >
 
 export interface SyncView {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseGenesis } from '../../src/chain/genesis.ts'
 import { toHex } from '../../src/codec/bytes.ts'
+import { SignedEvent } from '../../src/codec/generated/event.ts'
 import { peer, World } from './support/world.ts'
 
 test('status has the shape that others rely on', async () => {
@@ -130,6 +131,31 @@ describe('events', () => {
     await world.source.submit(waiting.bytes, '127.0.0.1')
     const id = toHex(waiting.id)
     expect((await world.get(`/v1/events/${id}`)).body).toEqual({ event_id: id, status: 'pending' })
+  })
+
+  test('expired: one by its id, and a listing page by page', async () => {
+    const world = await World.open({ blocks: 1 })
+    const events = world.maker.events(5)
+    await world.ledger.saveMempool(events)
+    await world.ledger.expireMempool(events)
+    const ids = events.map(({ id }) => toHex(id))
+    const one = (await world.get(`/v1/events/${ids[2]}`)).body
+    const { actor, signature, body } = SignedEvent.decode(events[2]?.bytes as Uint8Array)
+    expect(one).toMatchObject({ event_id: ids[2], status: 'expired', actor: toHex(actor), signature: toHex(signature) })
+    expect(one.body).toBe(Buffer.from(body).toString('base64'))
+    expect(one).not.toHaveProperty('height')
+    const first = (await world.get('/v1/events?status=expired&limit=3')).body
+    expect(first.events[2]).toEqual(one)
+    const rest = (await world.get(`/v1/events?status=expired&cursor=${first.next_cursor}`)).body
+    expect(rest.next_cursor).toBeNull()
+    const listed = [...first.events, ...rest.events].map((e: { event_id: string }) => e.event_id)
+    expect(listed).toEqual(ids.toReversed())
+    const finalized = (await world.get('/v1/events?status=finalized')).body
+    expect(finalized).toEqual((await world.get('/v1/events')).body)
+    expect((await world.get('/v1/events?status=expired&cursor=1-0')).body.code).toBe('BAD_CURSOR')
+    const filtered = await world.get('/v1/events?status=expired&action=login')
+    expect(filtered).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } })
+    expect(filtered.body.detail).toMatch('action does not go with status=expired')
   })
 
   test('pages of a listing make up the whole of it, both ways', async () => {

@@ -3,6 +3,7 @@ import { fromHex } from '../../codec/bytes.ts'
 import type { EventFilter } from '../../ledger/ledger.ts'
 import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
 import type { App } from '../app.ts'
+import { ExpiredEventJson, ExpiredPageJson, expiredJson } from '../expired.ts'
 import { DEFAULT_PAGE_EVENTS, MAX_CURSOR_LENGTH } from '../limits.ts'
 import { apiError } from '../problem.ts'
 import { EventJson, EventPageJson, Height, PendingEventJson } from '../schemas.ts'
@@ -11,6 +12,12 @@ import { eventJson } from '../views.ts'
 
 const ListQuery = Type.Object(
   {
+    status: Type.Optional(
+      Type.Enum(['finalized', 'expired'], {
+        description:
+          'expired = accepted here, but in no block within their window; newest first, of all filters only cursor and limit'
+      })
+    ),
     actor: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
     resource_kind: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
     resource_id: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
@@ -28,15 +35,20 @@ type ListQuery = Type.Static<typeof ListQuery>
 export function eventRoutes(app: App, source: ApiSource): void {
   const { chain } = source
 
-  const listSchema = { querystring: ListQuery, response: { 200: EventPageJson } }
+  const listSchema = { querystring: ListQuery, response: { 200: Type.Union([EventPageJson, ExpiredPageJson]) } }
   app.get('/v1/events', { schema: listSchema }, async (request) => {
-    const { cursor, limit = DEFAULT_PAGE_EVENTS } = request.query
+    const { status, cursor, limit = DEFAULT_PAGE_EVENTS, ...filters } = request.query
+    if (status === 'expired') {
+      refuseFilters(filters)
+      const page = await chain.expiredEvents(cursor, limit)
+      return { events: page.events.map(expiredJson), next_cursor: page.nextCursor ?? null }
+    }
     const page = await chain.events(filterOf(request.query), cursor, limit)
     return { events: page.events.map(eventJson), next_cursor: page.nextCursor ?? null }
   })
 
   const params = Type.Object({ id: Type.String() })
-  const response = { 200: Type.Union([EventJson, PendingEventJson]) }
+  const response = { 200: Type.Union([EventJson, PendingEventJson, ExpiredEventJson]) }
   app.get('/v1/events/:id', { schema: { params, response } }, async (request) => {
     const { id } = request.params
     const bytes = fromHex(id, 32)
@@ -46,8 +58,17 @@ export function eventRoutes(app: App, source: ApiSource): void {
     const found = await chain.event(bytes)
     if (found !== undefined) return eventJson(found)
     if (source.isPending(bytes)) return { event_id: id, status: 'pending' as const }
+    const expired = await chain.expiredEvent(bytes)
+    if (expired !== undefined) return expiredJson(expired)
     throw apiError('EVENT_UNKNOWN', `no event ${id} here`)
   })
+}
+
+/** Expired events are in no index. */
+function refuseFilters(filters: object): void {
+  const [filter] = Object.keys(filters)
+  if (filter === undefined) return
+  throw apiError('BAD_REQUEST', `${filter} does not go with status=expired; cursor and limit are accepted`)
 }
 
 function filterOf(query: ListQuery): EventFilter {
