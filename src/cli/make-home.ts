@@ -65,7 +65,7 @@ export async function fetchGenesis(url: string): Promise<Genesis> {
 export async function makeDevnetHomes(directory: string, validators: number): Promise<string[]> {
   mkdirSync(dirname(directory), { recursive: true })
   const staged = join(dirname(directory), `.${basename(directory)}.new-${randomBytes(6).toString('hex')}`)
-  const spec = { ...DEFAULT_SPEC, validators, nodes: 0, late: false, seed: randomBytes(4).readUInt32BE() }
+  const spec = { ...DEFAULT_SPEC, validators, nodes: 0, late: false, seed: toHex(randomBytes(32)) }
   try {
     const places = await createHomes(staged, spec, (name) => {
       const index = Number(name.replace(/\D/g, '')) - 1

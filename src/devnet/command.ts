@@ -1,8 +1,18 @@
 import type { Command } from 'commander'
-import { byHostName, createHomes, hasHomes, releaseHomes } from './homes.ts'
-import { duration, eventRate, heightNumber, nodeCount, type RunOptions, seedNumber, validatorCount } from './options.ts'
+import { MolochError } from '../error.ts'
+import { byHostName, createHomes, membersIn, releaseHomes } from './homes.ts'
+import {
+  duration,
+  eventRate,
+  heightNumber,
+  lightCount,
+  nodeCount,
+  type RunOptions,
+  seedNumber,
+  validatorCount
+} from './options.ts'
 import { runDevnet } from './run.ts'
-import { DEFAULT_SPEC } from './spec.ts'
+import { DEFAULT_SPEC, members } from './spec.ts'
 
 const EXAMPLES = `
 Examples:
@@ -25,6 +35,7 @@ export function devnetCommand(program: Command): void {
     .description('run a local network of real nodes that finalizes audit events, with a node that joins late')
     .option('--validators <n>', 'validators', validatorCount, 4)
     .option('--nodes <n>', 'full nodes beside them', nodeCount, 1)
+    .option('--light <n>', 'light nodes; there are none yet, so 0', lightCount, 0)
     .option('--dir <dir>', 'directory of the homes; an earlier devnet in it is removed', '.devnet')
     .option('--seed <n>', 'seed of all keys', seedNumber, 1)
     .option('--events <file>', 'feed the events of a file of JSON lines (.jsonl, .jsonl.gz)')
@@ -50,11 +61,25 @@ export function devnetCommand(program: Command): void {
 
 async function writeHomes(options: { validators: number; nodes: number; dir: string; seed: number }): Promise<void> {
   const spec = { ...DEFAULT_SPEC, ...options, late: false }
-  if (hasHomes(options.dir, spec)) {
+  const found = membersIn(options.dir)
+  if (found.length > 0) {
+    const wanted = members(spec).map(({ name }) => name)
+    if (found.length !== wanted.length || !wanted.every((name) => found.includes(name)))
+      throw otherNetwork(options.dir, found)
     process.stderr.write(`the homes are in ${options.dir} already\n`)
     return
   }
   const places = await createHomes(options.dir, spec, byHostName)
   releaseHomes(options.dir)
   for (const { home } of places) process.stderr.write(`${home}\n`)
+}
+
+/** Homes hold keys and a chain: those of a network of another shape are not for this command to remove. */
+function otherNetwork(dir: string, found: readonly string[]): MolochError {
+  const validators = found.filter((name) => name.startsWith('validator-')).length
+  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`
+  return new MolochError(
+    'HOMES_EXIST',
+    `${dir} has a network of ${count(validators, 'validator')} and ${count(found.length - validators, 'node')}; remove it first or choose another --dir`
+  )
 }

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MolochError, messageOf } from '../error.ts'
 import { ApiClient, type NodeStatus } from './api-client.ts'
-import { createHomes, type Place, releaseHomes } from './homes.ts'
+import { createHomes, type Place, releaseHomes, removeHomes } from './homes.ts'
 import { freePorts } from './ports.ts'
 import { type Exit, NodeProcess } from './process.ts'
 import { DEFAULT_SPEC, type DevnetRole, type DevnetSpec, members } from './spec.ts'
@@ -192,10 +191,10 @@ export class Devnet {
     for (const process of this.#processes.values()) void process.kill('SIGKILL')
   }
 
-  /** Stops all nodes and removes the directory. */
+  /** Stops all nodes and removes their homes. */
   async remove(): Promise<void> {
     await this.stop()
-    await rm(this.dir, { recursive: true, force: true })
+    removeHomes(this.dir)
   }
 
   #process(name: string): NodeProcess {

@@ -1,14 +1,15 @@
 /** A devnet's directory: one home a node, and devnet.json, which says that the directory is a devnet's. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { createGenesis } from '../chain/genesis.ts'
 import { keyPairFromSeed } from '../crypto/ed25519.ts'
-import { MolochError } from '../error.ts'
+import { hasCode, MolochError } from '../error.ts'
 import { createHome } from '../node/create-home.ts'
-import { homePaths } from '../node/home.ts'
-import { type DevnetRole, type DevnetSpec, keySeed, members } from './spec.ts'
+import { homePaths, readHomeGenesis } from '../node/home.ts'
+import { Database } from '../store/database.ts'
+import { type DevnetRole, type DevnetSpec, isMemberName, keySeed, members } from './spec.ts'
 
 /** Where a node is: what the others dial and what its API answers on. */
 export interface Place {
@@ -38,11 +39,11 @@ const MARKER = 'devnet.json'
 
 /**
  * Makes the directory and all homes in it; what an earlier devnet left there is removed.
- * @throws MolochError NOT_A_DEVNET if the directory holds anything else, DEVNET_RUNNING if a devnet runs in it
+ * @throws MolochError NOT_A_DEVNET if the directory holds anything else, DEVNET_RUNNING if a devnet or one of its nodes runs in it
  */
 export async function createHomes(directory: string, spec: DevnetSpec, addressing: Addressing): Promise<Place[]> {
   const dir = resolve(directory)
-  clear(dir)
+  await clear(dir)
   const places = await Promise.all(
     members(spec).map(async ({ name, role }): Promise<Place> => {
       const key = await generateKeyPairFromSeed('Ed25519', keySeed(spec.seed, 'peer', name))
@@ -95,15 +96,13 @@ function settings(place: Place, all: readonly Place[]) {
   }
 }
 
-/** Whether all homes of the spec are in the directory already. */
-export function hasHomes(dir: string, spec: DevnetSpec): boolean {
-  return (
-    existsSync(join(dir, MARKER)) && members(spec).every(({ name }) => existsSync(homePaths(join(dir, name)).genesis))
-  )
+/** The names of the homes that a devnet has in the directory, whole or not; none if it is no devnet's. */
+export function membersIn(dir: string): string[] {
+  return existsSync(join(dir, MARKER)) ? readdirSync(dir).filter(isMemberName) : []
 }
 
-/** Leaves an empty directory marked as this process's devnet. */
-function clear(dir: string): void {
+/** Leaves a directory without homes that is marked as this process's devnet. What is not a devnet's stays. */
+async function clear(dir: string): Promise<void> {
   const status = statSync(dir, { throwIfNoEntry: false })
   if (status !== undefined) {
     const refuse = (why: string) =>
@@ -111,16 +110,42 @@ function clear(dir: string): void {
     if (!status.isDirectory()) throw refuse('is not a directory')
     if (readdirSync(dir).length > 0 && !existsSync(join(dir, MARKER))) throw refuse(`is not empty and has no ${MARKER}`)
     const owner = ownerOf(dir)
-    if (owner !== undefined) {
-      throw new MolochError(
-        'DEVNET_RUNNING',
-        `a devnet runs in ${dir} (process ${owner}); stop it or give another --dir`
-      )
+    if (owner !== undefined) throw running(dir, `a devnet runs in ${dir} (process ${owner})`)
+    for (const name of membersIn(dir)) {
+      if (await isInUse(join(dir, name))) throw running(dir, `${name} of ${dir} runs`)
     }
   }
   mkdirSync(dir, { recursive: true })
-  for (const name of readdirSync(dir)) if (name !== MARKER) rmSync(join(dir, name), { recursive: true, force: true })
+  removeMembers(dir)
   writeFileSync(join(dir, MARKER), `${JSON.stringify({ pid: process.pid })}\n`)
+}
+
+function running(dir: string, what: string): MolochError {
+  return new MolochError('DEVNET_RUNNING', `${what}; stop it or give another --dir`, { dir })
+}
+
+/** Whether a node that anybody started has the home's database open. */
+async function isInUse(home: string): Promise<boolean> {
+  try {
+    const genesisHash = readHomeGenesis(home).hash
+    const database = await Database.open(homePaths(home).chain, { genesisHash, create: false })
+    await database.close()
+    return false
+  } catch (error) {
+    // A home that is damaged or was never started is nobody's.
+    return hasCode(error, 'STORE_LOCKED')
+  }
+}
+
+function removeMembers(dir: string): void {
+  for (const name of membersIn(dir)) rmSync(join(dir, name), { recursive: true, force: true })
+}
+
+/** Removes the devnet, and its directory if nothing else is in it. */
+export function removeHomes(dir: string): void {
+  removeMembers(dir)
+  rmSync(join(dir, MARKER), { force: true })
+  if (existsSync(dir) && readdirSync(dir).length === 0) rmdirSync(dir)
 }
 
 /** The process of the devnet that runs in the directory, if one does. */

@@ -9,7 +9,8 @@ export interface DevnetSpec {
   readonly nodes: number
   /** A full node that has a home but is not started with the others. */
   readonly late: boolean
-  readonly seed: number
+  /** A number for a devnet that is the same each time; hex of 32 random bytes for keys that nobody else is to have. */
+  readonly seed: number | string
   readonly chainId: string
   readonly params: Partial<Params>
 }
@@ -45,7 +46,12 @@ export function members(spec: Pick<DevnetSpec, 'validators' | 'nodes' | 'late'>)
   ]
 }
 
+/** Whether a directory of this name is a member's home. */
+export function isMemberName(name: string): boolean {
+  return name === LATE || /^(validator|node)-[1-9]\d*$/.test(name)
+}
+
 /** The 32-byte seed of a devnet's key: known to everybody who knows the devnet's seed, so good for a devnet only. */
-export function keySeed(seed: number, purpose: 'peer' | 'chain' | 'actor', name: string): Uint8Array {
+export function keySeed(seed: number | string, purpose: 'peer' | 'chain' | 'actor', name: string): Uint8Array {
   return sha256(utf8(`moloch/devnet/v1\n${seed}\n${purpose}\n${name}`))
 }

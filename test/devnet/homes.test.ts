@@ -6,9 +6,11 @@ import { Command } from 'commander'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { devnetCommand } from '../../src/devnet/command.ts'
 import { Devnet } from '../../src/devnet/devnet.ts'
+import { lightCount } from '../../src/devnet/options.ts'
 import { freePorts } from '../../src/devnet/ports.ts'
 import { loadConfig } from '../../src/node/config/load.ts'
-import { openHome } from '../../src/node/home.ts'
+import { homePaths, openHome } from '../../src/node/home.ts'
+import { Database } from '../../src/store/database.ts'
 
 let dir: string
 beforeEach(async () => {
@@ -44,9 +46,13 @@ test('the same seed gives the same keys', async () => {
 test('an earlier devnet is replaced; anything else is left alone and named', async () => {
   await Devnet.create(dir, { validators: 2 })
   await writeFile(join(dir, 'validator-1', 'data', 'old'), '')
-  await Devnet.create(dir, { validators: 1 })
-  expect((await readdir(dir)).sort()).toEqual(['devnet.json', 'late', 'node-1', 'validator-1'])
+  await writeFile(join(dir, 'notes.txt'), 'words')
+  const devnet = await Devnet.create(dir, { validators: 1 })
+  expect((await readdir(dir)).sort()).toEqual(['devnet.json', 'late', 'node-1', 'notes.txt', 'validator-1'])
   expect(await readdir(join(dir, 'validator-1', 'data'))).toEqual([])
+
+  await devnet.remove()
+  expect(await readdir(dir)).toEqual(['notes.txt'])
 
   const precious = join(dir, 'precious')
   await mkdir(precious)
@@ -55,6 +61,27 @@ test('an earlier devnet is replaced; anything else is left alone and named', asy
   expect(await readFile(join(precious, 'thesis.txt'), 'utf8')).toBe('words')
   await expect(Devnet.create(join(precious, 'thesis.txt'))).rejects.toThrow('is not a directory')
   expect((await stat(join(precious, 'thesis.txt'))).size).toBe(5)
+})
+
+test('a network that a node runs in is not replaced, whoever started the node', async () => {
+  const devnet = await Devnet.create(dir, { validators: 2, nodes: 0, late: false })
+  await devnet.stop()
+  const { home } = devnet.node('validator-2')
+  const genesisHash = openHome(home).genesis.hash
+  const database = await Database.open(homePaths(home).chain, { genesisHash, create: true })
+  await expect(Devnet.create(dir)).rejects.toMatchObject({
+    code: 'DEVNET_RUNNING',
+    message: `validator-2 of ${dir} runs; stop it or give another --dir`
+  })
+  expect(openHome(home).genesis.hash).toEqual(genesisHash)
+  await database.close()
+  await Devnet.create(dir, { validators: 1, nodes: 0, late: false })
+  expect((await readdir(dir)).sort()).toEqual(['devnet.json', 'validator-1'])
+})
+
+test('light nodes: 0 is accepted, more are refused in one line', () => {
+  expect(lightCount('0')).toBe(0)
+  for (const wrong of ['1', '-1', '']) expect(() => lightCount(wrong)).toThrow('Light nodes are not there yet')
 })
 
 test('ports in use are not given out, nor one twice', async () => {
@@ -93,5 +120,10 @@ test('homes for hosts of their own: they find each other by name, and are made o
 
   const before = await readFile(join(home, 'genesis.json'), 'utf8')
   await run('--validators', '2', '--nodes', '1')
+  expect(await readFile(join(home, 'genesis.json'), 'utf8')).toBe(before)
+
+  await expect(run('--validators', '2', '--nodes', '2')).rejects.toThrow(
+    `${join(dir, 'net')} has a network of 2 validators and 1 node; remove it first or choose another --dir`
+  )
   expect(await readFile(join(home, 'genesis.json'), 'utf8')).toBe(before)
 })

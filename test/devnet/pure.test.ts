@@ -124,8 +124,14 @@ test('options accept what they say', () => {
 })
 
 test('keys are a function of seed, purpose and name', () => {
-  const seeds = [keySeed(1, 'chain', 'a'), keySeed(2, 'chain', 'a'), keySeed(1, 'peer', 'a'), keySeed(1, 'chain', 'b')]
-  expect(new Set(seeds.map(String)).size).toBe(4)
+  const seeds = [
+    keySeed(1, 'chain', 'a'),
+    keySeed('ab'.repeat(32), 'chain', 'a'),
+    keySeed(2, 'chain', 'a'),
+    keySeed(1, 'peer', 'a'),
+    keySeed(1, 'chain', 'b')
+  ]
+  expect(new Set(seeds.map(String)).size).toBe(5)
   expect(keySeed(1, 'chain', 'a')).toEqual(seeds[0])
   expect(members({ validators: 2, nodes: 1, late: true }).map((member) => member.name)).toEqual([
     'validator-1',
