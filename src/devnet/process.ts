@@ -92,8 +92,9 @@ export class NodeProcess {
   /** For the error of a node that ended when nobody asked it to. */
   describeExit(name: string): MolochError {
     const how = this.exit?.signal ? `by ${this.exit.signal}` : `with code ${this.exit?.code ?? 'none'}`
-    const last =
-      readFileSync(this.logFile).subarray(-LOG_TAIL_BYTES).toString('utf8').trimEnd().split('\n').at(-1) ?? ''
+    const tail = readFileSync(this.logFile).subarray(-LOG_TAIL_BYTES).toString('utf8').trimEnd().split('\n')
+    // Below a bug's line comes its stack.
+    const last = tail.findLast((line) => line.startsWith('moloch: ')) ?? tail.at(-1) ?? ''
     return new MolochError('NODE_ENDED', `${name} ended ${how}: ${last.slice(0, 500)} (log: ${this.logFile})`)
   }
 }
