@@ -171,7 +171,7 @@ export class Driver extends Emitter<DriverEvents> {
     if (this.#running || this.#halted !== undefined) return
     this.#running = true
     const resumed = ++this.#resumed
-    void this.#seat.settled().then(() => {
+    const begin = (): void => {
       if (!this.#running || resumed !== this.#resumed) return
       // A block that became final in the meantime may have begun one.
       if (this.#height?.isOver !== false) {
@@ -180,7 +180,11 @@ export class Driver extends Emitter<DriverEvents> {
       }
       this.#asker.ask()
       this.#watch.start()
-    })
+    }
+    this.#seat
+      .settled()
+      .then(begin)
+      .catch((error: unknown) => this.#halt(error instanceof Error ? error : new Error(messageOf(error))))
   }
 
   get isPaused(): boolean {
@@ -270,8 +274,8 @@ export class Driver extends Emitter<DriverEvents> {
     this.#height = height
     height.start()
     for (const { proposal, header, blockBytes } of early.proposals) {
-      height.addProposal(proposal)
       void height.blocks.add(proposal.hash, header, blockBytes)
+      height.addProposal(proposal)
     }
     for (const vote of early.votes) height.addVote(vote)
   }

@@ -96,6 +96,7 @@ export class Height {
             publish: ports.publish,
             voted: (vote) => this.addVote(heldVote(validators, vote)),
             proposed: (proposal) => this.addProposal(heldProposal(proposal)),
+            proposalFailed: (round) => this.#feed({ type: 'proposal-failed', round }),
             broken: ports.signerBroken
           })
   }
@@ -106,7 +107,7 @@ export class Height {
 
   /** Round 0 before its moment: nothing is late yet. */
   get isWaiting(): boolean {
-    return this.#paced !== undefined
+    return this.#paced !== undefined && this.machine.step === 'propose'
   }
 
   /** Begins, or resumes where the signer's log says that we were. */

@@ -121,8 +121,10 @@ export class Intake {
       ask(ASK_SOON_MS)
       return ACCEPT
     }
+    // The block first: told of the proposal alone, the machine would have it fetched.
+    const validation = height.blocks.add(seen.hash, header, blockBytes)
     height.addProposal(proposal)
-    const failure = await this.#within(height.blocks.add(seen.hash, header, blockBytes))
+    const failure = await this.#within(validation)
     return failure === undefined ? ACCEPT : IGNORE
   }
 
@@ -187,7 +189,10 @@ export class Intake {
     if (result === undefined) return IGNORE
     if (!result.ok) return reject(result.failure.code)
     if (result.block.deferred !== undefined) return reject(result.block.deferred.code)
-    return (await this.#ports.finalize(result.block)) === undefined ? ACCEPT : IGNORE
+    if ((await this.#ports.finalize(result.block)) !== undefined) return IGNORE
+    // Our own write of it may be under way: it is not to be published a second time.
+    published(height, hash, seen.commitBytes)
+    return ACCEPT
   }
 
   /** Whether it is certified is all that is looked at: the rest of it is of no use yet. */

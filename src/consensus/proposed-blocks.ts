@@ -72,7 +72,8 @@ export class ProposedBlocks {
     const { ledger, isOver, validated, log } = this.#ports
     try {
       const checked = await retryCrashed(() => this.#ports.verifier.checkProposed(bytes))
-      if (isOver()) return undefined
+      // The tip may have moved on before the news of it: then nothing can be said of the block.
+      if (isOver() || ledger.tip.height + 1 !== header.height) return undefined
       const failure = checked.ok ? ledger.checkProposal(checked.block) : checked.failure
       if (failure === undefined) this.#valid.add(hash)
       validated(hash, header, failure)

@@ -14,6 +14,8 @@ export class Publication {
   readonly #genesis: Genesis
   readonly #timers: Timers
   readonly #publish: (finalized: Uint8Array) => void
+  /** The highest height of which somebody else has published the final block. */
+  #seen = 0
   #waiting: { readonly height: number; readonly hash: Uint8Array } | undefined
 
   constructor(genesis: Genesis, clock: Clock, publish: (finalized: Uint8Array) => void) {
@@ -26,6 +28,7 @@ export class Publication {
   decided(self: number, block: { height: number; hash: Uint8Array; proposer: number }, finalized: Uint8Array): void {
     if (self < 0) return
     const delay = publicationDelay(self, block.proposer, this.#genesis.validators.size)
+    if (delay > 0 && block.height <= this.#seen) return
     if (delay === 0) {
       this.#publish(finalized)
       return
@@ -39,10 +42,10 @@ export class Publication {
 
   /** Somebody published a final block. A false commit would keep the true one from those who need it. */
   seen(height: number, hash: Uint8Array, commit: Commit): void {
+    if (height <= this.#seen || checkCommit(this.#genesis, commit, { height, hash }) !== undefined) return
+    this.#seen = height
     const waiting = this.#waiting
-    if (waiting === undefined || waiting.height !== height || !equalBytes(waiting.hash, hash)) return
-    if (checkCommit(this.#genesis, commit, { height, hash }) !== undefined) return
-    this.stop()
+    if (waiting?.height === height && equalBytes(waiting.hash, hash)) this.stop()
   }
 
   stop(): void {

@@ -20,6 +20,8 @@ export interface VoterPorts {
   readonly publish: (topic: ConsensusTopic, payload: Uint8Array) => void
   readonly voted: (vote: Vote) => void
   readonly proposed: (proposal: Proposal) => void
+  /** Nothing was proposed in that round: it goes on without us. */
+  readonly proposalFailed: (round: number) => void
   /** Nothing is signed any more until the signer is opened again. */
   readonly broken: (error: unknown) => void
 }
@@ -52,7 +54,13 @@ export class Voter {
     const { signer, height, publish, proposed } = this.#ports
     const validRound = valid?.round
     this.#run(async () => {
-      const proposal = await signer.signProposal({ height, round, validRound, blockHash: hash }, block, entry)
+      let proposal: Proposal
+      try {
+        proposal = await signer.signProposal({ height, round, validRound, blockHash: hash }, block, entry)
+      } catch (error) {
+        if (!this.#ports.isOver()) this.#ports.proposalFailed(round)
+        throw error
+      }
       publish('block', joinNewBlock({ round, validRound, block, signature: proposal.signature }))
       if (!this.#ports.isOver()) proposed(proposal)
     })

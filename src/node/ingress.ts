@@ -89,7 +89,11 @@ export class EventIngress {
       throw error
     }
     let added = 0
-    for (const event of events) if (this.#ports.mempool.add(event, { source: from }) === 'added') added++
+    for (const event of events) {
+      // Asked again: others had their turn between the checks.
+      if (this.#ports.isFinalized(event.id)) continue
+      if (this.#ports.mempool.add(event, { source: from }) === 'added') added++
+    }
     if (added === 0) return 'ignore'
     this.#ports.added()
     return 'accept'

@@ -20,6 +20,7 @@ import { Closers } from './closers.ts'
 import type { Config } from './config/schema.ts'
 import { Expiry } from './expiry.ts'
 import { FaultBoard } from './faults.ts'
+import { handOver } from './hand-over.ts'
 import { HeadView } from './head-view.ts'
 import { type Home, openHome } from './home.ts'
 import { EventIngress } from './ingress.ts'
@@ -111,7 +112,12 @@ async function build(config: Config, home: Home, log: Log, closers: Closers): Pr
     log
   })
   closers.add('events on their way out', () => outbox.stop())
-  const restored = new RestoredEvents(await ledger.loadMempool(), mempool, outbox, log)
+  const restored = new RestoredEvents(await ledger.loadMempool(), {
+    mempool,
+    outbox,
+    isFinalized: (id) => ledger.hasRecentEvent(id),
+    log
+  })
   const ingress = new EventIngress({
     genesis,
     mempool,
@@ -216,8 +222,7 @@ function join({ ledger, network, driver, sync, ingress, outbox, restored, faults
   driver.on('halted', (error) => faults.raiseHalt('CONSENSUS_HALTED', error.message))
   driver.on('signer-broken', (error) => faults.raise('SIGNER_BROKEN', error.message))
 
-  sync.on('started', () => driver.pause())
-  sync.on('done', () => driver.resume())
+  handOver(sync, driver)
   sync.on('penalise', (peer, failure) => network.penalise(peer, failure.code))
 }
 

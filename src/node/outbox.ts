@@ -15,6 +15,13 @@ const BATCH_BYTES = 128 * 1024
 const AGAIN_MS = 15_000
 /** The same when a peer has come; peers that come all at once make it happen once. */
 const PEER_AGAIN_MS = 5_000
+/**
+ * Offered again in one turn at most, the longest waiting first: after an outage tens of thousands may wait, and what
+ * gossip holds unsent for a peer is bounded; beyond it the stream to that peer would be reset, votes and all.
+ */
+const AGAIN_BYTES = 1 << 20
+/** Time between turns while more wait than one holds. */
+const TURN_MS = 500
 
 export interface OutboxPorts {
   /** Resolves with how many peers it was sent to. */
@@ -41,6 +48,7 @@ export class Outbox {
   #batch: Waiting[] = []
   #batchBytes = 0
   #timer: NodeJS.Timeout | undefined
+  #turn: NodeJS.Timeout | undefined
 
   constructor(ports: OutboxPorts) {
     this.#ports = ports
@@ -66,6 +74,7 @@ export class Outbox {
   /** Sends what waits to be sent; events that are not in a block by then are on disk. */
   async stop(): Promise<void> {
     clearInterval(this.#again)
+    clearTimeout(this.#turn)
     await this.#flush()
   }
 
@@ -79,11 +88,27 @@ export class Outbox {
 
   /** Offers own events again whose last offer is at least `age` ms ago, and forgets those that are done. */
   #offerAgain(age: number): void {
-    const now = performance.now()
+    if (this.#turn !== undefined) return
+    const due: Waiting[] = []
     for (const [key, waiting] of this.#own) {
       if (!this.#ports.isWaiting(waiting.id)) this.#own.delete(key)
-      else if (now - waiting.offeredAt >= age) this.#offer(waiting)
+      else if (performance.now() - waiting.offeredAt >= age) due.push(waiting)
     }
+    due.sort((a, b) => a.offeredAt - b.offeredAt)
+    this.#offerInTurns(due)
+  }
+
+  #offerInTurns(due: readonly Waiting[]): void {
+    this.#turn = undefined
+    let room = AGAIN_BYTES
+    let offered = 0
+    for (const waiting of due) {
+      if (room <= 0) break
+      room -= waiting.bytes.byteLength
+      offered++
+      if (this.#ports.isWaiting(waiting.id)) this.#offer(waiting)
+    }
+    if (offered < due.length) this.#turn = setTimeout(() => this.#offerInTurns(due.slice(offered)), TURN_MS)
   }
 
   #offer(waiting: Waiting): void {

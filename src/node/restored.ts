@@ -3,6 +3,13 @@ import type { Mempool } from '../chain/mempool.ts'
 import type { Log } from '../log.ts'
 import type { Outbox } from './outbox.ts'
 
+export interface RestoredPorts {
+  readonly mempool: Mempool
+  readonly outbox: Outbox
+  readonly isFinalized: (id: Uint8Array) => boolean
+  readonly log: Log
+}
+
 /**
  * Events that were acknowledged before a restart. Those for which the mempool has no room (its limits may have been
  * lowered since) wait here until it has: what was acknowledged is not forgotten.
@@ -10,11 +17,13 @@ import type { Outbox } from './outbox.ts'
 export class RestoredEvents {
   readonly #mempool: Mempool
   readonly #outbox: Outbox
+  readonly #isFinalized: (id: Uint8Array) => boolean
   #waiting: CheckedEvent[]
 
-  constructor(events: readonly CheckedEvent[], mempool: Mempool, outbox: Outbox, log: Log) {
+  constructor(events: readonly CheckedEvent[], { mempool, outbox, isFinalized, log }: RestoredPorts) {
     this.#mempool = mempool
     this.#outbox = outbox
+    this.#isFinalized = isFinalized
     this.#waiting = [...events]
     this.place()
     if (this.#waiting.length === 0) return
@@ -27,7 +36,8 @@ export class RestoredEvents {
   /** Puts as many as fit into the mempool; to be called when events have left it. */
   place(): void {
     if (this.#waiting.length === 0) return
-    for (const event of this.#mempool.readd(this.#waiting)) this.#outbox.restore(event)
-    this.#waiting = this.#waiting.filter((event) => !this.#mempool.has(event.id))
+    const unplaced = this.#waiting.filter((event) => !this.#isFinalized(event.id))
+    for (const event of this.#mempool.readd(unplaced)) this.#outbox.restore(event)
+    this.#waiting = unplaced.filter((event) => !this.#mempool.has(event.id))
   }
 }

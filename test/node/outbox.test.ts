@@ -81,3 +81,20 @@ test('what reached nobody goes out when the next peer comes', async () => {
   expect(sent).toEqual([hex(0), hex(0)])
   await outbox.stop()
 })
+
+test('after an outage what waits goes out in turns, so that no peer is buried under it', async () => {
+  const { outbox, sent } = setUp()
+  const many = Array.from({ length: 40 }, (_, index) => ({
+    id: Uint8Array.of(index),
+    bytes: new Uint8Array(100_000).fill(1)
+  }))
+  for (const event of many) outbox.restore(event)
+  outbox.peerReady()
+  await vi.advanceTimersByTimeAsync(100)
+  const first = sent.flat().length
+  expect(first).toBeGreaterThan(0)
+  expect(first).toBeLessThanOrEqual(11)
+  await vi.advanceTimersByTimeAsync(3000)
+  expect(sent.flat()).toHaveLength(40)
+  await outbox.stop()
+})

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import type { CheckedEvent } from '../../src/chain/event.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
+import { equalBytes } from '../../src/codec/bytes.ts'
 import { silentLog } from '../../src/log.ts'
 import { Outbox } from '../../src/node/outbox.ts'
 import { RestoredEvents } from '../../src/node/restored.ts'
@@ -11,12 +13,14 @@ test('acknowledged events beyond a lowered limit come in as there is room, and n
   const mempool = new Mempool({ maxEvents: 2, maxBytes: 1 << 20, maxPerActor: 2, maxPerSource: 1 })
   const outbox = new Outbox({ publish: async () => 0, isWaiting: (id) => mempool.has(id), log: silentLog })
   const warned: object[] = []
-  const restored = new RestoredEvents(events, mempool, outbox, {
-    ...silentLog,
-    warn: (details) => warned.push(details)
+  const seen = new Set<CheckedEvent>()
+  const restored = new RestoredEvents(events, {
+    mempool,
+    outbox,
+    isFinalized: (id) => [...seen].some((event) => equalBytes(event.id, id)),
+    log: { ...silentLog, warn: (details) => warned.push(details) }
   })
   expect(warned).toEqual([{ events: 3 }])
-  const seen = new Set<unknown>()
   for (let turn = 0; turn < 3; turn++) {
     for (const event of events.filter(({ id }) => mempool.has(id))) {
       seen.add(event)

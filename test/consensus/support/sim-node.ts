@@ -139,6 +139,7 @@ class Life {
       publish: (topic, payload) => this.#publish(topic, payload),
       voted: (vote) => this.#feed({ type: 'vote', vote: heldVote(validators, vote) }),
       proposed: (proposal) => this.#feed({ type: 'proposal', proposal: heldProposal(proposal) }),
+      proposalFailed: (round) => this.#feed({ type: 'proposal-failed', round }),
       broken: (error) => this.#fail(String(error))
     })
   }
