@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { type ExpiredEventJson, ExpiredPageJson } from '../../api/expired.ts'
 import { type EventJson, EventPageJson } from '../../api/schemas.ts'
 import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
 import { type Cli, printJson } from '../cli.ts'
@@ -14,6 +15,7 @@ interface ListOptions extends ApiOptions {
   readonly from?: number
   readonly to?: number
   readonly newest?: boolean
+  readonly expired?: boolean
   readonly limit: number
   readonly cursor?: string
   readonly json?: boolean
@@ -21,7 +23,7 @@ interface ListOptions extends ApiOptions {
 
 export function eventListCommand(cli: Cli): Command {
   return newCommand(cli, 'list', {
-    summary: 'list finalized events, filtered',
+    summary: 'list finalized events, filtered, or those that expired',
     example: 'moloch event list --resource account:alice --action login --limit 20'
   })
     .option('--actor <key>', "the actor's public key, 64 hex digits", hexKey)
@@ -30,13 +32,19 @@ export function eventListCommand(cli: Cli): Command {
     .option('--from <height>', 'from this block on', heightOption)
     .option('--to <height>', 'up to this block', heightOption)
     .option('--newest', 'newest first')
+    .option(
+      '--expired',
+      'what this node accepted and no block took in time, as lines for event submit --file, newest first'
+    )
     .option('--limit <n>', 'events at most', wholeNumber(1, 1_000_000), 100)
     .option('--cursor <cursor>', 'go on where a listing ended')
     .option(...HOME_OPTION)
     .option(...URL_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: ListOptions) => {
-      const { events, next } = await list(apiClient(cli, options), options)
+      const api = apiClient(cli, options)
+      if (options.expired) return listExpired(cli, api, options)
+      const { events, next } = await list(options, (path) => api.get(path, EventPageJson))
       if (options.json) {
         printJson(cli, { events, next_cursor: next })
         return
@@ -47,12 +55,41 @@ export function eventListCommand(cli: Cli): Command {
     })
 }
 
-async function list(api: ApiClient, options: ListOptions): Promise<{ events: EventJson[]; next: string | null }> {
-  const events: EventJson[] = []
+/** Each line says all of an event but its signature, and when it happened: who signs it again does so later. */
+async function listExpired(cli: Cli, api: ApiClient, options: ListOptions): Promise<void> {
+  const { events, next } = await list(options, (path) => api.get(path, ExpiredPageJson))
+  if (options.json) printJson(cli, { events, next_cursor: next })
+  else if (events.length === 0) cli.err('no expired events')
+  else cli.out(events.map((event) => JSON.stringify(lineOf(event))).join('\n'))
+  if (next !== null && !options.json) cli.err(`more: --cursor ${next}`)
+}
+
+function lineOf({ action, resource, outcome, occurred_at, timestamp, actor_name, metadata }: ExpiredEventJson): object {
+  const pairs = metadata.map(({ key, value }) => [key, value])
+  return {
+    action,
+    resource,
+    outcome,
+    occurred_at: occurred_at ?? timestamp,
+    actor: actor_name,
+    metadata: Object.fromEntries(pairs)
+  }
+}
+
+interface Page<Event> {
+  readonly events: readonly Event[]
+  readonly next_cursor: string | null
+}
+
+async function list<Event>(
+  options: ListOptions,
+  get: (path: string) => Promise<Page<Event>>
+): Promise<{ events: Event[]; next: string | null }> {
+  const events: Event[] = []
   let next = options.cursor ?? null
   do {
     const query = queryOf(options, Math.min(options.limit - events.length, MAX_PAGE_EVENTS), next)
-    const page = await api.get(`/v1/events?${query}`, EventPageJson)
+    const page = await get(`/v1/events?${query}`)
     events.push(...page.events)
     next = page.next_cursor
   } while (next !== null && events.length < options.limit)
@@ -60,9 +97,10 @@ async function list(api: ApiClient, options: ListOptions): Promise<{ events: Eve
 }
 
 function queryOf(options: ListOptions, limit: number, cursor: string | null): URLSearchParams {
-  const { actor, resource, action, from, to, newest } = options
+  const { actor, resource, action, from, to, newest, expired } = options
   const query = new URLSearchParams({ limit: String(limit) })
   const given = {
+    status: expired ? 'expired' : undefined,
     actor,
     resource_kind: resource?.kind,
     resource_id: resource?.id,
