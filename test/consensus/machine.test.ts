@@ -135,6 +135,18 @@ describe('rule 3, a re-proposal', () => {
     expect(bench.signed()).toEqual([`PREVOTE 2 ${B}`])
   })
 
+  it('… also in that very round', () => {
+    const bench = inRound(new Bench(), 1)
+    bench.propose(proposal(1, A), block(A, { proposer: 2 }))
+    bench.votes(prevote(1, 0, A), prevote(1, 1, A), prevote(1, 2, A))
+    expect(bench.machine.locked).toEqual({ hash: A, round: 1 })
+    inRound(bench, 2)
+    bench.propose(proposal(2, B, 1), block(B))
+    // Two validators prevoted both, which is more than f: the rule is about rounds, whatever led there.
+    bench.votes(prevote(1, 1, B), prevote(1, 2, B), prevote(1, 3, B))
+    expect(bench.signed()).toEqual([`PREVOTE 2 ${B}`])
+  })
+
   it('gets nil from who is locked on another later', () => {
     const bench = new Bench()
     inRound(bench, 1)
@@ -174,6 +186,16 @@ describe('rule 4, the prevote timeout', () => {
     expect(bench.of('schedule')).toEqual([])
   })
 
+  it('starts again in each round', () => {
+    const bench = new Bench()
+    for (const round of [0, 1]) {
+      bench.timeout('propose', round)
+      bench.votes(prevote(round, 1, A), prevote(round, 2, B), prevote(round, 3, NIL))
+      expect(bench.of('schedule')).toEqual([{ type: 'schedule', kind: 'prevote', round }])
+      bench.timeout('precommit', round)
+    }
+  })
+
   it('does not take an equivocator for two', () => {
     const bench = new Bench()
     bench.timeout('propose', 0)
@@ -192,6 +214,33 @@ describe('rule 5, q prevotes for a block', () => {
     expect(bench.of('sign')[0]?.keep).toEqual({ hash: A, round: 0, prevotes: proof.map((held) => held.vote) })
     expect(bench.machine.locked).toEqual({ hash: A, round: 0 })
     expect(bench.machine.valid).toEqual({ hash: A, round: 0 })
+  })
+
+  it('waits for our own prevote', () => {
+    const bench = new Bench()
+    bench.give({ type: 'block', block: block(A) })
+    bench.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A))
+    expect(bench.signed()).toEqual([])
+    expect(bench.machine.locked).toBeUndefined()
+    bench.timeout('propose', 0)
+    expect(bench.signed()).toEqual(['PREVOTE 0 nil', `PRECOMMIT 0 ${A}`])
+  })
+
+  it('locks again in a later round', () => {
+    const bench = inRound(lockedOnA(), 4)
+    bench.propose(proposal(4, A, 0))
+    bench.votes(prevote(4, 0, A), prevote(4, 1, A), prevote(4, 2, A))
+    expect(bench.machine.locked).toEqual({ hash: A, round: 4 })
+    expect(bench.machine.valid).toEqual({ hash: A, round: 4 })
+  })
+
+  it('an observer keeps nothing of it', () => {
+    const bench = new Bench({ self: -1 })
+    bench.propose(proposal(0, A), block(A))
+    bench.votes(prevote(0, 1, NIL), prevote(0, 2, NIL), prevote(0, 3, NIL))
+    bench.votes(prevote(0, 0, A), prevote(0, 1, A), prevote(0, 2, A))
+    expect(bench.machine.valid).toEqual({ hash: A, round: 0 })
+    expect(bench.of('set-valid')).toEqual([])
   })
 
   it('only sets the valid value in step precommit, once', () => {
@@ -400,6 +449,9 @@ describe('rule 10, timeouts', () => {
     const bench = new Bench()
     bench.propose(proposal(0, A), block(A))
     expect(bench.timeout('propose', 0)).toEqual([])
+    bench.votes(prevote(0, 0, A), prevote(0, 1, A), prevote(0, 2, A))
+    expect(bench.machine.step).toBe('precommit')
+    expect(bench.timeout('prevote', 0)).toEqual([])
     bench.timeout('precommit', 0)
     expect(bench.timeout('precommit', 0)).toEqual([])
     expect(bench.timeout('propose', 0)).toEqual([])
@@ -500,6 +552,14 @@ describe('restart', () => {
     expect(bench.signed()).toEqual([`PREVOTE 3 ${A}`])
   })
 
+  it('offers a valid value of an earlier round again', () => {
+    const votes = [prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A), prevote(2, 0, NIL), precommit(2, 0, NIL)]
+    const valid = { hash: A, round: 0 }
+    const bench = new Bench({ restored: restored({ round: 2, step: 'precommit', votes, valid, blocks: [block(A)] }) })
+    bench.timeout('precommit', 2)
+    expect(bench.of('propose')).toMatchObject([{ round: 3, valid }])
+  })
+
   it('re-evaluates: votes that it holds again arm the timeouts and decide', () => {
     const votes = [precommit(0, 0, A)]
     const bench = new Bench({ restored: restored({ step: 'precommit', votes, blocks: [block(A)] }) })
@@ -570,6 +630,28 @@ describe('what is kept', () => {
     bench.votes(precommit(0, 1, A), precommit(0, 2, A), precommit(1, 3, A))
     bench.propose(proposal(1, B), block(B))
     expect(bench.machine.book.pending()).toEqual({ hash: A, round: 0, signatures: 2 })
+  })
+
+  it('of equals it is the one that was proposed last; an invalid one never is', () => {
+    const bench = new Bench()
+    bench.propose(proposal(0, A), block(A))
+    bench.propose(proposal(1, B), block(B))
+    expect(bench.machine.book.pending()).toEqual({ hash: B, round: 1, signatures: 0 })
+    const bad = new Bench()
+    bad.propose(proposal(0, A), block(A, { valid: false }))
+    bad.votes(precommit(0, 1, A))
+    expect(bad.machine.book.pending()).toBeUndefined()
+  })
+
+  it('a block that left is asked for again when it is named', () => {
+    const bench = new Bench()
+    bench.propose(proposal(0, B))
+    expect(bench.of('fetch')).toHaveLength(1)
+    bench.give({ type: 'block', block: block(B) })
+    bench.votes(prevote(20, 1, NIL), prevote(20, 2, NIL))
+    expect(bench.of('forget')).toEqual([{ type: 'forget', hash: B }])
+    bench.votes(precommit(20, 1, B), precommit(20, 2, B), precommit(20, 3, B))
+    expect(bench.of('fetch')).toEqual([{ type: 'fetch', hash: B }])
   })
 
   it('of one height only', () => {

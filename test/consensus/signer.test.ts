@@ -8,9 +8,10 @@ import { toHex } from '../../src/codec/bytes.ts'
 import { type Vote, VoteType } from '../../src/codec/generated/chain.ts'
 import { Signer } from '../../src/consensus/signer.ts'
 import type { KeptPledge } from '../../src/consensus/signer-log.ts'
+import { openSignerStore } from '../../src/consensus/signer-store.ts'
 import { keyPairFromSeed, verify } from '../../src/crypto/ed25519.ts'
 import { tempDir } from '../support/temp-dir.ts'
-import { A, B, prevote } from './support/messages.ts'
+import { A, B, hashOf, prevote } from './support/messages.ts'
 
 const key = keyPairFromSeed(new Uint8Array(32).fill(3))
 const genesisHash = new Uint8Array(32).fill(9)
@@ -159,7 +160,8 @@ describe('what is kept', () => {
     await signer.signProposal({ height: 7, round: 0, blockHash: bytes(B) }, new Uint8Array([1]))
     await signer.signVote(at(PRECOMMIT, 1, A), keep(1, A))
     await signer.signProposal({ height: 7, round: 4, blockHash: bytes(A), validRound: 1 }, new Uint8Array([1]))
-    await signer.keepValid(7, keep(2, B))
+    await signer.keepValid(7, keep(2, hashOf('C')))
+    expect([...(signer.restore(7)?.blocks.keys() ?? [])].sort()).toEqual([A, hashOf('C')].sort())
     await signer.signVote(at(PRECOMMIT, 5, B), keep(5, B))
     const memory = signer.restore(7)
     expect([...(memory?.prevotes.keys() ?? [])]).toEqual([5])
@@ -247,6 +249,22 @@ describe('opening', () => {
     await expect(open(path)).rejects.toMatchObject({ code: 'SIGNER_LOCKED' })
     await first.close()
     await open(path)
+  })
+
+  it('signs nothing after a write that failed: what is on disk is not known', async () => {
+    const path = join(tempDir(), 'signer')
+    const store = await openSignerStore(path, true)
+    onTestFinished(() => store.close())
+    let fails = false
+    const write: typeof store.write = (writes) => (fails ? Promise.reject(new Error('full')) : store.write(writes))
+    const signer = await Signer.over({ ...store, write }, { path, key, genesisHash, mayCreate: true })
+    await signer.signVote(at(PREVOTE, 0, A))
+    fails = true
+    const broken = { code: 'SIGNER_BROKEN' }
+    await expect(signer.signVote(at(PRECOMMIT, 0, ''))).rejects.toMatchObject(broken)
+    fails = false
+    await expect(signer.signVote(at(PRECOMMIT, 0, ''))).rejects.toMatchObject(broken)
+    await expect(signer.signVote(at(PREVOTE, 0, A))).rejects.toMatchObject(broken)
   })
 
   it('signs nothing after it was closed', async () => {
