@@ -26,7 +26,10 @@ export interface Peer {
   earliestHeight: number
   syncing: boolean
   peerCount: number
+  /** Wall clock, to be shown; 0 before the first. */
   statusAt: number
+  /** Monotonic ms of its last Status, or of its connection: liveness is no matter of a clock that is set. */
+  heardAt: number
   /** The height it has heard from us. */
   toldHeight: number
   /** Monotonic ms of the last Status that we sent unasked. */
@@ -57,6 +60,7 @@ export function newPeer(id: string, peerId: PeerId | undefined, address: string,
     syncing: false,
     peerCount: 0,
     statusAt: 0,
+    heardAt: performance.now(),
     toldHeight: -1,
     pushedAt: 0,
     exchanging: false,

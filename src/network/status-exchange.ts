@@ -46,9 +46,9 @@ export class StatusExchange {
     const { settings, random } = this.#options
     const interval = settings.statusIntervalMs
     const tick = (): void => {
-      const since = peer.statusAt === 0 ? peer.connectedAt : peer.statusAt
-      if (Date.now() - since > interval * settings.statusMisses) {
-        this.#options.sessions.close(peer, `no status for ${Math.round((Date.now() - since) / 1000)} s`)
+      const silence = performance.now() - peer.heardAt
+      if (silence > interval * settings.statusMisses) {
+        this.#options.sessions.close(peer, `no status for ${Math.round(silence / 1000)} s`)
         return
       }
       peer.timers.status = setTimeout(tick, interval * (0.9 + 0.2 * random()))
@@ -139,6 +139,7 @@ export class StatusExchange {
     peer.syncing = status.syncing
     peer.peerCount = status.peerCount
     peer.statusAt = Date.now()
+    peer.heardAt = performance.now()
     if (failure === undefined) {
       peer.height = status.height
       peer.headHash = status.headHash.slice()

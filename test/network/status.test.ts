@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { pushInterval } from '../../src/network/status-exchange.ts'
 import { until } from './support/hosts.ts'
 import { ChainPorts, connect, determined, node, view } from './support/nodes.ts'
@@ -80,6 +80,21 @@ describe('status', () => {
     b.ports.lie = { hash: new Uint8Array(5) }
     await until('closed', () => a.network.sessions.list().length === 0)
     expect(a.log.of('debug', 'session closed').length).toBeGreaterThan(0)
+  })
+
+  it('a clock that is set closes nobody', async () => {
+    const settings = { statusIntervalMs: 200, statusMisses: 3 }
+    const [a, b] = [await node({ height: 4, settings }), await node({ height: 4, settings })]
+    await connect(a, b)
+    const [first, now] = [view(a, b), Date.now]
+    vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000)
+    try {
+      await until('two more', () => (view(a, b)?.statusAt ?? 0) > (first?.statusAt ?? 0) + 3_600_250)
+    } finally {
+      vi.restoreAllMocks()
+    }
+    expect(view(a, b)?.connectedAt).toBe(first?.connectedAt)
+    expect([a, b].flatMap(({ log }) => log.of('debug', 'session closed'))).toEqual([])
   })
 
   it('answers with what is shown: mode, earliest height, syncing, peers', async () => {
