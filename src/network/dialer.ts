@@ -81,6 +81,12 @@ export class Dialer {
     for (const target of this.#of(peerId)) this.#schedule(target, this.#backoff(target))
   }
 
+  /** Somebody answered there but no session opened: perhaps another program. As bad as nobody. */
+  unanswered(peerId: string, why: string): void {
+    if (!this.#running) return
+    for (const target of this.#of(peerId)) this.#failed(target, why)
+  }
+
   /** Not dialled again for `ms` (default: what a refusal at Hello costs). */
   holdOff(peerId: string, ms = this.#options.settings.refusedMs): void {
     for (const target of this.#of(peerId)) {
@@ -133,12 +139,12 @@ export class Dialer {
       const gone = target.peerId === undefined || !this.#options.isConnected(target.peerId)
       if (gone) this.#schedule(target, this.#backoff(target))
     } else {
-      this.#failed(target, failure)
+      this.#failed(target, messageOf(failure))
     }
   }
 
-  #failed(target: Target, error: unknown): void {
-    if (isSelf(error)) {
+  #failed(target: Target, why: string): void {
+    if (isSelf(why)) {
       this.#drop(target)
       return
     }
@@ -148,7 +154,7 @@ export class Dialer {
       return
     }
     const wait = this.#backoff(target)
-    this.#warn(target, messageOf(error))
+    this.#warn(target, why)
     this.#schedule(target, wait)
   }
 
@@ -180,7 +186,6 @@ export class Dialer {
 }
 
 /** Bootstrap lists are often the same file for all nodes, and so name the node itself. */
-function isSelf(error: unknown): boolean {
-  const message = messageOf(error)
-  return message.includes('dial self')
+function isSelf(why: string): boolean {
+  return why.includes('dial self')
 }

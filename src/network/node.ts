@@ -168,6 +168,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       this.#parts.dialer.lost(view.peerId)
     })
     sessions.on('refused', (peer) => this.#parts.dialer.holdOff(peer.id))
+    sessions.on('unanswered', (peer, reason) => this.#parts.dialer.unanswered(peer.id, reason))
   }
 
   #listen(host: Host): void {

@@ -28,6 +28,8 @@ export class PeerSessions
     opened: [peer: Peer]
     /** Refused at Hello, by either side. */
     refused: [peer: Peer]
+    /** Ended before both Hellos passed, and not by a refusal. */
+    unanswered: [peer: Peer, reason: string]
   }>
   implements Sessions
 {
@@ -112,7 +114,7 @@ export class PeerSessions
       if (other !== undefined) peer.address = other.remoteAddr.toString()
       return
     }
-    this.#end(peer, peer.farewell ?? 'the connection closed')
+    this.#lose(peer, peer.farewell ?? 'the connection closed')
     if (this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id)
   }
 
@@ -195,7 +197,7 @@ export class PeerSessions
 
   /** Closes the session and its connections. */
   close(peer: Peer, reason: string): void {
-    this.#end(peer, reason)
+    this.#lose(peer, reason)
     closeAll(peer)
   }
 
@@ -205,6 +207,12 @@ export class PeerSessions
     for (const timer of this.#lingering) clearTimeout(timer)
     this.#lingering.clear()
     this.#peers.clear()
+  }
+
+  #lose(peer: Peer, reason: string): void {
+    const unanswered = peer.session.state === 'HANDSHAKING'
+    this.#end(peer, reason)
+    if (unanswered) this.emit('unanswered', peer, reason)
   }
 
   #end(peer: Peer, reason: string): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { until } from './support/hosts.ts'
+import { host, until } from './support/hosts.ts'
 import { determined, node, view } from './support/nodes.ts'
 
 /** Sockets and servers that keep a process alive. */
@@ -35,6 +35,16 @@ describe('connections', () => {
     expect(lines).toHaveLength(1)
     expect(lines[0]?.message).toContain(`bootstrap peer ${gone.address} cannot be reached`)
     expect(lines[0]?.message).toContain('ECONNREFUSED')
+  })
+
+  it('a bootstrap address of another program is one line too, and is tried ever less often', async () => {
+    const other = await host()
+    const a = await node({ bootstrap: other.getMultiaddrs().map(String), settings: { handshakeMs: 200 } })
+    await until('tries', () => a.log.of('debug', 'not reached').length >= 2)
+    const lines = a.log.of('warn')
+    expect(lines).toHaveLength(1)
+    expect(lines[0]?.message).toContain(`${other.getMultiaddrs()[0]} cannot be reached (no hello within 200 ms)`)
+    expect(a.log.of('debug', 'not reached').map(({ details }) => details.failures)).toEqual([2, 3])
   })
 
   it('a bootstrap address needs no peer id, and may be our own', async () => {
