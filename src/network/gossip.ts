@@ -1,6 +1,6 @@
 import type { GossipSub } from '@libp2p/gossipsub'
 import { gossipsub, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub'
-import type { Connection, PeerId } from '@libp2p/interface'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { concatBytes, utf8 } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { messageOf } from '../error.ts'
@@ -35,7 +35,7 @@ interface RouterInternals {
   reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
   getScore(peerId: string): number
   getMeshPeers(topic: string): string[]
-  streamsOutbound: Map<string, { rawStream: { remoteWriteStatus: string; abort(error: Error): void } }>
+  streamsOutbound: Map<string, { rawStream: Stream }>
 }
 type Router = GossipSub & RouterInternals
 
@@ -209,7 +209,8 @@ export class Gossip {
 
   /**
    * Opens the gossip streams that are missing. gossipsub opens one when a connection does, and never again: after a
-   * reset it would be silent to that peer for as long as the connection lives.
+   * reset it would be silent to that peer for as long as the connection lives. Nor does it move to a newer connection
+   * while the stream of an older one seems open: that may be to a process that is gone.
    */
   #watch(router: Router): void {
     const now = performance.now()
@@ -221,7 +222,12 @@ export class Gossip {
         stream.abort(new Error('the peer has closed its end of the gossip stream'))
         continue
       }
-      if (stream !== undefined) {
+      if (stream !== undefined && !connection.streams.includes(stream)) {
+        // Closed and not reset: at a reset a live peer forgets us, and what it opens then is moved in turn, for ever.
+        const signal = AbortSignal.timeout(this.#options.settings.graceMs)
+        stream.close({ signal }).catch((error: Error) => stream.abort(error))
+        router.streamsOutbound.delete(id)
+      } else if (stream !== undefined) {
         this.#tried.delete(id)
         continue
       }

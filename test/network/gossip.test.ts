@@ -1,9 +1,10 @@
 import { type GossipSub, gossipsub, StrictNoSign } from '@libp2p/gossipsub'
-import type { PeerId } from '@libp2p/interface'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import { scope } from '../../src/chain/genesis.ts'
 import { GossipGate, type Rpc } from '../../src/network/gossip-gate.ts'
+import type { Host } from '../../src/network/libp2p.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
 import { topicId } from '../../src/network/topics.ts'
 import type { Verdict } from '../../src/network/types.ts'
@@ -24,9 +25,15 @@ function listen(to: TestNode, verdict: Verdict | (() => Promise<Verdict>) = 'acc
   return { messages }
 }
 
+function hostOf(node: TestNode): Host {
+  const { host } = node.network as Libp2pNetwork
+  if (host === undefined) throw new Error('not started')
+  return host
+}
+
 /** The class inside, for faults that only a test makes. */
-function streams(of: TestNode): Map<string, { rawStream: { abort(error: Error): void; status: string } }> {
-  const { pubsub } = (of.network as Libp2pNetwork).host?.services ?? {}
+function streams(of: TestNode): Map<string, { rawStream: Stream }> {
+  const { pubsub } = hostOf(of).services
   return (pubsub as unknown as { streamsOutbound: ReturnType<typeof streams> }).streamsOutbound
 }
 
@@ -206,6 +213,33 @@ describe('gossip', () => {
         return false
       })
       expect(view(from, to)?.connectedAt).toBe(before)
+    }
+  })
+
+  it('moves to the newest connection, and stays there', async () => {
+    const [a, b] = [await node(), await node()]
+    const sides = [
+      { from: a, to: b, heard: listen(b), newest: undefined as Connection | undefined },
+      { from: b, to: a, heard: listen(a), newest: undefined as Connection | undefined }
+    ]
+    await connect(a, b)
+    for (const side of sides) {
+      hostOf(side.from).addEventListener('connection:open', ({ detail }) => {
+        side.newest = detail
+      })
+    }
+    await hostOf(a).dial(multiaddr(b.address), { force: true })
+    const stream = (side: (typeof sides)[number]) => streams(side.from).get(side.to.network.peerId)?.rawStream
+    const moved = () => sides.every((side) => side.newest?.streams.some((one) => one === stream(side)))
+    await until('moved', moved)
+    const first = sides.map(stream)
+    // Four heartbeats.
+    await new Promise((resolve) => setTimeout(resolve, 800))
+    expect(sides.map(stream).every((one, i) => one === first[i])).toBe(true)
+    for (const { from, to, heard } of sides) {
+      expect(hostOf(from).getConnections(hostOf(to).peerId)).toHaveLength(2)
+      await from.network.publish('vote', message(`from ${from.network.peerId}`))
+      await until('heard', () => heard.messages.length === 1)
     }
   })
 })
