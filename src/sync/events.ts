@@ -42,16 +42,10 @@ export type SchedulerEvent =
     }
   /** The checker itself failed and the bytes are gone. */
   | { readonly type: 'verify-failed'; readonly range: number }
-  | { readonly type: 'committed'; readonly range: number }
-  /** The ledger took the first `applied` blocks and found the next one bad. */
-  | {
-      readonly type: 'rejected'
-      readonly range: number
-      readonly applied: number
-      readonly failure: PeerFailure
-    }
+  /** The ledger has the first `applied` blocks of the last `commit`; `failure` is about the next one. */
+  | { readonly type: 'committed'; readonly applied: number; readonly failure?: PeerFailure }
   /** The ledger could not write; nobody's block is bad. */
-  | { readonly type: 'commit-failed'; readonly range: number }
+  | { readonly type: 'commit-failed' }
   /** Time passed. */
   | { readonly type: 'tick' }
 
@@ -76,8 +70,8 @@ export type SchedulerAction =
       readonly start: number
       readonly count: number
     }
-  /** Write this range's checked blocks, which `peer` sent: it is the lowest one not written. */
-  | { readonly type: 'commit'; readonly range: number; readonly peer: string }
+  /** Write the checked blocks of these ranges: they follow one another, from the lowest that is not written. */
+  | { readonly type: 'commit'; readonly ranges: readonly { readonly range: number; readonly peer: string }[] }
   /** Free this range's checked blocks. */
   | { readonly type: 'forget'; readonly range: number }
   | { readonly type: 'penalise'; readonly peer: string; readonly failure: PeerFailure }

@@ -1,16 +1,13 @@
-import type { CheckedBlock } from '../chain/check-block.ts'
 import { Emitter } from '../emitter.ts'
-import { hasCode, messageOf } from '../error.ts'
-import { checkRange, wireBytes } from './checking.ts'
-import { Downloads } from './downloads.ts'
+import { wireBytes } from './checking.ts'
 import type { PeerFailure, SchedulerAction, SchedulerEvent } from './events.ts'
+import { Pipeline } from './pipeline.ts'
 import { Meter } from './progress.ts'
 import { Reporter } from './reporter.ts'
 import { Scheduler } from './scheduler.ts'
 import { Strategy } from './strategy.ts'
-import type { Stall, SyncOptions, SyncPeer, SyncPorts, SyncRun, SyncState } from './types.ts'
+import type { Stall, StallCode, SyncOptions, SyncPeer, SyncPorts, SyncRun, SyncState } from './types.ts'
 import { type Diagnosis, diagnose } from './watchdog.ts'
-import { writeRange } from './writing.ts'
 
 const DEFAULT_LAG_MS = 5_000
 const DEFAULT_GATHER_MS = 500
@@ -39,16 +36,13 @@ interface SyncEvents {
  */
 export class SyncManager extends Emitter<SyncEvents> {
   readonly #ports: SyncPorts
-  readonly #options: SyncOptions
   readonly #now: () => number
   readonly #scheduler: Scheduler
-  readonly #downloads: Downloads
+  readonly #pipeline: Pipeline
   readonly #reporter: Reporter
   readonly #strategy: Strategy
   readonly #meter: Meter
-  /** Checked blocks of a range, and who sent them. */
-  readonly #checked = new Map<number, CheckedBlock[]>()
-  readonly #work = new Set<Promise<void>>()
+  /** Peers whose blocks were written in this run. */
   readonly #used = new Set<string>()
   readonly #events: SchedulerEvent[] = []
   #handling = false
@@ -63,7 +57,6 @@ export class SyncManager extends Emitter<SyncEvents> {
   constructor(ports: SyncPorts, options: SyncOptions) {
     super()
     this.#ports = ports
-    this.#options = options
     this.#now = options.now ?? (() => performance.timeOrigin + performance.now())
     const tip = ports.ledger.tip.height
     this.#scheduler = new Scheduler({
@@ -73,7 +66,25 @@ export class SyncManager extends Emitter<SyncEvents> {
       ...(options.lookAheadBytes === undefined ? {} : { lookAheadBytes: options.lookAheadBytes }),
       ...(options.requestsPerPeer === undefined ? {} : { requestsPerPeer: options.requestsPerPeer })
     })
-    this.#downloads = new Downloads(ports.fetchBlocks, options.frameBytes, (event) => this.#handle(event))
+    this.#pipeline = new Pipeline({
+      ports,
+      frameBytes: options.frameBytes,
+      verifyEvents: options.verifyEvents === true,
+      report: (event) => {
+        this.#handle(event)
+        if (event.type === 'committed') this.#decide()
+      },
+      written: (peer, blocks) => {
+        this.#used.add(peer)
+        const bytes = blocks.reduce((sum, block) => sum + wireBytes(block), 0)
+        this.#meter.add(blocks.length, bytes, this.#now())
+      },
+      failed: (code, message) => this.#failed(code, message),
+      works: (code) => {
+        if (this.#fault?.code === code) this.#fault = undefined
+      },
+      conflict: (message) => this.#halt(message)
+    })
     this.#reporter = new Reporter({
       log: ports.log,
       stallAfterMs: options.stallAfterMs ?? DEFAULT_STALL_AFTER_MS,
@@ -110,9 +121,7 @@ export class SyncManager extends Emitter<SyncEvents> {
     clearInterval(this.#timer)
     this.#handle({ type: 'stop' })
     this.#stopped = true
-    await this.#downloads.close()
-    while (this.#work.size > 0) await Promise.all(this.#work)
-    this.#checked.clear()
+    await this.#pipeline.close()
   }
 
   get isSyncing(): boolean {
@@ -160,80 +169,18 @@ export class SyncManager extends Emitter<SyncEvents> {
   }
 
   #act(action: SchedulerAction): void {
-    switch (action.type) {
-      case 'request':
-        this.#downloads.start(action)
-        break
-      case 'stop':
-        this.#downloads.stop(action.request)
-        break
-      case 'drop':
-        this.#downloads.drop(action.request)
-        break
-      case 'verify':
-        this.#track(this.#verify(action))
-        break
-      case 'commit':
-        this.#track(this.#commit(action.range, action.peer))
-        break
-      case 'forget':
-        this.#checked.delete(action.range)
-        break
-      case 'penalise':
-        this.#ports.log.warn({ peer: action.peer, ...action.failure }, 'a peer sent a bad answer')
-        this.emit('penalise', action.peer, action.failure)
-        break
+    if (action.type !== 'penalise') {
+      this.#pipeline.act(action)
+      return
     }
+    this.#ports.log.warn({ peer: action.peer, ...action.failure }, 'a peer sent a bad answer')
+    this.emit('penalise', action.peer, action.failure)
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#work.delete(tracked))
-    this.#work.add(tracked)
-  }
-
-  async #verify({ range, request, start, count }: Extract<SchedulerAction, { type: 'verify' }>): Promise<void> {
-    const frames = this.#downloads.take(request, count)
-    try {
-      const { blocks, failure } = await checkRange(
-        this.#ports.verify,
-        start,
-        frames,
-        this.#options.verifyEvents === true
-      )
-      this.#checked.set(range, blocks)
-      const goodBytes = blocks.reduce((sum, block) => sum + wireBytes(block), 0)
-      const about = failure === undefined ? {} : { failure }
-      if (this.#fault?.code === 'VERIFY_FAILED') this.#fault = undefined
-      this.#handle({ type: 'verified', range, good: blocks.length, goodBytes, ...about })
-    } catch (error) {
-      this.#failed('VERIFY_FAILED', `blocks from ${start} could not be checked`, error)
-      this.#handle({ type: 'verify-failed', range })
-    }
-  }
-
-  async #commit(range: number, peer: string): Promise<void> {
-    const blocks = this.#checked.get(range) ?? []
-    try {
-      const { applied, failure } = await writeRange(this.#ports.ledger, blocks, (count, bytes) => {
-        this.#meter.add(count, bytes, this.#now())
-        if (this.#fault?.code === 'LEDGER_FAILED') this.#fault = undefined
-      })
-      if (applied > 0) this.#used.add(peer)
-      if (failure === undefined) this.#handle({ type: 'committed', range })
-      else if (failure.code === 'CONFLICTING_FINALITY') this.#halt(failure.message)
-      else this.#handle({ type: 'rejected', range, applied, failure })
-      this.#decide()
-    } catch (error) {
-      if (hasCode(error, 'CONFLICTING_FINALITY')) return this.#halt(messageOf(error))
-      this.#failed('LEDGER_FAILED', `blocks from ${blocks[0]?.height ?? '?'} could not be written`, error)
-      this.#handle({ type: 'commit-failed', range })
-    }
-  }
-
-  #failed(code: 'VERIFY_FAILED' | 'LEDGER_FAILED', what: string, error: unknown): void {
+  #failed(code: StallCode, message: string): void {
     if (this.#stopped) return
-    if (this.#fault?.code !== code) this.#ports.log.error({ code, err: messageOf(error) }, what)
-    this.#fault = { code, message: `${what}: ${messageOf(error)}; it is tried again` }
+    if (this.#fault?.code !== code) this.#ports.log.error({ code }, message)
+    this.#fault = { code, message: `${message}; it is tried again` }
   }
 
   /** Two certificates for one height: nothing more is fetched or written. */

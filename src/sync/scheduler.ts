@@ -1,6 +1,7 @@
 import { assign, holdersOf } from './assign.ts'
-import type { SchedulerAction, SchedulerEvent } from './events.ts'
+import type { PeerFailure, SchedulerAction, SchedulerEvent } from './events.ts'
 import { PeerBook, type SourcePeer } from './peers.ts'
+import { WRITE_BLOCKS } from './policy/cut.ts'
 import { BlockWeight } from './policy/weight.ts'
 import type { Range } from './range.ts'
 import { Requests } from './requests.ts'
@@ -111,7 +112,8 @@ export class Scheduler {
         this.#aim(event.height)
         break
       case 'tip':
-        this.#moved(event.height, at)
+        this.#tip = Math.max(this.#tip, event.height)
+        this.#aim(event.height)
         break
       case 'received':
         this.#requests.received(event.request, event.blocks, event.bytes, at)
@@ -126,14 +128,11 @@ export class Scheduler {
         this.#window.find(event.range)?.discard(at, false)
         break
       case 'committed':
-        this.#committed(event.range)
-        break
-      case 'rejected':
-        this.#rejected(event, at)
+        this.#committed(event.applied, event.failure, at)
         break
       case 'commit-failed':
         this.#commitNotBefore = at + COMMIT_RETRY_MS
-        this.#window.find(event.range)?.retryCommit()
+        for (const range of this.#committing()) range.retryCommit()
         break
       case 'tick':
         break
@@ -145,6 +144,7 @@ export class Scheduler {
   }
 
   #schedule(at: number): void {
+    this.#trim(at)
     let verifying = 0
     for (const range of this.#window.ranges) if (range.status === 'Verifying') verifying++
     for (const range of this.#window.ranges) {
@@ -155,12 +155,7 @@ export class Scheduler {
       verifying++
       this.#act({ type: 'verify', range: range.id, request: state.request, start: range.start, count: range.count })
     }
-    const front = this.#window.front
-    if (front?.state.status === 'AwaitingCommit' && at >= this.#commitNotBefore) {
-      const { peer } = front.state
-      front.commit()
-      this.#act({ type: 'commit', range: front.id, peer })
-    }
+    if (at >= this.#commitNotBefore) this.#commit()
     assign({
       window: this.#window,
       peers: this.peers,
@@ -191,43 +186,64 @@ export class Scheduler {
       range.verified()
     }
     if (event.failure !== undefined) this.#requests.bar(state.peer, event.failure, at)
-    if (range.end <= this.#tip) this.#requests.dropRange(range, at)
   }
 
-  #committed(id: number): void {
-    const range = this.#window.find(id)
-    if (range === undefined) return
-    range.committed()
-    this.#window.remove(range)
-    this.#act({ type: 'forget', range: id })
-    if (range.end > this.#tip) this.#tip = range.end
-  }
-
-  #rejected(event: Extract<SchedulerEvent, { type: 'rejected' }>, at: number): void {
-    const range = this.#window.find(event.range)
-    const state = range?.state
-    if (range === undefined || state?.status !== 'Committing') return
-    if (event.applied === 0) {
-      this.#act({ type: 'forget', range: range.id })
-      range.discard(at, true)
-    } else {
-      this.#window.cut(range, event.applied).blame(state.peer, at)
-      this.#committed(range.id)
+  /** One write at a time, of the front and of as many after it as fill a write: small ranges share an fsync. */
+  #commit(): void {
+    const ranges: { range: number; peer: string }[] = []
+    let blocks = 0
+    for (const range of this.#window.ranges) {
+      const state = range.state
+      if (state.status !== 'AwaitingCommit') break
+      if (blocks > 0 && blocks + range.count > WRITE_BLOCKS) break
+      range.commit()
+      blocks += range.count
+      ranges.push({ range: range.id, peer: state.peer })
     }
-    this.#requests.bar(state.peer, event.failure, at)
+    if (ranges.length > 0) this.#act({ type: 'commit', ranges })
   }
 
-  /** The tip moved, perhaps by gossip: what is at or below it needs no work any more. */
-  #moved(height: number, at: number): void {
-    if (height <= this.#tip) return
-    this.#tip = height
-    this.#aim(height)
-    this.#window.skipTo(height)
+  #committing(): Range[] {
+    return this.#window.ranges.filter((range) => range.status === 'Committing')
+  }
+
+  /** The ledger took `applied` blocks of what is committing; whoever sent the next one answers for `failure`. */
+  #committed(applied: number, failure: PeerFailure | undefined, at: number): void {
+    let left = applied
+    let blamed: string | undefined
+    for (const range of this.#committing()) {
+      const state = range.state
+      if (state.status !== 'Committing') continue
+      if (left < range.count) {
+        if (failure === undefined || blamed !== undefined) {
+          range.retryCommit()
+          continue
+        }
+        blamed = state.peer
+        if (left === 0) {
+          this.#act({ type: 'forget', range: range.id })
+          range.discard(at, true)
+          continue
+        }
+        this.#window.cut(range, left).blame(blamed, at)
+      }
+      left -= range.count
+      range.committed()
+      this.#window.remove(range)
+      this.#act({ type: 'forget', range: range.id })
+      if (range.end > this.#tip) this.#tip = range.end
+    }
+    if (failure !== undefined && blamed !== undefined) this.#requests.bar(blamed, failure, at)
+  }
+
+  /** What is at or below the tip needs no work any more, whoever moved it there. */
+  #trim(at: number): void {
+    this.#window.skipTo(this.#tip)
     for (const range of [...this.#window.ranges]) {
-      if (range.start > height) break
-      if (range.end <= height) this.#requests.dropRange(range, at)
+      if (range.start > this.#tip) break
+      if (range.end <= this.#tip) this.#requests.dropRange(range, at)
       else if (range.status === 'AwaitingDownload') {
-        this.#window.cut(range, height - range.start + 1)
+        this.#window.cut(range, this.#tip - range.start + 1)
         this.#window.remove(range)
       }
     }

@@ -15,25 +15,18 @@ export interface Written {
 
 /**
  * Writes consecutive checked blocks in batches.
- * @param progress told after each batch
  * @throws what the ledger throws when it could not write; the batches before are written
  */
-export async function writeRange(
-  ledger: SyncLedger,
-  blocks: readonly CheckedBlock[],
-  progress: (blocks: number, bytes: number) => void
-): Promise<Written> {
+export async function writeRange(ledger: SyncLedger, blocks: readonly CheckedBlock[]): Promise<Written> {
   let at = 0
   while (at < blocks.length) {
     const batch = nextBatch(blocks, at)
-    const { applied, failure } = await ledger.apply(batch)
+    const { failure } = await ledger.apply(batch)
     if (failure !== undefined) {
-      const index = at + failure.index
-      progress(failure.index, bytesOf(batch.slice(0, failure.index)))
-      const height = blocks[index]?.height ?? 0
-      return { applied: index, failure: { code: failure.failure.code, message: failure.failure.message, height } }
+      const applied = at + failure.index
+      const { code, message } = failure.failure
+      return { applied, failure: { code, message, height: blocks[applied]?.height ?? 0 } }
     }
-    progress(applied, bytesOf(batch))
     at += batch.length
   }
   return { applied: blocks.length, failure: undefined }
@@ -48,8 +41,4 @@ function nextBatch(blocks: readonly CheckedBlock[], from: number): CheckedBlock[
     batch.push(block)
   }
   return batch
-}
-
-function bytesOf(blocks: readonly CheckedBlock[]): number {
-  return blocks.reduce((sum, block) => sum + wireBytes(block), 0)
 }

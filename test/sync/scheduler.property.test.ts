@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { heldBytes } from '../../src/sync/policy/weight.ts'
 import { seeded, seeds } from './support/random.ts'
 import { BEHAVIOURS, type Behaviour } from './support/simulated-peer.ts'
-import { Simulation } from './support/simulation.ts'
+import { Simulation, type SimulationOptions } from './support/simulation.ts'
 
 const FRAME = 64 * 1024
 
@@ -15,7 +15,13 @@ function weights(seed: number): (height: number) => number {
   }
 }
 
-function simulate(seed: number, peers: readonly Behaviour[], blocks: number, bound: number, joinMs = 200): Simulation {
+function simulate(
+  seed: number,
+  peers: readonly Behaviour[],
+  blocks: number,
+  bound: number,
+  rest: Partial<SimulationOptions> = {}
+): Simulation {
   const simulation = new Simulation({
     seed,
     blocks,
@@ -23,7 +29,7 @@ function simulate(seed: number, peers: readonly Behaviour[], blocks: number, bou
     weight: weights(seed),
     frameBytes: FRAME,
     lookAheadBytes: bound,
-    joinMs
+    ...rest
   })
   simulation.run()
   return simulation
@@ -41,7 +47,8 @@ describe('the scheduler, whatever its peers do', () => {
       })
       const bound = LEAST + Math.floor(random() * 16 * 1024 * 1024)
       const blocks = 20 + Math.floor(random() * 1500)
-      const { penalised } = simulate(seed, ['honest', ...others], blocks, bound)
+      const gossip = random() < 0.3 ? 0.2 : 0
+      const { penalised } = simulate(seed, ['honest', ...others], blocks, bound, { gossip })
       for (const { peer } of penalised) expect(peer, `seed ${seed}`).toMatch(/^(liar|late-liar|greedy)/)
     }
   }, 60_000)
@@ -58,7 +65,7 @@ describe('the scheduler, whatever its peers do', () => {
 
   it('uses every peer of equal standing', () => {
     for (const seed of seeds(10)) {
-      const simulation = simulate(seed, ['honest', 'honest', 'honest', 'honest'], 300, 8 * LEAST, 0)
+      const simulation = simulate(seed, ['honest', 'honest', 'honest', 'honest'], 300, 8 * LEAST, { joinMs: 0 })
       expect(simulation.usedPeers.size, `seed ${seed}`).toBe(4)
     }
   })

@@ -127,9 +127,9 @@ describe('the scheduler', () => {
     bench.bring(low)
     const lowRange = bench.of('verify')[0]?.range as number
     bench.do({ type: 'verified', range: lowRange, good: 64, goodBytes: 64_000 })
-    expect(bench.of('commit')).toEqual([{ type: 'commit', range: lowRange, peer: 'a' }])
-    bench.do({ type: 'committed', range: lowRange })
-    expect(bench.of('commit')).toEqual([{ type: 'commit', range: highRange, peer: 'a' }])
+    expect(bench.of('commit')).toEqual([{ type: 'commit', ranges: [{ range: lowRange, peer: 'a' }] }])
+    bench.do({ type: 'committed', applied: 64 })
+    expect(bench.of('commit')).toEqual([{ type: 'commit', ranges: [{ range: highRange, peer: 'a' }] }])
     expect(bench.scheduler.tip).toBe(64)
   })
 
@@ -238,7 +238,7 @@ describe('the scheduler', () => {
     bench.bring(first)
     const range = bench.of('verify')[0]?.range as number
     bench.do({ type: 'verified', range, good: first.count, goodBytes: 1000 })
-    bench.do({ type: 'rejected', range, applied: 3, failure })
+    bench.do({ type: 'committed', applied: 3, failure })
     expect(bench.scheduler.tip).toBe(3)
     expect(bench.of('penalise')).toHaveLength(1)
     expect(bench.scheduler.ranges[0]).toMatchObject({ start: 4, status: 'AwaitingDownload' })
@@ -283,10 +283,39 @@ describe('the scheduler', () => {
     bench.bring(only(bench.peer('a', 4)))
     const range = bench.of('verify')[0]?.range as number
     bench.do({ type: 'verified', range, good: 4, goodBytes: 4000 })
-    bench.do({ type: 'commit-failed', range })
+    bench.do({ type: 'commit-failed' })
     expect(bench.of('commit')).toEqual([])
     bench.tick(1001)
-    expect(bench.of('commit')).toEqual([{ type: 'commit', range, peer: 'a' }])
+    expect(bench.of('commit')).toEqual([{ type: 'commit', ranges: [{ range, peer: 'a' }] }])
+  })
+
+  it('writes small ranges together, and blames the one that sent the bad block', () => {
+    const bench = new Bench({ requestsPerPeer: 1, tip: 100 })
+    const first = ['a', 'b', 'c', 'd'].flatMap((id) => bench.peer(id, 116))
+    expect(first.map(({ start, count }) => [start, count])).toEqual([
+      [101, 8],
+      [109, 4],
+      [113, 4]
+    ])
+    const ranges: number[] = []
+    for (const request of first.toReversed()) {
+      bench.bring(request)
+      const range = bench.of('verify')[0]?.range as number
+      ranges.unshift(range)
+      bench.do({ type: 'verified', range, good: request.count, goodBytes: 1000 })
+    }
+    const peers = first.map(({ peer }) => peer)
+    expect(bench.of('commit')).toEqual([
+      { type: 'commit', ranges: ranges.map((range, i) => ({ range, peer: peers[i] })) }
+    ])
+    // The second block of the second range is bad: the first range and one block are written, the third waits.
+    bench.do({ type: 'committed', applied: 9, failure })
+    expect(bench.scheduler.tip).toBe(109)
+    expect(bench.of('penalise')).toEqual([{ type: 'penalise', peer: peers[1], failure }])
+    expect(bench.scheduler.ranges.map(({ start, status }) => [start, status])).toEqual([
+      [110, 'Downloading'],
+      [113, 'AwaitingCommit']
+    ])
   })
 
   it('fetches again what a dead checker lost, and blames nobody', () => {

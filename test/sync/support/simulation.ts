@@ -22,6 +22,8 @@ export interface SimulationOptions {
   readonly weight: (height: number) => number
   readonly frameBytes: number
   readonly lookAheadBytes: number
+  /** The chance in a tenth of a second that the tip moves by itself. */
+  readonly gossip?: number
   /** The share of ledger writes that fail. */
   readonly failingWrites?: number
   /** Peers join within this time. */
@@ -47,6 +49,7 @@ export class Simulation {
   requests = 0
   readonly #queue: { at: number; order: number; run: () => void }[] = []
   #order = 0
+  #writing = false
   readonly #peers: SimulatedPeer[]
   readonly #open = new Map<number, Open>()
   /** Checked or unchecked blocks of a range: wire bytes a block, and who sent them. */
@@ -70,6 +73,7 @@ export class Simulation {
     this.#at(0, () => this.#handle({ type: 'start' }))
     const tick = (): void => {
       this.#handle({ type: 'tick' })
+      if (this.random() < (options.gossip ?? 0)) this.#gossip()
       this.#at(100, tick)
     }
     this.#at(100, tick)
@@ -88,6 +92,12 @@ export class Simulation {
 
   #at(delay: number, run: () => void): void {
     this.#queue.push({ at: this.now + delay, order: this.#order++, run })
+  }
+
+  /** Some blocks come by another way. */
+  #gossip(): void {
+    this.committed = Math.min(this.options.blocks, this.committed + 1 + Math.floor(this.random() * 100))
+    this.#handle({ type: 'tip', height: this.committed })
   }
 
   #join(peer: SimulatedPeer): void {
@@ -128,7 +138,7 @@ export class Simulation {
         this.#verify(action)
         break
       case 'commit':
-        this.#commit(action.range)
+        this.#commit(action.ranges.map(({ range }) => range))
         break
       case 'forget':
         this.#held.delete(action.range)
@@ -147,8 +157,8 @@ export class Simulation {
     if (start < peer.earliest) throw this.#broken(`asked ${id} for ${start} below its earliest`)
     const active = [...this.#open.values()].filter((open) => open.open && open.peer === peer).length
     if (active >= 2) throw this.#broken(`three requests at ${id}`)
+    if (start + count - 1 <= this.committed) throw this.#broken(`asked for ${start}, which is written`)
     for (let height = start; height < start + count; height++) {
-      if (height <= this.committed) throw this.#broken(`asked for ${height}, which is written`)
       const copies = [...this.#open.values()].filter(
         (open) => open.open && open.start <= height && height < open.start + open.count
       )
@@ -225,24 +235,41 @@ export class Simulation {
     })
   }
 
-  #commit(range: number): void {
-    const held = this.#held.get(range)
-    if (held === undefined) throw this.#broken(`commit of range ${range}, which is not held`)
-    if (held.start !== this.committed + 1) throw this.#broken(`commit of ${held.start} after ${this.committed}`)
-    this.#at(1 + held.sizes.length * 0.5, () => {
+  #commit(ranges: readonly number[]): void {
+    if (this.#writing) throw this.#broken('two writes at once')
+    this.#writing = true
+    const parts = ranges.map((range) => {
+      const held = this.#held.get(range)
+      if (held === undefined) throw this.#broken(`commit of range ${range}, which is not held`)
+      return { ...held, count: held.sizes.length }
+    })
+    const first = parts[0]?.start ?? 0
+    let next = first
+    // What gossip has brought meanwhile is passed over by the ledger.
+    if (first > this.committed + 1) throw this.#broken(`commit of ${first} where ${this.committed + 1} was next`)
+    for (const { start, count } of parts) {
+      if (start !== next) throw this.#broken(`commit of ${start} where ${next} was next`)
+      next += count
+    }
+    this.#at(1 + (next - first) * 0.5, () => {
+      this.#writing = false
       if (this.random() < (this.options.failingWrites ?? 0.02)) {
-        this.#handle({ type: 'commit-failed', range })
+        this.#handle({ type: 'commit-failed' })
         return
       }
-      const bad = held.peer.firstBad(held.sizes.length, true)
-      this.committed += bad ?? held.sizes.length
-      if (bad === undefined) {
-        this.#handle({ type: 'committed', range })
+      let applied = 0
+      for (const { peer, count, start } of parts) {
+        const bad = peer.firstBad(count, true)
+        applied += bad ?? count
+        if (bad === undefined) continue
+        const height = start + bad
+        this.committed = Math.max(this.committed, first + applied - 1)
+        this.#failed.set(height, { peer: peer.id, at: this.now })
+        this.#handle({ type: 'committed', applied, failure: { code: 'BAD_PARENT', message: '', height } })
         return
       }
-      const height = held.start + bad
-      this.#failed.set(height, { peer: held.peer.id, at: this.now })
-      this.#handle({ type: 'rejected', range, applied: bad, failure: { code: 'BAD_PARENT', message: '', height } })
+      this.committed = Math.max(this.committed, first + applied - 1)
+      this.#handle({ type: 'committed', applied })
     })
   }
 
@@ -259,10 +286,12 @@ export class Simulation {
       )
     if (real > held) throw this.#broken(`${real} bytes really held, ${held} counted`)
     this.peakHeld = Math.max(this.peakHeld, real)
-    let next = tip + 1
-    for (const range of ranges) {
-      if (range.start !== next && range.end > tip) throw this.#broken(`gap before ${range.start}`)
-      next = range.end + 1
+    // What is being checked or written below the tip stays until that is done; above it there are no gaps.
+    const above = ranges.filter((range) => range.end > tip)
+    if ((above[0]?.start ?? 0) > tip + 1) throw this.#broken(`gap above the tip ${tip}`)
+    for (const [i, range] of above.entries()) {
+      const next = above[i + 1]
+      if (next !== undefined && next.start !== range.end + 1) throw this.#broken(`gap before ${next.start}`)
     }
   }
 

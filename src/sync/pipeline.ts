@@ -1,0 +1,123 @@
+import type { CheckedBlock } from '../chain/check-block.ts'
+import { hasCode, messageOf } from '../error.ts'
+import { type Checked, checkRange, wireBytes } from './checking.ts'
+import { Downloads } from './downloads.ts'
+import type { SchedulerAction, SchedulerEvent } from './events.ts'
+import type { StallCode, SyncPorts } from './types.ts'
+import { type Written, writeRange } from './writing.ts'
+
+/** What the pipeline does; the rest of the scheduler's actions is for people and peers. */
+export type Work = Exclude<SchedulerAction, { type: 'penalise' }>
+
+type Of<Type extends Work['type']> = Extract<Work, { type: Type }>
+
+export interface PipelineOptions {
+  readonly ports: SyncPorts
+  readonly frameBytes: number
+  readonly verifyEvents: boolean
+  /** To the scheduler. Never called from within `act`. */
+  report(event: SchedulerEvent): void
+  /** Blocks that one peer sent are on disk. */
+  written(peer: string, blocks: readonly CheckedBlock[]): void
+  /** Something at our own end failed; it is tried again. */
+  failed(code: StallCode, message: string): void
+  /** It works again. */
+  works(code: StallCode): void
+  /** Two commits for one height. */
+  conflict(message: string): void
+}
+
+/**
+ * Does what the scheduler says: downloads, checks and writes, all at the same time. It holds the bytes; how many there
+ * may be is the scheduler's to say.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions
+  readonly #downloads: Downloads
+  /** Checked blocks by range. */
+  readonly #checked = new Map<number, CheckedBlock[]>()
+  readonly #work = new Set<Promise<void>>()
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+    this.#downloads = new Downloads(options.ports.fetchBlocks, options.frameBytes, options.report)
+  }
+
+  act(action: Work): void {
+    switch (action.type) {
+      case 'request':
+        this.#downloads.start(action)
+        break
+      case 'stop':
+        this.#downloads.stop(action.request)
+        break
+      case 'drop':
+        this.#downloads.drop(action.request)
+        break
+      case 'verify':
+        this.#track(this.#verify(action))
+        break
+      case 'commit':
+        this.#track(this.#commit(action))
+        break
+      case 'forget':
+        this.#checked.delete(action.range)
+        break
+    }
+  }
+
+  /** Ends all requests; resolves when nothing is being checked or written. */
+  async close(): Promise<void> {
+    await this.#downloads.close()
+    while (this.#work.size > 0) await Promise.all(this.#work)
+    this.#checked.clear()
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#work.delete(tracked))
+    this.#work.add(tracked)
+  }
+
+  async #verify({ range, request, start, count }: Of<'verify'>): Promise<void> {
+    const { ports, verifyEvents, report, failed, works } = this.#options
+    const frames = this.#downloads.take(request, count)
+    let checked: Checked
+    try {
+      checked = await checkRange(ports.verify, start, frames, verifyEvents)
+    } catch (error) {
+      failed('VERIFY_FAILED', `blocks from ${start} could not be checked: ${messageOf(error)}`)
+      report({ type: 'verify-failed', range })
+      return
+    }
+    works('VERIFY_FAILED')
+    const { blocks, failure } = checked
+    this.#checked.set(range, blocks)
+    const goodBytes = blocks.reduce((sum, block) => sum + wireBytes(block), 0)
+    const about = failure === undefined ? {} : { failure }
+    report({ type: 'verified', range, good: blocks.length, goodBytes, ...about })
+  }
+
+  async #commit({ ranges }: Of<'commit'>): Promise<void> {
+    const { ports, report, failed, works, conflict } = this.#options
+    const parts = ranges.map(({ range, peer }) => ({ peer, blocks: this.#checked.get(range) ?? [] }))
+    const blocks = parts.flatMap((part) => part.blocks)
+    let written: Written
+    try {
+      written = await writeRange(ports.ledger, blocks)
+    } catch (error) {
+      if (hasCode(error, 'CONFLICTING_FINALITY')) conflict(messageOf(error))
+      else failed('LEDGER_FAILED', `blocks from ${blocks[0]?.height} could not be written: ${messageOf(error)}`)
+      report({ type: 'commit-failed' })
+      return
+    }
+    works('LEDGER_FAILED')
+    const { applied, failure } = written
+    let left = applied
+    for (const part of parts) {
+      const good = part.blocks.slice(0, left)
+      if (good.length > 0) this.#options.written(part.peer, good)
+      left -= good.length
+    }
+    report({ type: 'committed', applied, ...(failure === undefined ? {} : { failure }) })
+  }
+}
