@@ -32,12 +32,20 @@ export type GossipHandler = (payload: Uint8Array, from: string) => Promise<Verdi
 interface RouterInternals {
   handleReceivedRpc(from: PeerId, rpc: Rpc): Promise<void>
   onPeerConnected(peerId: PeerId, connection: Connection): void
+  createOutboundStream(peerId: PeerId, connection: Connection): Promise<void>
   reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
   getScore(peerId: string): number
   getMeshPeers(topic: string): string[]
   streamsOutbound: Map<string, { rawStream: Stream }>
 }
 type Router = GossipSub & RouterInternals
+const INTERNALS = [
+  'handleReceivedRpc',
+  'onPeerConnected',
+  'createOutboundStream',
+  'reportMessageValidationResult',
+  'getScore'
+] as const
 
 const VERDICTS = {
   accept: TopicValidatorResult.Accept,
@@ -97,11 +105,17 @@ export class Gossip {
   /** @param service what libp2p made of `service()`, before it is started */
   attach(service: GossipSub): void {
     const router = service as Router
-    for (const name of ['handleReceivedRpc', 'onPeerConnected', 'reportMessageValidationResult', 'getScore'] as const) {
+    for (const name of INTERNALS) {
       if (typeof router[name] !== 'function')
         throw new TypeError(`gossipsub has no ${name}: another version than known`)
     }
     router.handleReceivedRpc = this.#gate.wrap(router.handleReceivedRpc.bind(router))
+    const open = router.createOutboundStream.bind(router)
+    router.createOutboundStream = async (peerId, connection) => {
+      await open(peerId, connection)
+      // It did open: should it be reset before the next heartbeat, that is no reason to wait.
+      if (router.streamsOutbound.has(peerId.toString())) this.#tried.delete(peerId.toString())
+    }
     router.addEventListener('gossipsub:message', (event) => {
       const { propagationSource, msgId, msg } = event.detail
       void this.#validate(router, msgId, propagationSource.toString(), msg.topic, msg.data)
@@ -228,7 +242,6 @@ export class Gossip {
         stream.close({ signal }).catch((error: Error) => stream.abort(error))
         router.streamsOutbound.delete(id)
       } else if (stream !== undefined) {
-        this.#tried.delete(id)
         continue
       }
       if (now - (this.#tried.get(id) ?? Number.NEGATIVE_INFINITY) < REOPEN_EVERY_MS) continue
