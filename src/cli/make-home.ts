@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { type Genesis, parseGenesis } from '../chain/genesis.ts'
 import { toHex } from '../codec/bytes.ts'
-import { createHomes, releaseHomes } from '../devnet/homes.ts'
+import { createHomes, keepHomes } from '../devnet/homes.ts'
 import { DEFAULT_SPEC } from '../devnet/spec.ts'
 import { hasCode, MolochError } from '../error.ts'
 import type { SettingValue } from '../node/config/settings.ts'
@@ -72,7 +72,7 @@ export async function makeDevnetHomes(directory: string, validators: number): Pr
       const listen = `/ip4/127.0.0.1/tcp/${FIRST_P2P_PORT + index}`
       return { listen, address: listen, apiHost: '127.0.0.1', apiPort: FIRST_API_PORT + index }
     })
-    releaseHomes(staged)
+    keepHomes(staged)
     renameSync(staged, directory)
     return places.map(({ name }) => join(directory, name))
   } finally {

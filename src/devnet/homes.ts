@@ -141,6 +141,11 @@ function removeMembers(dir: string): void {
   for (const name of membersIn(dir)) rmSync(join(dir, name), { recursive: true, force: true })
 }
 
+/** The homes are somebody's to keep: no devnet takes their directory for its own. */
+export function keepHomes(dir: string): void {
+  rmSync(join(dir, MARKER), { force: true })
+}
+
 /** Removes the devnet, and its directory if nothing else is in it. */
 export function removeHomes(dir: string): void {
   removeMembers(dir)

@@ -82,6 +82,10 @@ describe('init', () => {
     expect(new Set(opened.map(({ genesis }) => toHex(genesis.hash))).size).toBe(1)
     expect(opened.every(({ validatorKey }) => validatorKey !== undefined)).toBe(true)
     expect(readdirSync(dir)).toEqual(['net'])
+    // Nothing marks it as a devnet's directory, which the next devnet would empty.
+    expect(readdirSync(join(dir, 'net'))).toEqual(['validator-1', 'validator-2', 'validator-3'])
+    const taken = await moloch(['devnet', 'homes', '--dir', join(dir, 'net')])
+    expect(taken).toMatchObject({ code: 1, err: expect.stringMatching(/is not empty/) })
   })
 })
 
