@@ -193,7 +193,8 @@ export class SyncManager extends Emitter<SyncEvents> {
 
   /** Begins or ends range sync when tip and target say so. */
   #decide(): void {
-    if (this.#stopped || this.#halted) return
+    // The ledger shows a tip before its write has been told of here: nothing is decided on half of the news.
+    if (this.#stopped || this.#halted || this.#scheduler.writing) return
     const at = this.#now()
     const tip = this.#ports.ledger.tip.height
     if (tip > this.#scheduler.tip) this.#handle({ type: 'tip', height: tip })

@@ -72,6 +72,11 @@ export class Scheduler {
     return this.#running
   }
 
+  /** A write is under way. */
+  get writing(): boolean {
+    return this.#committing().length > 0
+  }
+
   get held(): number {
     return this.#window.held
   }

@@ -112,6 +112,13 @@ describe('range sync into a real ledger', () => {
     })
   })
 
+  it('knows who sent the last blocks also when a status comes between their write and its end', async () => {
+    const peers = { a: honest(chain.frames), b: honest(chain.frames), c: honest(chain.frames) }
+    const made = setup(peers)
+    ledger.on('finalized', () => made.manager.setPeer({ id: 'a', height: 12, earliest: 1 }))
+    expect(await sync(made, peers, 12)).toMatchObject({ to: 12, peersUsed: 3 })
+  })
+
   it('goes on from where the ledger stands', async () => {
     await ledger.apply(chain.blocks.slice(0, 50))
     const { sources, run } = await syncFrom({ a: honest(chain.frames) })
