@@ -25,6 +25,7 @@ import {
   type VerifierPort,
   type VotePeersPort
 } from './ports.ts'
+import { quietLog } from './quiet-log.ts'
 import { resolveFork } from './rollback.ts'
 import { Seat } from './seat.ts'
 import type { Signer } from './signer.ts'
@@ -68,6 +69,8 @@ interface DriverEvents {
 export class Driver extends Emitter<DriverEvents> {
   readonly #options: DriverOptions
   readonly #clock: Clock
+  /** For what others can bring about. */
+  readonly #quiet: Log
   readonly #intake: Intake
   readonly #asker: Asker
   readonly #exchange: VotesExchange
@@ -90,6 +93,7 @@ export class Driver extends Emitter<DriverEvents> {
     const { ledger, verifier, peers, log } = options
     const clock = options.clock ?? systemClock
     this.#clock = clock
+    this.#quiet = quietLog(log, clock)
     this.#seat = new Seat({
       ledger,
       log,
@@ -250,7 +254,7 @@ export class Driver extends Emitter<DriverEvents> {
   }
 
   #begin(): void {
-    const { ledger, mempool, verifier, log } = this.#options
+    const { ledger, mempool, verifier } = this.#options
     const number = ledger.tip.height + 1
     const early = this.#early.take(number)
     this.#early.expect(number + 1)
@@ -260,7 +264,7 @@ export class Driver extends Emitter<DriverEvents> {
         verifier,
         mempool,
         clock: this.#clock,
-        log,
+        log: this.#quiet,
         publish: (topic, payload) => this.#publish(topic, payload),
         ask: () => this.#asker.ask(),
         accuse: (evidence) => this.#accuse(evidence),
@@ -290,7 +294,7 @@ export class Driver extends Emitter<DriverEvents> {
 
   #accuse(evidence: Evidence): void {
     this.emit('evidence', evidence)
-    keepEvidence(evidence, this.#clock.now(), this.#options)
+    keepEvidence(evidence, this.#clock.now(), { ledger: this.#options.ledger, log: this.#quiet })
   }
 
   #publish(topic: ConsensusTopic, payload: Uint8Array): void {
