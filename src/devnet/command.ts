@@ -20,8 +20,8 @@ Examples:
       four validators, a full node and one that joins late; events from this checkout's git history; until Ctrl-C
   moloch devnet --until-height 30 --events commits.jsonl.gz --json
       ends by itself; exit 0 only if all nodes agree on the finalized chain
-  moloch devnet --for 60s --rate 1000 --validators 7 --keep
-      a minute at 1000 events/s, seven validators; the homes and logs stay in .devnet`
+  moloch devnet --for 60s --rate 400 --validators 5 --keep
+      a minute at 400 events/s, five validators; the homes and logs stay in .devnet`
 
 const HOMES_EXAMPLE = `
 Example:

@@ -20,6 +20,8 @@ export interface FeederOptions {
   readonly seed: number
   /** The nodes that take events, in turn. */
   readonly targets: readonly ApiClient[]
+  /** Events that may be on the way to finality at once; when the chain stands still, so does the feed. */
+  readonly mostOpen?: number
   /** Told once for each kind of refusal. */
   readonly onRefused?: (refusal: Refusal) => void
 }
@@ -36,9 +38,9 @@ export interface FeedStats {
 const TICK_MS = 100
 /** Events of one request: the API takes at most 1000. */
 const BATCH = 500
-/** Seconds of feed that may be on the way to finality; when the chain stands still, so does the feed. */
-const OUTSTANDING_SECONDS = 10
-const MIN_OUTSTANDING = 1000
+/** The default of `mostOpen`: this many seconds' worth, and at least so many. */
+const OPEN_SECONDS = 10
+const MIN_OPEN = 1000
 const BACK_OFF_MS = { first: 500, longest: 8000 }
 
 interface Target {
@@ -112,7 +114,7 @@ export class Feeder {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
-    const room = Math.max(MIN_OUTSTANDING, this.#options.rate * OUTSTANDING_SECONDS)
+    const room = this.#options.mostOpen ?? Math.max(MIN_OPEN, this.#options.rate * OPEN_SECONDS)
     while (!signal.aborted) {
       const target = this.#nextTarget()
       const wanted = target === undefined ? 0 : Math.min(BATCH, room - this.#outstanding)
@@ -180,10 +182,13 @@ export class Feeder {
         if (outcome === 'finalized') {
           this.#finalized++
           this.latencies.add(now - signed.since)
+        } else if (outcome === 'pending') {
+          // It is there, but the node's longest wait is over: submitted again, it only waits on.
+          this.#again.push(signed)
         } else if (outcome === 'later') {
           later++
           this.#again.push(signed)
-        } else if (outcome !== 'pending') {
+        } else {
           this.#refused++
           this.#tell(outcome)
         }
