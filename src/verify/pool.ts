@@ -38,6 +38,9 @@ interface Thread {
   readonly jobs: Map<number, Job>
 }
 
+/** What a check makes is dead when it ends: V8's default of 48 MiB a thread would only be touched, never needed. */
+const YOUNG_GENERATION_MB = 8
+
 /**
  * Checks blocks in worker threads, so that a full-speed sync leaves the main loop to pings, gossip and the API. Give it
  * many blocks a call: a call costs a copy of the bytes and two messages.
@@ -119,7 +122,11 @@ export class VerifyPool {
 
   #startThread(): void {
     const setup: WorkerSetup = { genesisJson: this.#options.genesisJson }
-    const worker = new Worker(this.#options.workerUrl ?? workerUrl(), { workerData: setup, name: 'verify' })
+    const worker = new Worker(this.#options.workerUrl ?? workerUrl(), {
+      workerData: setup,
+      name: 'verify',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB }
+    })
     const thread: Thread = { worker, jobs: new Map() }
     let reason = 'ended by itself'
     worker.on('message', (answer: CheckAnswer) => this.#answer(thread, answer))
