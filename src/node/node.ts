@@ -8,12 +8,14 @@ import { Mempool } from '../chain/mempool.ts'
 import { Driver } from '../consensus/driver.ts'
 import { Signer } from '../consensus/signer.ts'
 import { MolochError } from '../error.ts'
-import { Ledger } from '../ledger/ledger.ts'
+import { Ledger, type LedgerTuning } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { createNetwork } from '../network/node.ts'
+import type { NetworkSettings } from '../network/settings.ts'
 import { frameLimit } from '../network/streams/frames.ts'
 import type { Network } from '../network/types.ts'
 import { SyncManager } from '../sync/manager.ts'
+import type { SyncOptions } from '../sync/types.ts'
 import { VerifyPool } from '../verify/pool.ts'
 import { apiSource } from './api-source.ts'
 import { Closers } from './closers.ts'
@@ -34,26 +36,37 @@ import { VERSION } from './version.ts'
 /** More threads than this only take memory: the main loop cannot write as fast as they check. */
 const MAX_VERIFY_WORKERS = 4
 
+/** For tests and benchmarks: numbers that no operator has a reason to change. */
+export interface NodeTuning {
+  readonly network?: Partial<NetworkSettings>
+  readonly sync?: Partial<Omit<SyncOptions, 'frameBytes'>>
+  readonly ledger?: LedgerTuning
+}
+
 /**
  * Starts a node from its home. When this resolves, its API answers and it accepts peers; whether it has caught up is
  * for `/health/ready` to say.
  * @throws MolochError, one line about the first thing that is wrong; what was started is stopped again
  */
-export async function startNode(config: Config, log: Log = createLogger(config.log)): Promise<RunningNode> {
+export async function startNode(
+  config: Config,
+  log: Log = createLogger(config.log),
+  tuning: NodeTuning = {}
+): Promise<RunningNode> {
   const closers = new Closers(log)
   try {
-    return await build(config, openHome(config.home), log, closers)
+    return await build(config, openHome(config.home), log, closers, tuning)
   } catch (error) {
     await closers.close()
     throw error
   }
 }
 
-async function build(config: Config, home: Home, log: Log, closers: Closers): Promise<RunningNode> {
+async function build(config: Config, home: Home, log: Log, closers: Closers, tuning: NodeTuning): Promise<RunningNode> {
   const { genesis, paths, validatorKey } = home
   const role = validatorKey === undefined ? 'observer' : 'validator'
 
-  const ledger = await Ledger.open({ path: paths.chain, genesis, log })
+  const ledger = await Ledger.open({ path: paths.chain, genesis, log, ...(tuning.ledger && { tuning: tuning.ledger }) })
   closers.add('the chain database', () => ledger.close())
   const verify = new VerifyPool({ genesisJson: genesis.json, size: verifyWorkers(config) })
   closers.add('the verify workers', () => verify.close())
@@ -79,7 +92,7 @@ async function build(config: Config, home: Home, log: Log, closers: Closers): Pr
     bootstrap: config.p2p.bootstrap,
     mdns: config.p2p.mdns,
     userAgent: `moloch/${VERSION}`,
-    settings: networkSettings(config.p2p),
+    settings: { ...networkSettings(config.p2p), ...tuning.network },
     ports: {
       head: () => head.get(sync.isSyncing),
       readBlocks: (start, count, maxBytes) => ledger.readRange(start, count, maxBytes),
@@ -134,7 +147,8 @@ async function build(config: Config, home: Home, log: Log, closers: Closers): Pr
       frameBytes: frameLimit(genesis.params.maxBlockBytes),
       lookAheadBytes: config.sync.max_buffer_bytes,
       requestsPerPeer: config.sync.peer_concurrency,
-      verifyEvents: config.sync.verify_events
+      verifyEvents: config.sync.verify_events,
+      ...tuning.sync
     }
   )
   closers.add('running syncs', () => sync.stop())
