@@ -134,7 +134,7 @@ describe('a git history', () => {
       actor: 'Ann',
       fields: { resource: { kind: 'my-repo', id: git('rev-parse', 'HEAD') } }
     })
-    expect(events[0]?.fields.occurredAt).toBe(Number(git('log', '-1', '--format=%ct')) * 1000)
+    expect(events[0]?.fields.occurredAt).toBe(Number(git('log', '-1', '--format=%ct', 'HEAD~1')) * 1000)
   })
 
   test('a folder without one is refused in one line', async () => {
