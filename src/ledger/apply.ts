@@ -112,6 +112,7 @@ export class Applier {
       const failure = final ? await this.#compare(block) : this.#head.check(block)
       if (failure !== undefined) {
         await this.#write()
+        if (failure.code === 'BAD_PARENT') await this.#forked(block)
         return { applied, failure: { index, failure } }
       }
       if (final) continue
@@ -128,15 +129,28 @@ export class Applier {
 
   /** A block at a final height: the one that is stored, or proof that finality is broken. */
   async #compare(block: CheckedBlock): Promise<Failure | undefined> {
-    const { mmr, blocks, database } = this.#stores
+    const { mmr, database } = this.#stores
     const leaf = await mmr.row(block.height)
     if (leaf === undefined) throw corrupt(database.path, `the MMR's leaf ${block.height} is missing`)
     if (equalBytes(leaf.subarray(0, HASH_BYTES), leafHash(block.hash))) return undefined
     // Without a commit that verifies it is only a bad block.
     if (block.deferred !== undefined) return block.deferred
-    const ours = await blocks.get(block.height)
-    if (ours === undefined) throw corrupt(database.path, `block ${block.height} is missing`)
-    return this.#parts.onConflict(conflictRecord(this.#head.genesis, ours, block))
+    return this.#conflict(block.height, block)
+  }
+
+  /**
+   * The next block, on another parent. If it is certified, no peer is at fault: whoever signed it has decided another
+   * block at our tip's height. (Block 0 nobody signed: of that there is nothing to hold against ours.)
+   */
+  async #forked(block: CheckedBlock): Promise<void> {
+    const { height } = this.#head.tip
+    if (block.deferred === undefined && height > 0) await this.#conflict(height, block)
+  }
+
+  async #conflict(height: number, theirs: CheckedBlock): Promise<never> {
+    const ours = await this.#stores.blocks.get(height)
+    if (ours === undefined) throw corrupt(this.#stores.database.path, `block ${height} is missing`)
+    return this.#parts.onConflict(conflictRecord(this.#head.genesis, ours, theirs))
   }
 
   async #stage(block: CheckedBlock): Promise<void> {

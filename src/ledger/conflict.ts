@@ -16,20 +16,28 @@ export interface Conflict {
 
 export const CONFLICT = 'conflict'
 
-/** What proves that the validators signed both: the two FinalizedBlocks. */
+/**
+ * What proves that the validators signed both: the two FinalizedBlocks. `theirs` is at the height of `ours`, or one above
+ * it on another parent: whoever certified that vouches for another block at our height.
+ */
 export function conflictRecord(genesis: Genesis, ours: Uint8Array, theirs: CheckedBlock): EvidenceRecord {
   const ourCommit = Commit.decode(splitFinalized(ours).commit)
+  const { height } = ourCommit
   const signers = new Set(ourCommit.signatures.map(({ validator }) => toHex(validator)))
   const both = (theirs.commit?.signatures ?? []).map((s) => s.validator).filter((key) => signers.has(toHex(key)))
   const names = both.map((key) => genesis.validators.names[genesis.validators.indexOf(key)])
+  const kept = `${toHex(ourCommit.blockHash)} (kept)`
+  const what =
+    theirs.height === height
+      ? `two blocks are certified at height ${height}: ${kept} and ${toHex(theirs.hash)}`
+      : `two blocks stand certified at height ${height}: ${kept} and ${toHex(theirs.header.parentHash)}, ` +
+        `on which block ${theirs.height} ${toHex(theirs.hash)} is certified`
   return {
     kind: CONFLICT,
-    height: theirs.height,
+    height,
     seenAt: Date.now(),
     validators: both,
-    description:
-      `two blocks are certified at height ${theirs.height}: ${toHex(ourCommit.blockHash)} (kept) and ` +
-      `${toHex(theirs.hash)}; both are signed by ${names.join(', ')}`,
+    description: `${what}; both are signed by ${names.join(', ')}`,
     parts: [ours, joinFinalized(theirs.blockBytes, theirs.commitBytes)]
   }
 }

@@ -201,6 +201,29 @@ test('another certified block at a final height is kept as evidence and ends the
   expect(second?.ok && toHex(second.block.hash)).toBe(toHex(theirs.hash))
 })
 
+test('a certified next block on another parent is a conflict too: its signers stand for another block at our tip', async () => {
+  const maker = new ChainMaker(SMALL)
+  const ours = [maker.next(), maker.next()]
+  const other = new ChainMaker(SMALL)
+  other.next()
+  // Another block 2 that is never seen here, and block 3 on it.
+  const unseen = other.certify(other.propose(other.events(1)), [1, 2, 3])
+  other.head.advance(unseen)
+  const theirs = other.certify(other.propose(), [1, 2, 3])
+  const ledger = await open(tempDir(), maker.genesis)
+  const uncertified = markChecked({ ...theirs, deferred: { code: 'COMMIT_TOO_FEW', message: '', stage: 99 } as const })
+  expect((await ledger.apply([...ours, uncertified])).failure?.failure.code).toBe('BAD_PARENT')
+  expect(ledger.conflict).toBeUndefined()
+  await expect(ledger.apply([theirs])).rejects.toThrow(
+    `${toHex(ours[1]?.hash as Uint8Array)} (kept) and ${toHex(unseen.hash)}, on which block 3`
+  )
+  expect(ledger.conflict).toMatchObject({ height: 2, validators: ['v1', 'v2'] })
+  expect(ledger.tip.height).toBe(2)
+  const [record] = await ledger.evidence()
+  const heights = record?.parts.map((bytes) => checkFinalized(maker.genesis, bytes)).map((r) => r.ok && r.block.height)
+  expect(heights).toEqual([2, 3])
+})
+
 test('evidence of other faults is kept once a slot', async () => {
   const { genesis, validators } = new ChainMaker(SMALL)
   const path = tempDir()

@@ -5,6 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { toHex } from '../../src/codec/bytes.ts'
 import { Commit } from '../../src/codec/generated/chain.ts'
 import { joinFinalized } from '../../src/codec/raw.ts'
+import type { KeyPair } from '../../src/crypto/ed25519.ts'
+import { buildBlock } from '../../src/ledger/build-block.ts'
 import { Ledger, type LedgerTuning } from '../../src/ledger/ledger.ts'
 import { type Log, silentLog } from '../../src/log.ts'
 import type { PeerFailure } from '../../src/sync/events.ts'
@@ -240,7 +242,7 @@ describe('peers that do not do what they should', () => {
     'a seal with a flipped bit': { bad: () => flipped('seal'), code: 'BAD_SEAL' },
     'a commit with a flipped bit': { bad: () => flipped('commit'), code: 'COMMIT_BAD_SIGNATURE' },
     'a commit by too few': { bad: tooFew, code: 'COMMIT_TOO_FEW' },
-    'a certified block with wrong links': { bad: wrongLinks, code: 'BAD_PARENT' }
+    'a certified block with a wrong root': { bad: wrongRoot, code: 'BAD_MMR_ROOT' }
   }
   for (const [what, { bad, code }] of Object.entries(bads)) {
     it(`${what}: charged to the one that sent it, and fetched elsewhere`, async () => {
@@ -300,12 +302,29 @@ describe('peers that do not do what they should', () => {
   }
 
   /** What only validators could make: a block of height 17 on another block 16, with a good seal and commit. */
-  function wrongLinks(): Uint8Array {
+  /** Block 17 on block 16, signed by all that it takes. */
+  function wrongRoot(): Uint8Array {
+    const maker = new ChainMaker(SPEC)
+    for (let i = 0; i < 16; i++) maker.next()
+    const next = { ...maker.head.next, mmrRoot: new Uint8Array(32).fill(7) }
+    const proposer = maker.validators[maker.genesis.validators.proposer(17, 0)] as KeyPair
+    return maker.finalize(buildBlock(maker.genesis, next, { timestamp: maker.nextTimestamp, proposer, events: [] }))
+  }
+
+  it('a certified block on another parent: nobody is charged, sync stops and says who signed both', async () => {
     const maker = new ChainMaker(SPEC)
     for (let i = 0; i < 15; i++) maker.next()
     maker.next([])
-    return maker.finalize(maker.propose())
-  }
+    const fork = maker.finalize(maker.propose())
+    const { manager, penalised } = setup({ a: lying(chain.frames, 17, fork) })
+    const stall = stalled(manager)
+    manager.setPeer({ id: 'a', height: BLOCKS, earliest: 1 })
+    const { code, message } = await stall
+    expect(code).toBe('CONFLICTING_FINALITY')
+    expect(message).toContain('both are signed by v0, v1, v2')
+    expect(ledger.tip.height).toBe(16)
+    expect(penalised).toEqual([])
+  })
 })
 
 describe('a stalled sync says so', () => {
