@@ -24,6 +24,7 @@ import { blockRoutes } from './routes/blocks.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { nodeRoutes } from './routes/node.ts'
+import { peerRoutes } from './routes/peers.ts'
 import { submitRoutes } from './routes/submit.ts'
 import type { ApiSource } from './source.ts'
 
@@ -64,6 +65,7 @@ export class Api {
     })
     healthRoutes(this.#app, source)
     nodeRoutes(this.#app, source)
+    peerRoutes(this.#app, source)
     blockRoutes(this.#app, source)
     eventRoutes(this.#app, source)
     submitRoutes(this.#app, source, this.#waiters, options.max_wait_ms)

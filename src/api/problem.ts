@@ -15,6 +15,8 @@ export type ApiErrorCode =
   | 'NOT_FOUND'
   | 'BLOCK_UNKNOWN'
   | 'EVENT_UNKNOWN'
+  /** The peer to be let in again is not held out. */
+  | 'NOT_BANNED'
   /** None of a batch's events was taken; `results` says why for each. */
   | 'EVENTS_REFUSED'
   /** A token is needed, and none or another was given. */
@@ -41,6 +43,10 @@ const STATUSES: Readonly<Record<string, number>> = {
   NOT_FOUND: 404,
   BLOCK_UNKNOWN: 404,
   EVENT_UNKNOWN: 404,
+  NOT_BANNED: 404,
+  BAD_ADDRESS: 400,
+  BAD_PEER_ID: 400,
+  DIAL_FAILED: 502,
   EVENTS_REFUSED: 422,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,

@@ -26,6 +26,29 @@ export const SyncJson = Type.Object({
   )
 })
 
+export const SyncDetailJson = Type.Object({
+  ...SyncJson.properties,
+  held_bytes: Type.Integer({ description: 'downloaded and not yet stored' }),
+  max_held_bytes: Type.Integer(),
+  ranges: Type.Array(
+    Type.Object({
+      start: Type.Integer(),
+      count: Type.Integer(),
+      status: Type.String(),
+      seconds: Type.Number({ description: 'in this status' }),
+      attempts: Type.Integer({ description: 'requests made for it' }),
+      peers: Type.Array(
+        Type.Object({
+          peer_id: Type.String(),
+          seconds: Nullable(Type.Number({ description: 'since it was asked; null once it has answered' })),
+          bytes: Type.Integer({ description: 'that it has sent' })
+        })
+      )
+    })
+  )
+})
+export type SyncDetailJson = Type.Static<typeof SyncDetailJson>
+
 export const StatusJson = Type.Object({
   version: Type.String(),
   chain_id: Type.String(),
@@ -69,11 +92,31 @@ export const PeerJson = Type.Object({
   chain_key: Nullable(Hex),
   validator: Nullable(Type.String()),
   user_agent: Nullable(Type.String()),
-  score: Type.Number(),
+  score: Type.Number({ description: "gossipsub's" }),
+  penalty_points: Type.Number({ description: 'for its faults; half of them are forgotten in five minutes' }),
+  last_fault: Nullable(Type.Object({ code: Type.String(), message: Type.String(), at: Type.Integer() })),
   connected_at: Type.Integer()
 })
 export type PeerJson = Type.Static<typeof PeerJson>
-export const PeersJson = Type.Object({ peers: Type.Array(PeerJson) })
+
+export const HeldPeerJson = Type.Object({
+  peer_id: Type.String(),
+  verdict: Type.Union([Type.Literal('disconnect'), Type.Literal('ban')]),
+  code: Type.String({ description: 'of its fault; OPERATOR = banned by hand' }),
+  message: Type.String(),
+  since: Type.Integer(),
+  until: Type.Integer()
+})
+export type HeldPeerJson = Type.Static<typeof HeldPeerJson>
+
+export const PeersJson = Type.Object({
+  peers: Type.Array(PeerJson),
+  held: Type.Array(HeldPeerJson, { description: 'neither dialled nor let in' }),
+  known: Type.Integer({ description: 'peers in the address book' })
+})
+export type PeersJson = Type.Static<typeof PeersJson>
+
+export const PeerIdJson = Type.Object({ peer_id: Type.String() })
 
 export const ValidatorsJson = Type.Object({
   quorum: Type.Integer(),

@@ -4,7 +4,7 @@
  */
 import type { Genesis } from '../chain/genesis.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { PeerView } from '../network/types.ts'
+import type { HeldPeer, PeerView } from '../network/types.ts'
 
 /** The parts of the ledger that are shown. */
 export type ChainView = Pick<
@@ -21,6 +21,16 @@ export type ChainView = Pick<
   | 'evidence'
 >
 
+/** A run of heights on its way from peers to the disk. */
+export interface RangeView {
+  readonly start: number
+  readonly count: number
+  readonly status: string
+  readonly seconds: number
+  readonly attempts: number
+  readonly peers: readonly { readonly peer: string; readonly seconds: number | undefined; readonly bytes: number }[]
+}
+
 export interface SyncView {
   readonly strategy: string
   readonly height: number
@@ -31,6 +41,10 @@ export interface SyncView {
   readonly etaSeconds: number | undefined
   /** Peers that are downloaded from. */
   readonly peers: number
+  /** Bytes downloaded and not yet stored, and their bound. */
+  readonly heldBytes: number
+  readonly boundBytes: number
+  readonly ranges: readonly RangeView[]
   /** `since` in Unix ms. */
   readonly stalled: { readonly since: number; readonly code: string; readonly message: string } | undefined
   /** The last range sync that ended: blocks from + 1 … to, from so many peers. */
@@ -63,6 +77,7 @@ export interface ApiSource {
   readonly chain: ChainView
   /** Live sessions. */
   readonly peers: () => readonly PeerView[]
+  readonly peerBook: PeerBook
   /** Listen addresses with the peer id. */
   readonly addresses: () => readonly string[]
   readonly sync: () => SyncView
@@ -80,6 +95,20 @@ export interface ApiSource {
   readonly isPending: (id: Uint8Array) => boolean
   /** Calls back after each finalized block with its event ids (32·n bytes, flat). Returns the unsubscriber. */
   readonly onFinalized: (listener: (block: { height: number; eventIds: Uint8Array }) => void) => () => void
+}
+
+/** What operators may do about peers. */
+export interface PeerBook {
+  /** Peers that are neither dialled nor let in. */
+  held(): readonly HeldPeer[]
+  /** Peers whose address is known. */
+  readonly knownPeers: number
+  /** Connects to an address and keeps it. @returns the peer id @throws MolochError BAD_ADDRESS | DIAL_FAILED */
+  dial(address: string): Promise<string>
+  /** @throws MolochError BAD_PEER_ID */
+  ban(peerId: string, ms: number, reason: string): HeldPeer
+  /** @returns false if it was not held out */
+  unban(peerId: string): boolean
 }
 
 export interface SubmittedView {

@@ -5,8 +5,18 @@ import { Commit, Header } from '../codec/generated/chain.ts'
 import { EventBody, SignedEvent } from '../codec/generated/event.ts'
 import { type BlockParts, splitBlock } from '../codec/raw.ts'
 import type { FoundEvent, StoredBlock } from '../ledger/ledger.ts'
-import type { PeerView, SessionState } from '../network/types.ts'
-import type { BlockJson, CommitJson, EventJson, HeaderJson, PeerJson, SealedHeaderJson, StatusJson } from './schemas.ts'
+import type { HeldPeer, PeerView, SessionState } from '../network/types.ts'
+import type {
+  BlockJson,
+  CommitJson,
+  EventJson,
+  HeaderJson,
+  HeldPeerJson,
+  PeerJson,
+  SealedHeaderJson,
+  StatusJson,
+  SyncDetailJson
+} from './schemas.ts'
 import type { ApiSource, SyncView } from './source.ts'
 
 /** From what the node holds to what the API shows. Stored bytes were checked when they came in: decoding cannot fail. */
@@ -74,6 +84,26 @@ export function syncJson(sync: SyncView): StatusJson['sync'] {
   }
 }
 
+export function syncDetailJson(sync: SyncView): SyncDetailJson {
+  return {
+    ...syncJson(sync),
+    held_bytes: sync.heldBytes,
+    max_held_bytes: sync.boundBytes,
+    ranges: sync.ranges.map(({ start, count, status, seconds, attempts, peers }) => ({
+      start,
+      count,
+      status,
+      seconds: round(seconds),
+      attempts,
+      peers: peers.map(({ peer, seconds, bytes }) => ({
+        peer_id: peer,
+        seconds: seconds === undefined ? null : round(seconds),
+        bytes
+      }))
+    }))
+  }
+}
+
 function lastRunJson(run: SyncView['lastRun']): StatusJson['sync']['last_run'] {
   if (run === undefined) return null
   return { from_height: run.from, to_height: run.to, seconds: run.seconds, peers_used: run.peersUsed }
@@ -93,8 +123,14 @@ export function peersJson(source: ApiSource): PeerJson[] {
     validator: peer.chainKey === undefined ? null : validatorName(source.genesis, peer.chainKey),
     user_agent: peer.userAgent ?? null,
     score: round(peer.score),
+    penalty_points: round(peer.points),
+    last_fault: peer.fault === undefined ? null : { ...peer.fault },
     connected_at: peer.connectedAt
   }))
+}
+
+export function heldPeerJson({ peerId, verdict, code, message, since, until }: HeldPeer): HeldPeerJson {
+  return { peer_id: peerId, verdict, code, message, since, until }
 }
 
 /** The genesis's name for a key, null for a stranger's. */

@@ -43,6 +43,11 @@ export class ApiClient {
     return this.#checked(path, await this.#request(path, init, MAX_ANSWER_BYTES, timeoutMs), schema)
   }
 
+  /** @throws MolochError NO_NODE | BAD_ANSWER | the API's code */
+  async delete<Schema extends TSchema>(path: string, schema: Schema): Promise<Static<Schema>> {
+    return this.#checked(path, await this.#request(path, { method: 'DELETE' }, MAX_ANSWER_BYTES), schema)
+  }
+
   /** The body as it came. */
   async text(path: string, maxBytes = MAX_ANSWER_BYTES): Promise<string> {
     return this.#request(path, {}, maxBytes)

@@ -40,6 +40,16 @@ export function timeOption(text: string): number {
   throw new InvalidArgumentError('Unix milliseconds or a date such as 2026-01-31T12:00:00Z is accepted.')
 }
 
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** `90s`, `15m`, `24h`, `7d`. @returns seconds */
+export function durationOption(text: string): number {
+  const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  const seconds = Number(number) * (UNIT_SECONDS[unit ?? ''] ?? Number.NaN)
+  if (seconds >= 1) return seconds
+  throw new InvalidArgumentError('A time such as 90s, 15m, 24h or 7d is accepted.')
+}
+
 /** `name=value`, several times. */
 export function collectAssignments(
   text: string,

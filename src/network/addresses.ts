@@ -1,3 +1,4 @@
+import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { messageOf } from '../error.ts'
 import { networkError } from './errors.ts'
@@ -21,4 +22,30 @@ export function peerIdIn(address: Multiaddr): string | undefined {
 
 export function withPeerId(address: Multiaddr, peerId: string): string {
   return peerIdIn(address) === undefined ? `${address.toString()}/p2p/${peerId}` : address.toString()
+}
+
+export function ipOf(address: Multiaddr): string | undefined {
+  return address.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')?.value
+}
+
+/**
+ * Of the listen addresses that a peer claims, those worth keeping: where its connection comes from, at another port. What
+ * else it says may be anybody's: a peer must not make us dial whom it names.
+ */
+export function dialable(claimed: Iterable<Multiaddr>, remote: Multiaddr, peerId: string): string[] {
+  const ip = ipOf(remote)
+  if (ip === undefined) return []
+  return [...claimed].filter((address) => ipOf(address) === ip).map((address) => withPeerId(address, peerId))
+}
+
+/** @throws MolochError BAD_PEER_ID, one line that says what would be accepted */
+export function assertPeerId(peerId: string, own: string): string {
+  const accepted = 'a peer id such as 12D3KooW…, as `moloch peers` lists them'
+  try {
+    peerIdFromString(peerId)
+  } catch {
+    throw networkError('BAD_PEER_ID', `${peerId} is no peer id; accepted: ${accepted}`, { peerId })
+  }
+  if (peerId !== own) return peerId
+  throw networkError('BAD_PEER_ID', `${peerId} is this node itself; accepted: ${accepted}`, { peerId })
 }

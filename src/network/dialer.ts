@@ -9,6 +9,8 @@ interface Target {
   peerId: string | undefined
   /** One of the bootstrap list is never forgotten. */
   readonly bootstrap: boolean
+  /** Nobody waits for it: that it can't be reached is no warning. */
+  readonly quiet: boolean
   failures: number
   dialing: boolean
   /** Monotonic ms; not before. */
@@ -50,12 +52,16 @@ export class Dialer {
   }
 
   /** @param address a multiaddr, with or without the peer id @param peerId if it is known */
-  add(address: string, options: { peerId?: string | undefined; bootstrap?: boolean; connected?: boolean } = {}): void {
+  add(
+    address: string,
+    options: { peerId?: string | undefined; bootstrap?: boolean; quiet?: boolean; connected?: boolean } = {}
+  ): void {
     if (this.#targets.has(address) || this.#targets.size >= MAX_TARGETS) return
     const target: Target = {
       address,
       peerId: options.peerId,
       bootstrap: options.bootstrap ?? false,
+      quiet: options.quiet ?? false,
       failures: 0,
       dialing: false,
       notBefore: 0,
@@ -162,7 +168,7 @@ export class Dialer {
     const now = this.#options.now()
     const { warnEveryMs, redialLastMs } = this.#options.settings
     const details = { address: target.address, failures: target.failures }
-    if (target.warnedAt !== undefined && now - target.warnedAt < warnEveryMs) {
+    if (target.quiet || (target.warnedAt !== undefined && now - target.warnedAt < warnEveryMs)) {
       this.#options.log.debug(details, `not reached: ${why}`)
       return
     }

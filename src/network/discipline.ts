@@ -1,23 +1,24 @@
 import type { Log } from '../log.ts'
 import type { Dialer } from './dialer.ts'
-import type { Gater } from './gater.ts'
-import type { NetworkSettings } from './settings.ts'
-import type { GoodbyeName, PeerVerdict } from './types.ts'
-import { DISCONNECT_POINTS, type Penalties, verdictFor } from './verdicts.ts'
+import type { KnownPeers } from './known-peers.ts'
+import { DISCONNECT_POINTS, type Penalties } from './penalties.ts'
+import type { GoodbyeName } from './types.ts'
+import { DISCONNECT_HOLD_MS, rulingFor } from './verdicts.ts'
 
-/** A peer that we disconnected for a fault is not dialled again for this long, nor one that did so to us. */
-const FAULT_HOLD_MS = 60_000
+/** The code of a hold that an operator asked for. */
+const OPERATOR = 'OPERATOR'
 
 export interface DisciplineOptions {
-  readonly settings: Pick<NetworkSettings, 'banMs'>
-  readonly gater: Gater
+  readonly known: KnownPeers
   readonly penalties: Penalties
   readonly dialer: Dialer
   readonly disconnect: (peerId: string, reason: GoodbyeName, message: string) => void
+  /** Unix ms. */
+  readonly now: () => number
   readonly log: Log
 }
 
-/** Carries out verdicts on peers. */
+/** Carries out verdicts on peers: those of the table, and those of operators. */
 export class Discipline {
   readonly #options: DisciplineOptions
 
@@ -25,30 +26,64 @@ export class Discipline {
     this.#options = options
   }
 
-  /** @param verdict undefined: what the table has for the code @param message for the log */
-  penalise(peerId: string, code: string, verdict: PeerVerdict = verdictFor(code), message = code): void {
-    if (verdict === 'ignore') return
-    const { gater, dialer, settings, log } = this.#options
-    const details = { peer: peerId, code, verdict }
-    const points = this.#options.penalties.add(peerId)
-    if (verdict === 'ban') {
-      gater.ban(peerId)
-      dialer.holdOff(peerId, settings.banMs)
-      log.info(details, `peer banned: ${message}`)
-      this.#options.disconnect(peerId, 'BANNED', code)
-    } else if (verdict === 'disconnect' || points >= DISCONNECT_POINTS) {
-      dialer.holdOff(peerId, FAULT_HOLD_MS)
-      log.info(details, `peer disconnected: ${message}`)
-      this.#options.disconnect(peerId, 'FAULT', code)
+  /** @param message what the peer did, one line */
+  penalise(peerId: string, code: string, message = code): void {
+    const ruling = rulingFor(code)
+    if (ruling.verdict === 'ignore') return
+    const { penalties, log, now } = this.#options
+    const points = penalties.add(peerId, ruling.points, { code, message, at: now() })
+    const details = { peer: peerId, code, points: Math.round(points) }
+    if (ruling.verdict === 'ban') {
+      log.warn({ ...details, verdict: 'ban' }, `peer banned for ${duration(ruling.holdMs)}: ${message}`)
+      this.#hold(peerId, 'ban', code, message, ruling.holdMs)
+    } else if (ruling.verdict === 'disconnect' || points >= DISCONNECT_POINTS) {
+      log.warn(
+        { ...details, verdict: 'disconnect' },
+        `peer disconnected for ${duration(DISCONNECT_HOLD_MS)}: ${message}`
+      )
+      this.#hold(peerId, 'disconnect', code, message, DISCONNECT_HOLD_MS)
     } else {
-      log.debug(details, `peer penalised: ${message}`)
+      log.debug({ ...details, verdict: 'penalise' }, `peer penalised: ${message}`)
     }
+  }
+
+  /** An operator's word. */
+  ban(peerId: string, ms: number, reason: string): void {
+    this.#options.log.warn(
+      { peer: peerId, code: OPERATOR },
+      `peer banned by the operator for ${duration(ms)}: ${reason}`
+    )
+    this.#hold(peerId, 'ban', OPERATOR, reason, ms)
+  }
+
+  /** Lets the peer in again, with a clean slate. @returns whether it was held out */
+  unban(peerId: string): boolean {
+    const { known, penalties, dialer, log } = this.#options
+    penalties.forget(peerId)
+    if (!known.release(peerId)) return false
+    log.info({ peer: peerId }, 'peer unbanned by the operator')
+    dialer.holdOff(peerId, 0)
+    return true
   }
 
   /** A peer said goodbye: come back when it may want us again. */
   heard(peerId: string, reason: GoodbyeName): void {
     const { dialer } = this.#options
     if (reason === 'OTHER_CHAIN' || reason === 'BANNED') dialer.holdOff(peerId)
-    if (reason === 'TOO_MANY_PEERS' || reason === 'FAULT') dialer.holdOff(peerId, FAULT_HOLD_MS)
+    if (reason === 'TOO_MANY_PEERS' || reason === 'FAULT') dialer.holdOff(peerId, DISCONNECT_HOLD_MS)
   }
+
+  #hold(peerId: string, verdict: 'disconnect' | 'ban', code: string, message: string, ms: number): void {
+    const { known, dialer, disconnect, now } = this.#options
+    const since = now()
+    known.hold(peerId, { verdict, code, message, since, until: since + ms })
+    dialer.holdOff(peerId, ms)
+    disconnect(peerId, verdict === 'ban' ? 'BANNED' : 'FAULT', code)
+  }
+}
+
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 120) return `${seconds} s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
 }

@@ -1,15 +1,18 @@
 import { Emitter } from '../emitter.ts'
 import { messageOf } from '../error.ts'
-import { parseAddress, peerIdIn, withPeerId } from './addresses.ts'
+import type { Hold } from '../store/peer-store.ts'
+import { assertPeerId, dialable, parseAddress, peerIdIn, withPeerId } from './addresses.ts'
 import { networkError } from './errors.ts'
 import { createHost, type Host } from './libp2p.ts'
+import { causes, listenFailure } from './listen-failure.ts'
 import type { NetworkOptions } from './options.ts'
 import { buildParts, type Parts } from './parts.ts'
 import type { Peer } from './peer.ts'
 import { serveProtocols } from './serving.ts'
+import { isOpen } from './session.ts'
 import type { PeerSessions } from './sessions.ts'
 import { words } from './streams/refusal.ts'
-import type { GetVotes, GoodbyeName, Network, PeerVerdict, RawVotes, RequestOptions, Topic, Verdict } from './types.ts'
+import type { GetVotes, GoodbyeName, HeldPeer, Network, RawVotes, RequestOptions, Topic, Verdict } from './types.ts'
 
 export type { NetworkOptions } from './options.ts'
 
@@ -18,7 +21,7 @@ export function createNetwork(options: NetworkOptions): Network {
   return new Libp2pNetwork(options)
 }
 
-type Events = { goodbye: [peer: string, reason: GoodbyeName, message: string] }
+type Events = { goodbye: [peer: string, reason: GoodbyeName, message: string]; unbanned: [peer: string] }
 
 export class Libp2pNetwork extends Emitter<Events> implements Network {
   readonly peerId: string
@@ -26,6 +29,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
   readonly #options: NetworkOptions
   readonly #parts: Parts
   #host: Host | undefined
+  #refilling: NodeJS.Timeout | undefined
 
   constructor(options: NetworkOptions) {
     super()
@@ -39,9 +43,12 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     this.peerId = this.#parts.peerId
     this.sessions = this.#parts.sessions
     this.#followSessions()
+    const { dialer, known } = this.#parts
     for (const address of options.bootstrap) {
-      this.#parts.dialer.add(address, { peerId: peerIdIn(parseAddress(address)), bootstrap: true })
+      dialer.add(address, { peerId: peerIdIn(parseAddress(address)), bootstrap: true })
     }
+    // Held out before this process began: a dial would only be refused by our own gater, with a warning.
+    for (const { peerId, hold } of known.held()) dialer.holdOff(peerId, hold.until - Date.now())
   }
 
   /** The libp2p node, while started. */
@@ -57,7 +64,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       announce,
       mdns,
       userAgent,
-      gater: this.#parts.gater.rules,
+      gater: this.#parts.gater,
       pubsub: this.#parts.gossip.service(),
       settings: this.#parts.settings
     })
@@ -85,11 +92,13 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     }
     this.#parts.gossip.started(host.services.pubsub)
     this.#parts.dialer.start()
+    this.#refilling = setInterval(() => this.#parts.refill.tick(), this.#parts.settings.refillMs)
   }
 
   async stop(): Promise<void> {
     const host = this.#host
     if (host === undefined) return
+    clearInterval(this.#refilling)
     this.#parts.dialer.stop()
     await Promise.all(
       this.sessions.open().map((peer) => this.#parts.requests.goodbye(peer, 'SHUTDOWN', 'this node stops'))
@@ -135,8 +144,27 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     if (peer !== undefined) this.#parts.status.shown(peer, height)
   }
 
-  penalise(peerId: string, code: string, verdict?: PeerVerdict): void {
-    this.#parts.discipline.penalise(peerId, code, verdict)
+  penalise(peerId: string, code: string, message?: string): void {
+    this.#parts.discipline.penalise(peerId, code, message)
+  }
+
+  ban(peerId: string, ms: number, reason: string): HeldPeer {
+    this.#parts.discipline.ban(assertPeerId(peerId, this.peerId), ms, reason)
+    return { peerId, ...(this.#parts.known.holdOn(peerId) as Hold) }
+  }
+
+  unban(peerId: string): boolean {
+    const held = this.#parts.discipline.unban(peerId)
+    if (held) this.emit('unbanned', peerId)
+    return held
+  }
+
+  held(): HeldPeer[] {
+    return this.#parts.known.held().map(({ peerId, hold }) => ({ peerId, ...hold }))
+  }
+
+  get knownPeers(): number {
+    return this.#parts.known.size
   }
 
   async disconnect(peerId: string, reason: GoodbyeName, message = ''): Promise<void> {
@@ -152,6 +180,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     sessions.on('passed', (peer) => this.#parts.gossip.admit(peer.id))
     sessions.on('opened', (peer) => {
       this.#parts.dialer.reached(peer.id)
+      this.#remember(peer)
       this.#parts.status.start(peer)
     })
     sessions.on('update', (view) => {
@@ -177,14 +206,23 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       if (peer.session.state !== 'CLOSED') void this.#parts.handshake.run(peer, connection)
     })
     host.addEventListener('connection:close', ({ detail }) => this.sessions.disconnected(detail))
-    host.addEventListener('peer:identify', ({ detail: { peerId, agentVersion } }) => {
+    host.addEventListener('peer:identify', ({ detail: { peerId, agentVersion, listenAddrs, connection } }) => {
       const peer = this.sessions.find(peerId.toString())
-      if (peer !== undefined && agentVersion !== undefined) peer.userAgent = words(agentVersion)
+      if (peer === undefined) return
+      if (agentVersion !== undefined) peer.userAgent = words(agentVersion)
+      peer.claimed = dialable(listenAddrs, connection.remoteAddr, peer.id)
+      if (isOpen(peer.session)) this.#remember(peer)
     })
     host.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
       const peerId = id.toString()
       for (const address of multiaddrs) this.#parts.dialer.add(withPeerId(address, peerId), { peerId })
     })
+  }
+
+  /** Where a peer that passed Hello can be met again. */
+  #remember(peer: Peer): void {
+    const dialled = peer.direction === 'outbound' ? [withPeerId(parseAddress(peer.address), peer.id)] : []
+    this.#parts.known.met(peer.id, [...dialled, ...peer.claimed])
   }
 
   async #connect(address: string, known: string | undefined): Promise<string> {
@@ -214,21 +252,4 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     this.#parts.discipline.heard(peerId, reason)
     this.emit('goodbye', peerId, reason, message)
   }
-}
-
-/** libp2p's own words advise settings of its own. */
-function listenFailure(where: string, causes: string): string {
-  const known: Record<string, string> = {
-    EADDRINUSE: 'the port is in use',
-    EADDRNOTAVAIL: 'the address is not of this machine',
-    EACCES: 'that port is not allowed for this user'
-  }
-  const reason = Object.entries(known).find(([code]) => causes.includes(code))?.[1]
-  const oneLine = causes.split('\n')[0] ?? ''
-  return `cannot listen on ${where}: ${reason ?? oneLine}; set p2p.listen to a free address, e.g. /ip4/0.0.0.0/tcp/9646`
-}
-
-/** The message of an error that may hold several. */
-function causes(error: unknown): string {
-  return error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error)
 }

@@ -2,6 +2,7 @@ import type { PrivateKey } from '@libp2p/interface'
 import type { Genesis } from '../chain/genesis.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { Log } from '../log.ts'
+import type { PeerRecords } from './known-peers.ts'
 import type { NetworkSettings } from './settings.ts'
 import type { NetworkPorts, NodeMode } from './types.ts'
 
@@ -21,6 +22,8 @@ export interface NetworkOptions {
   readonly userAgent: string
   readonly ports: NetworkPorts
   readonly log: Log
+  /** Where the address book outlives the process; undefined: it does not. */
+  readonly records?: PeerRecords
   readonly settings?: Partial<NetworkSettings>
   /** 0 … 1, for jitter; a seeded one makes tests repeatable. */
   readonly random?: () => number

@@ -1,14 +1,17 @@
-import type { Connection } from '@libp2p/interface'
+import type { Connection, ConnectionGater } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { scope } from '../chain/genesis.ts'
 import { Certifier } from './certify.ts'
 import { Dialer } from './dialer.ts'
 import { Discipline } from './discipline.ts'
-import { Gater } from './gater.ts'
+import { gaterOf } from './gater.ts'
 import { Gossip } from './gossip.ts'
 import { Handshake } from './handshake.ts'
+import { KnownPeers, NO_RECORDS } from './known-peers.ts'
 import type { NetworkOptions } from './options.ts'
 import { openConnection } from './peer.ts'
+import { Penalties } from './penalties.ts'
+import { Refill } from './refill.ts'
 import { Requests } from './requests.ts'
 import { PeerSessions } from './sessions.ts'
 import { DEFAULT_SETTINGS, type NetworkSettings } from './settings.ts'
@@ -18,7 +21,6 @@ import { frameLimit } from './streams/frames.ts'
 import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES } from './streams/messages.ts'
 import { protocolId } from './topics.ts'
 import type { GoodbyeName, Head } from './types.ts'
-import { Penalties } from './verdicts.ts'
 
 /** What the parts need of the libp2p node, which is there only between start and stop. */
 export interface Hooks {
@@ -34,7 +36,9 @@ export interface Parts {
   readonly scope: string
   readonly sessions: PeerSessions
   readonly gossip: Gossip
-  readonly gater: Gater
+  readonly gater: ConnectionGater
+  readonly known: KnownPeers
+  readonly refill: Refill
   readonly dialer: Dialer
   readonly discipline: Discipline
   readonly handshake: Handshake
@@ -52,8 +56,13 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
   const head = (): Head => ports.head()
   const peerId = peerIdFromPrivateKey(options.peerKey)
   const penalties = new Penalties(now)
+  const known = new KnownPeers(options.records ?? NO_RECORDS, Date.now)
 
-  const sessions: PeerSessions = new PeerSessions({ settings, log, score: (peer) => gossip.score(peer) })
+  const sessions: PeerSessions = new PeerSessions({
+    settings,
+    log,
+    standing: (peer) => ({ score: gossip.score(peer), points: penalties.points(peer), fault: penalties.last(peer) })
+  })
   const gossip: Gossip = new Gossip({
     scope: chain,
     settings,
@@ -64,10 +73,18 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     log
   })
   const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)
-  const gater = new Gater({ ...settings, connected, now })
+  const gater = gaterOf({ ...settings, connected, isHeld: (peer) => known.holdOn(peer) !== undefined })
   const isConnected = (peer: string): boolean => (sessions.find(peer)?.connections.size ?? 0) > 0
   const dialer = new Dialer({ settings, connect: hooks.connect, isConnected, random, now, log })
-  const discipline = new Discipline({ settings, gater, penalties, dialer, disconnect: hooks.disconnect, log })
+  const discipline = new Discipline({ known, penalties, dialer, disconnect: hooks.disconnect, now: Date.now, log })
+  const refill = new Refill({
+    wanted: settings.wantedPeers,
+    known,
+    dialer,
+    open: () => sessions.open().length,
+    isConnected,
+    random
+  })
   const handshake = new Handshake({
     identity: { genesis, chainKey, mode, peerId: peerId.toMultihash().bytes },
     head,
@@ -82,11 +99,11 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     certifier: new Certifier(genesis),
     settings,
     limits: { ...limits, maxFrameBytes: MAX_STATUS_BYTES },
-    penalise: (peer, code, message) => discipline.penalise(peer, code, undefined, message),
+    penalise: (peer, code, message) => discipline.penalise(peer, code, message),
     random,
     log
   })
   const requests = new Requests(sessions, chain, limits)
   const about = { peerId: peerId.toString(), settings, limits, scope: chain }
-  return { ...about, sessions, gossip, gater, dialer, discipline, handshake, status, requests }
+  return { ...about, sessions, gossip, gater, known, refill, dialer, discipline, handshake, status, requests }
 }

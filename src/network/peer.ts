@@ -38,7 +38,12 @@ export interface Peer {
   ready: boolean
   /** Its goodbye, for the reason of closing. */
   farewell: string | undefined
+  /** Where it says that it listens, as far as that is worth anything. */
+  claimed: readonly string[]
 }
+
+/** What others make of a peer. */
+export type Standing = Pick<PeerView, 'score' | 'points' | 'fault'>
 
 export function newPeer(id: string, peerId: PeerId | undefined, address: string, direction: Peer['direction']): Peer {
   return {
@@ -65,11 +70,12 @@ export function newPeer(id: string, peerId: PeerId | undefined, address: string,
     pushedAt: 0,
     exchanging: false,
     ready: false,
-    farewell: undefined
+    farewell: undefined,
+    claimed: []
   }
 }
 
-export function viewOf(peer: Peer, score: number): PeerView {
+export function viewOf(peer: Peer, standing: Standing): PeerView {
   const { session } = peer
   const open = session.state !== 'CONNECTING' && session.state !== 'HANDSHAKING'
   return {
@@ -87,7 +93,7 @@ export function viewOf(peer: Peer, score: number): PeerView {
     userAgent: peer.userAgent,
     syncing: peer.syncing,
     peerCount: peer.peerCount,
-    score,
+    ...standing,
     connectedAt: peer.connectedAt,
     statusAt: peer.statusAt,
     reason: session.state === 'CLOSED' ? session.reason : undefined

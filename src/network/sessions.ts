@@ -2,7 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import { Emitter } from '../emitter.ts'
 import { MolochError } from '../error.ts'
 import type { Log } from '../log.ts'
-import { clearTimers, newPeer, openConnection, type Peer, viewOf } from './peer.ts'
+import { clearTimers, newPeer, openConnection, type Peer, type Standing, viewOf } from './peer.ts'
 import { isOpen, type SessionInput, transition } from './session.ts'
 import type { NetworkSettings } from './settings.ts'
 import type { PeerView, SessionState, Sessions } from './types.ts'
@@ -13,7 +13,7 @@ const MAX_REFUSED = 1024
 export interface SessionsOptions {
   readonly settings: NetworkSettings
   readonly log: Log
-  readonly score: (peerId: string) => number
+  readonly standing: (peerId: string) => Standing
 }
 
 /** Keeps one session per peer, whatever the number of its connections, and is the only place that moves them. */
@@ -226,7 +226,7 @@ export class PeerSessions
   }
 
   #view(peer: Peer): PeerView {
-    return viewOf(peer, this.#options.score(peer.id))
+    return viewOf(peer, this.#options.standing(peer.id))
   }
 }
 

@@ -20,8 +20,10 @@ export interface NetworkSettings {
   readonly subscriptionMs: number
   /** A peer refused at Hello is not dialled again for this long. */
   readonly refusedMs: number
-  /** A banned peer is not dialled or let in for this long. */
-  readonly banMs: number
+  /** With fewer open sessions, peers met before are dialled: after an outage the bootstrap peers may be gone for good. */
+  readonly wantedPeers: number
+  /** How often that is looked at. */
+  readonly refillMs: number
 
   /** Opening a stream: negotiation on an open connection. */
   readonly openMs: number
@@ -80,7 +82,8 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   handshakeMs: 10_000,
   subscriptionMs: 2000,
   refusedMs: 300_000,
-  banMs: 3_600_000,
+  wantedPeers: 8,
+  refillMs: 10_000,
 
   openMs: 5000,
   firstByteMs: 10_000,

@@ -4,6 +4,8 @@
  */
 import type { Commit, Header } from '../codec/generated/chain.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
+import type { Hold } from '../store/peer-store.ts'
+import type { Fault } from './penalties.ts'
 
 export type { GetVotes, RawVotes }
 
@@ -57,6 +59,8 @@ export type NetworkErrorCode =
   /** A listen address could not be bound. */
   | 'LISTEN_FAILED'
   | 'BAD_PEER_KEY'
+  /** No peer id, or our own. */
+  | 'BAD_PEER_ID'
   | 'NOT_STARTED'
 
 /** One peer, as `peers`, the API and the dashboard show it. A plain snapshot: it does not change after it was made. */
@@ -84,12 +88,21 @@ export interface PeerView {
   readonly peerCount: number
   /** gossipsub's score; 0 when unknown. */
   readonly score: number
+  /** Our own points for its faults, decaying (verdicts.ts). */
+  readonly points: number
+  /** Its last fault, while it has points. */
+  readonly fault: Fault | undefined
   /** Unix ms. */
   readonly connectedAt: number
   /** Unix ms of the last Status; 0 = none. */
   readonly statusAt: number
   /** Why it was closed. */
   readonly reason: string | undefined
+}
+
+/** A peer that is held out, by the table of verdicts or by an operator (code OPERATOR). */
+export interface HeldPeer extends Hold {
+  readonly peerId: string
 }
 
 export interface Sessions {
@@ -174,9 +187,19 @@ export interface Network {
    * you verified: its session follows without waiting for its Status.
    */
   peerHas(peerId: string, height: number): void
-  /** Acts on a fault of a peer; `code` is shown and logged. Without a verdict the table of verdicts.ts decides. */
-  penalise(peerId: string, code: string, verdict?: PeerVerdict): void
+  /** Acts on a fault of a peer as the table of verdicts.ts has it; `message` is one line that says what it did. */
+  penalise(peerId: string, code: string, message?: string): void
+  /** An operator's ban; it ends the session. @throws MolochError BAD_PEER_ID */
+  ban(peerId: string, ms: number, reason: string): HeldPeer
+  /** Lets a peer in again that was held out, whoever did it, with a clean slate. @returns false if it was not held */
+  unban(peerId: string): boolean
+  /** Peers that are neither dialled nor let in, and why. */
+  held(): HeldPeer[]
+  /** How many peers the address book has. */
+  readonly knownPeers: number
   disconnect(peerId: string, reason: GoodbyeName, message?: string): Promise<void>
   /** A peer said goodbye (its words, cut short). */
   on(name: 'goodbye', listener: (peer: string, reason: GoodbyeName, message: string) => void): () => void
+  /** An operator let a peer in again. */
+  on(name: 'unbanned', listener: (peer: string) => void): () => void
 }

@@ -1,90 +1,80 @@
 /**
- * What a fault of a peer ends in: one table for all floors. Codes are those of errors and of block checks
- * (chain/failures.ts); what is not in the table is penalised.
+ * What a fault of a peer ends in: one table for all floors. Codes are those of errors (types.ts) and of block checks
+ * (chain/failures.ts). It is applied to the one peer that sent the bytes; nobody answers for what another one sent.
  */
 import type { PeerVerdict } from './types.ts'
 
-const TABLE: Readonly<Record<string, PeerVerdict>> = {
+export interface Ruling {
+  readonly verdict: PeerVerdict
+  /** What it adds to the peer's points (penalties.ts); at DISCONNECT_POINTS a peer is disconnected. */
+  readonly points: number
+  /** How long the peer is neither dialled nor let in. */
+  readonly holdMs: number
+}
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/** A peer that was disconnected may come back after this: long enough to end a loop, short enough for a mistake of ours. */
+export const DISCONNECT_HOLD_MS = MINUTE
+
+const IGNORE: Ruling = { verdict: 'ignore', points: 0, holdMs: 0 }
+const PENALISE: Ruling = { verdict: 'penalise', points: 1, holdMs: 0 }
+const PENALISE_HARD: Ruling = { verdict: 'penalise', points: 4, holdMs: 0 }
+const DISCONNECT: Ruling = { verdict: 'disconnect', points: 4, holdMs: DISCONNECT_HOLD_MS }
+/** A failing disk may do it to an honest node. */
+const BAN_HOUR: Ruling = { verdict: 'ban', points: 20, holdMs: HOUR }
+/** Somebody made this on purpose. */
+const BAN_DAY: Ruling = { verdict: 'ban', points: 20, holdMs: DAY }
+
+const TABLE: Readonly<Record<string, Ruling>> = {
   // Honest peers say these.
-  RATE_LIMITED: 'ignore',
-  UNAVAILABLE: 'ignore',
-  NOT_READY: 'ignore',
-  ABORTED: 'ignore',
-  PEER_UNKNOWN: 'ignore',
-  PEER_UNSUPPORTED: 'ignore',
+  RATE_LIMITED: IGNORE,
+  UNAVAILABLE: IGNORE,
+  NOT_READY: IGNORE,
+  ABORTED: IGNORE,
+  PEER_UNKNOWN: IGNORE,
+  PEER_UNSUPPORTED: IGNORE,
   // Honest peers on bad links do these.
-  PEER_CLOSED: 'ignore',
-  PEER_TIMEOUT: 'penalise',
+  PEER_CLOSED: IGNORE,
+  PEER_TIMEOUT: PENALISE,
+  // A height that no commit proves changes nothing, so a lie about it does not either.
+  BAD_STATUS: PENALISE_HARD,
+  BAD_VOTES: PENALISE_HARD,
+  BAD_REQUEST: PENALISE,
   // No honest peer does these, but a peer of a newer version might.
-  BAD_FRAME: 'disconnect',
-  FRAME_TOO_LARGE: 'disconnect',
-  TOO_MUCH: 'disconnect',
-  BAD_REQUEST: 'penalise',
-  // Wrong data: what an honest node has verified it never serves.
-  WRONG_RANGE: 'disconnect',
+  BAD_FRAME: DISCONNECT,
+  FRAME_TOO_LARGE: DISCONNECT,
+  TOO_MUCH: DISCONNECT,
   // These depend on our own chain too: if that is what is wrong, banning all who are right would leave us alone.
-  BAD_PARENT: 'disconnect',
-  BAD_MMR_ROOT: 'disconnect',
-  BAD_STATE_ROOT: 'disconnect',
-  BAD_TIMESTAMP: 'disconnect',
-  TOO_LARGE: 'ban',
-  NON_CANONICAL: 'ban',
-  BAD_VERSION: 'ban',
-  BAD_HEIGHT: 'disconnect',
-  BAD_VALIDATORS_HASH: 'ban',
-  BAD_EVENT_COUNT: 'ban',
-  BAD_EVENTS_ROOT: 'ban',
-  BAD_PROPOSER: 'ban',
-  BAD_SEAL: 'ban',
-  COMMIT_WRONG_BLOCK: 'ban',
-  COMMIT_UNKNOWN_SIGNER: 'ban',
-  COMMIT_REPEATED_SIGNER: 'ban',
-  COMMIT_WRONG_ORDER: 'ban',
-  COMMIT_TOO_FEW: 'ban',
-  COMMIT_BAD_SIGNATURE: 'ban',
+  BAD_HEIGHT: DISCONNECT,
+  BAD_PARENT: DISCONNECT,
+  BAD_MMR_ROOT: DISCONNECT,
+  BAD_STATE_ROOT: DISCONNECT,
+  BAD_TIMESTAMP: DISCONNECT,
+  // Wrong by itself: what an honest node has verified it never serves.
+  TOO_LARGE: BAN_HOUR,
+  NON_CANONICAL: BAN_HOUR,
+  BAD_VERSION: BAN_HOUR,
+  BAD_VALIDATORS_HASH: BAN_HOUR,
+  BAD_EVENT_COUNT: BAN_HOUR,
+  BAD_EVENTS_ROOT: BAN_HOUR,
+  BAD_PROPOSER: BAN_HOUR,
+  BAD_SEAL: BAN_HOUR,
+  COMMIT_WRONG_BLOCK: BAN_HOUR,
+  COMMIT_BAD_SIGNATURE: BAN_HOUR,
+  // Well-formed and wrong: no broken disk makes these.
+  COMMIT_UNKNOWN_SIGNER: BAN_DAY,
+  COMMIT_REPEATED_SIGNER: BAN_DAY,
+  COMMIT_WRONG_ORDER: BAN_DAY,
+  COMMIT_TOO_FEW: BAN_DAY,
   // Two certified blocks at one height: validators are at fault, not the peer that shows it.
-  CONFLICTING_FINALITY: 'ignore'
+  CONFLICTING_FINALITY: IGNORE
 }
 
-export function verdictFor(code: string): PeerVerdict {
-  return TABLE[code] ?? 'penalise'
-}
-
-/** Half of a peer's points are forgotten in this time. */
-const HALF_LIFE_MS = 300_000
-/** At this many points a peer is disconnected: some dozen timeouts on a bad link within minutes are not yet. */
-export const DISCONNECT_POINTS = 20
-
-/** Forgotten entries are looked for when there are this many: against peers that come under ever new ids. */
-const SWEEP_AT = 1024
-
-/** Points of peers that were penalised, decaying; pure but for the clock it is given. */
-export class Penalties {
-  readonly #points = new Map<string, { points: number; at: number }>()
-  readonly #now: () => number
-
-  constructor(now: () => number) {
-    this.#now = now
-  }
-
-  /** @returns the points after one more */
-  add(peerId: string): number {
-    if (this.#points.size >= SWEEP_AT) for (const peer of [...this.#points.keys()]) this.points(peer)
-    const points = this.points(peerId) + 1
-    this.#points.set(peerId, { points, at: this.#now() })
-    return points
-  }
-
-  points(peerId: string): number {
-    const entry = this.#points.get(peerId)
-    if (entry === undefined) return 0
-    const points = entry.points * 0.5 ** ((this.#now() - entry.at) / HALF_LIFE_MS)
-    if (points >= 0.1) return points
-    this.#points.delete(peerId)
-    return 0
-  }
-
-  forget(peerId: string): void {
-    this.#points.delete(peerId)
-  }
+/** What is not in the table costs a point. */
+export function rulingFor(code: string): Ruling {
+  return TABLE[code] ?? PENALISE
 }

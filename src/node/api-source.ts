@@ -35,6 +35,7 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
     chain: ledger,
     peers: () => network.sessions.list(),
+    peerBook: network,
     addresses: () => network.addresses(),
     sync: () => sync.state(),
     pending,

@@ -5,6 +5,7 @@ import type { Config } from './config/schema.ts'
 export function networkSettings(p2p: Config['p2p']): Partial<NetworkSettings> {
   return {
     maxConnections: p2p.max_peers,
+    wantedPeers: p2p.wanted_peers,
     maxPerIp: p2p.max_peers_per_ip,
     maxPendingInbound: p2p.max_pending_inbound,
     inboundPerSecond: p2p.inbound_per_second,

@@ -14,6 +14,7 @@ import { createNetwork } from '../network/node.ts'
 import type { NetworkSettings } from '../network/settings.ts'
 import { frameLimit } from '../network/streams/frames.ts'
 import type { Network } from '../network/types.ts'
+import { PeerStore } from '../store/peer-store.ts'
 import { SyncManager } from '../sync/manager.ts'
 import type { SyncOptions } from '../sync/types.ts'
 import { VerifyPool } from '../verify/pool.ts'
@@ -81,6 +82,8 @@ async function build(config: Config, home: Home, log: Log, closers: Closers, tun
     maxPerSource: config.mempool.max_per_source
   })
   const head = await HeadView.open(ledger)
+  const records = await PeerStore.open(paths.peers, log)
+  closers.add('the peer store', () => records.close())
 
   const network: Network = createNetwork({
     genesis,
@@ -92,6 +95,7 @@ async function build(config: Config, home: Home, log: Log, closers: Closers, tun
     bootstrap: config.p2p.bootstrap,
     mdns: config.p2p.mdns,
     userAgent: `moloch/${VERSION}`,
+    records,
     settings: { ...networkSettings(config.p2p), ...tuning.network },
     ports: {
       head: () => head.get(sync.isSyncing),
@@ -237,7 +241,8 @@ function join({ ledger, network, driver, sync, ingress, outbox, restored, faults
   driver.on('signer-broken', (error) => faults.raise('SIGNER_BROKEN', error.message))
 
   handOver(sync, driver)
-  sync.on('penalise', (peer, failure) => network.penalise(peer, failure.code))
+  sync.on('penalise', (peer, { code, message }) => network.penalise(peer, code, message))
+  network.on('unbanned', (peer) => sync.pardon(peer))
 }
 
 /** @throws MolochError with a SignerErrorCode */

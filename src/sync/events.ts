@@ -25,6 +25,8 @@ export type SchedulerEvent =
   /** A source joined or told us its certified height anew. */
   | { readonly type: 'peer'; readonly peer: string; readonly height: number; readonly earliest: number }
   | { readonly type: 'left'; readonly peer: string }
+  /** An operator let the peer in again: its faults are forgotten. */
+  | { readonly type: 'pardon'; readonly peer: string }
   /** A certificate for this height was checked. */
   | { readonly type: 'target'; readonly height: number }
   /** The ledger's tip, whoever moved it. */
@@ -74,4 +76,7 @@ export type SchedulerAction =
   | { readonly type: 'commit'; readonly ranges: readonly { readonly range: number; readonly peer: string }[] }
   /** Free this range's checked blocks. */
   | { readonly type: 'forget'; readonly range: number }
+  /** It provably did wrong. */
   | { readonly type: 'penalise'; readonly peer: string; readonly failure: PeerFailure }
+  /** It answered nothing whole: its fault or the link's. */
+  | { readonly type: 'failed'; readonly peer: string; readonly failure: PeerFailure }

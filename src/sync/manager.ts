@@ -3,6 +3,7 @@ import { wireBytes } from './checking.ts'
 import type { PeerFailure, SchedulerAction, SchedulerEvent } from './events.ts'
 import { Pipeline } from './pipeline.ts'
 import { Meter } from './progress.ts'
+import { rangeView } from './range-view.ts'
 import { Reporter } from './reporter.ts'
 import { Scheduler } from './scheduler.ts'
 import { Strategy } from './strategy.ts'
@@ -20,7 +21,7 @@ interface SyncEvents {
   started: [run: { readonly from: number; readonly target: number }]
   /** Caught up: gossip takes over. */
   done: [run: SyncRun]
-  /** A peer provably sent something bad. */
+  /** A peer failed a request or sent something bad; what that ends in is not sync's to say. */
   penalise: [peer: string, failure: PeerFailure]
   /** Every second while syncing, for a live line. */
   progress: [state: SyncState, line: string]
@@ -110,6 +111,11 @@ export class SyncManager extends Emitter<SyncEvents> {
     this.#handle({ type: 'left', peer: id })
   }
 
+  /** An operator forgave the peer: it may be asked again at once. */
+  pardon(id: string): void {
+    this.#handle({ type: 'pardon', peer: id })
+  }
+
   /** A certificate for `height` was checked, wherever it came from. */
   certified(height: number): void {
     this.#handle({ type: 'target', height })
@@ -142,13 +148,8 @@ export class SyncManager extends Emitter<SyncEvents> {
       peers: this.#scheduler.peers.size,
       heldBytes: this.#scheduler.held,
       stalled: this.#reporter.stall,
-      ranges: this.#scheduler.ranges.map(({ start, count, state }) => ({
-        start,
-        count,
-        status: state.status,
-        peers:
-          state.status === 'Downloading' ? state.copies.map(({ peer }) => peer) : 'peer' in state ? [state.peer] : []
-      })),
+      boundBytes: this.#scheduler.bound,
+      ranges: this.#scheduler.ranges.map((range) => rangeView(range, this.#now())),
       lastRun: this.#lastRun
     }
   }
@@ -169,12 +170,8 @@ export class SyncManager extends Emitter<SyncEvents> {
   }
 
   #act(action: SchedulerAction): void {
-    if (action.type !== 'penalise') {
-      this.#pipeline.act(action)
-      return
-    }
-    this.#ports.log.warn({ peer: action.peer, ...action.failure }, 'a peer sent a bad answer')
-    this.emit('penalise', action.peer, action.failure)
+    if (action.type === 'penalise' || action.type === 'failed') this.emit('penalise', action.peer, action.failure)
+    else this.#pipeline.act(action)
   }
 
   #failed(code: StallCode, message: string): void {

@@ -90,6 +90,14 @@ export class SourcePeer {
     this.notBefore = Math.max(this.notBefore, at + failurePause(this.failures))
   }
 
+  /** Its faults are forgotten. */
+  pardoned(): void {
+    this.failures = 0
+    this.notBefore = 0
+    this.barredUntil = 0
+    this.lastFailure = undefined
+  }
+
   /** It asked us to wait: no failure, but fewer requests at a time from now on. */
   limited(at: number, retryAfterMs: number): void {
     this.lastFailure = 'RATE_LIMITED'

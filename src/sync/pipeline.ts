@@ -7,7 +7,7 @@ import type { StallCode, SyncPorts } from './types.ts'
 import { type Written, writeRange } from './writing.ts'
 
 /** What the pipeline does; the rest of the scheduler's actions is for people and peers. */
-export type Work = Exclude<SchedulerAction, { type: 'penalise' }>
+export type Work = Exclude<SchedulerAction, { type: 'penalise' | 'failed' }>
 
 type Of<Type extends Work['type']> = Extract<Work, { type: Type }>
 

@@ -54,6 +54,8 @@ export class Range {
   readonly start: number
   #count: number
   #state: RangeState = FRESH
+  #attempts = 0
+  #shown: { readonly status: RangeStatus; readonly since: number } | undefined
 
   constructor(id: number, start: number, count: number) {
     this.id = id
@@ -78,6 +80,21 @@ export class Range {
     return this.#state.status
   }
 
+  /** Requests that were made for these heights. */
+  get attempts(): number {
+    return this.#attempts
+  }
+
+  /** When its status was first seen to be what it is; the scheduler looks after every event. */
+  get since(): number {
+    return this.#shown?.since ?? 0
+  }
+
+  look(at: number): void {
+    const { status } = this.#state
+    if (this.#shown?.status !== status) this.#shown = { status, since: at }
+  }
+
   /** What the byte bound counts for this range, in whatever state it is. */
   get held(): number {
     const state = this.#state
@@ -87,6 +104,7 @@ export class Range {
 
   /** AwaitingDownload → Downloading; Downloading → Downloading (a second copy at another peer). */
   request(request: number, peer: string, reserved: number, at: number): void {
+    this.#attempts++
     const copy: Copy = { request, peer, since: at, heardAt: at, blocks: 0, bytes: 0, reserved }
     if (this.#state.status === 'Downloading') {
       if (this.#state.copies.some((other) => other.peer === peer)) throw this.#wrong('request twice at one peer')
@@ -172,6 +190,7 @@ export class Range {
     }
     const rest = new Range(id, this.start + keep, this.#count - keep)
     if (state.status === 'AwaitingDownload') rest.#state = state
+    rest.#attempts = this.#attempts
     this.#count = keep
     return rest
   }

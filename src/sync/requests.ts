@@ -58,7 +58,13 @@ export class Requests {
     else if (end.kind === 'limited') {
       peer?.limited(at, Math.min(MAX_RETRY_AFTER_MS, end.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS))
     } else if (end.kind === 'complete' && blocks > 0) peer?.answeredShort(bytes)
-    else peer?.failed(at, end.kind === 'complete' ? 'EMPTY_ANSWER' : end.code)
+    else {
+      const code = end.kind === 'complete' ? 'EMPTY_ANSWER' : end.code
+      peer?.failed(at, code)
+      const message = `no whole answer for blocks ${range.start} to ${range.end}: ${code}`
+      if (end.kind === 'failed')
+        this.#act({ type: 'failed', peer: id, failure: { code, message, height: range.start + blocks } })
+    }
     this.#keep(range, request, at, end.kind !== 'limited')
   }
 

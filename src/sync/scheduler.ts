@@ -81,6 +81,11 @@ export class Scheduler {
     return this.#window.held
   }
 
+  /** What `held` never exceeds. */
+  get bound(): number {
+    return this.#window.bound
+  }
+
   get ranges(): readonly Range[] {
     return this.#window.ranges
   }
@@ -93,6 +98,7 @@ export class Scheduler {
   handle(event: SchedulerEvent, at: number): SchedulerAction[] {
     this.#apply(event, at)
     if (this.#running) this.#schedule(at)
+    for (const range of this.#window.ranges) range.look(at)
     const actions = this.#actions
     this.#actions = []
     return actions
@@ -112,6 +118,9 @@ export class Scheduler {
         break
       case 'left':
         this.#requests.left(event.peer, at)
+        break
+      case 'pardon':
+        this.peers.find(event.peer)?.pardoned()
         break
       case 'target':
         this.#aim(event.height)

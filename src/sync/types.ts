@@ -98,8 +98,20 @@ export interface RangeView {
   readonly start: number
   readonly count: number
   readonly status: RangeStatus
-  /** The peers it is asked of, or the one that sent it. */
-  readonly peers: readonly string[]
+  /** How long it has had this status. */
+  readonly seconds: number
+  /** Requests made for it so far. */
+  readonly attempts: number
+  /** The requests that are out for it, or the one that brought it. */
+  readonly peers: readonly RangePeerView[]
+}
+
+export interface RangePeerView {
+  readonly peer: string
+  /** Since it was asked; undefined once it has answered. */
+  readonly seconds: number | undefined
+  /** Wire bytes that have come. */
+  readonly bytes: number
 }
 
 /** One run of range sync from start to caught up. */
@@ -125,6 +137,8 @@ export interface SyncState {
   readonly peers: number
   /** Bytes counted against the look-ahead bound. */
   readonly heldBytes: number
+  /** That bound. */
+  readonly boundBytes: number
   readonly stalled: Stall | undefined
   readonly ranges: readonly RangeView[]
   readonly lastRun: SyncRun | undefined

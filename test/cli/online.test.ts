@@ -54,10 +54,21 @@ test('status, for people and programs', async () => {
   expect(out).toMatch(/^state +CONNECTING$/m)
 })
 
-test('peers: none', async () => {
-  expect(await json(['peers'])).toEqual({ peers: [] })
-  expect(await json(['peers', 'list'])).toEqual({ peers: [] })
-  expect(await moloch(['peers'], { env })).toEqual({ code: 0, out: '', err: 'no peers' })
+test('peers: none, and what can be done about them', async () => {
+  expect(await json(['peers'])).toEqual({ peers: [], held: [], known: 0 })
+  expect(await json(['peers', 'list'])).toEqual({ peers: [], held: [], known: 0 })
+  expect(await moloch(['peers'], { env })).toEqual({ code: 0, out: '', err: 'no peers; the address book has 0' })
+  const peer = '12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf'
+  const ban = await moloch(['peers', 'ban', peer, '--for', '2h', '--reason', 'floods us'], { env })
+  expect(ban).toMatchObject({ code: 0, out: expect.stringMatching(`^${peer} is held out until 20`) })
+  const { out } = await moloch(['peers'], { env })
+  expect(out).toMatch(new RegExp(`^${peer} +ban +20[^ ]+ +OPERATOR +floods us$`, 'm'))
+  expect(await json(['peers', 'unban', peer])).toEqual({ peer_id: peer })
+  const unban = await moloch(['peers', 'unban', peer], { env })
+  expect(unban).toMatchObject({ code: 1, err: expect.stringContaining('is not held out') })
+  expect(await moloch(['peers', 'ban', peer, '--for', 'ever'], { env })).toMatchObject({ code: 64 })
+  const add = await moloch(['peers', 'add', '/ip4/127.0.0.1/tcp/1'], { env })
+  expect(add).toMatchObject({ code: 1, err: expect.stringContaining('ECONNREFUSED') })
 })
 
 describe('events', () => {

@@ -1,10 +1,12 @@
 import type { MultiaddrConnection } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import { FAILURE_CODES } from '../../src/chain/failures.ts'
-import { Gater } from '../../src/network/gater.ts'
+import { gaterOf } from '../../src/network/gater.ts'
 import { Quotas } from '../../src/network/limits.ts'
-import { DISCONNECT_POINTS, Penalties, verdictFor } from '../../src/network/verdicts.ts'
+import { DISCONNECT_POINTS, Penalties } from '../../src/network/penalties.ts'
+import { rulingFor } from '../../src/network/verdicts.ts'
 
 function quotas(rule = { burst: 3, perSecond: 2, concurrent: 2 }) {
   const clock = { now: 0 }
@@ -54,21 +56,32 @@ describe('quotas', () => {
 
 describe('verdicts', () => {
   it('honest words cost nothing, wrong data ends it, and nobody is banned for what depends on our own chain', () => {
-    expect(['RATE_LIMITED', 'UNAVAILABLE', 'NOT_READY', 'PEER_CLOSED'].map(verdictFor)).toEqual(Array(4).fill('ignore'))
-    expect(['BAD_SEAL', 'COMMIT_TOO_FEW', 'NON_CANONICAL'].map(verdictFor)).toEqual(Array(3).fill('ban'))
-    expect(['BAD_PARENT', 'BAD_STATE_ROOT', 'BAD_FRAME'].map(verdictFor)).toEqual(Array(3).fill('disconnect'))
-    expect(verdictFor('SOMETHING_NEW')).toBe('penalise')
-    expect(FAILURE_CODES.filter((code) => verdictFor(code) === 'ignore')).toEqual([])
+    const verdicts = (...codes: string[]) => codes.map((code) => rulingFor(code).verdict)
+    expect(verdicts('RATE_LIMITED', 'UNAVAILABLE', 'NOT_READY', 'PEER_CLOSED')).toEqual(Array(4).fill('ignore'))
+    expect(verdicts('BAD_SEAL', 'COMMIT_TOO_FEW', 'NON_CANONICAL')).toEqual(Array(3).fill('ban'))
+    expect(verdicts('BAD_PARENT', 'BAD_STATE_ROOT', 'BAD_FRAME')).toEqual(Array(3).fill('disconnect'))
+    expect(verdicts('SOMETHING_NEW', 'PEER_TIMEOUT', 'BAD_STATUS')).toEqual(Array(3).fill('penalise'))
+    expect(FAILURE_CODES.filter((code) => rulingFor(code).verdict === 'ignore')).toEqual([])
+  })
+
+  it('what is made on purpose is held out for longer than what a failing disk may do', () => {
+    const [purpose, disk, ours] = ['COMMIT_REPEATED_SIGNER', 'BAD_EVENTS_ROOT', 'BAD_MMR_ROOT'].map(
+      (code) => rulingFor(code).holdMs / 60_000
+    )
+    expect([purpose, disk, ours]).toEqual([1440, 60, 1])
   })
 
   it('points add up, decay by half in five minutes and are forgotten', () => {
     const clock = { now: 0 }
     const penalties = new Penalties(() => clock.now)
-    for (let i = 1; i <= DISCONNECT_POINTS; i += 1) expect(penalties.add('p')).toBe(i)
+    const last = { code: 'PEER_TIMEOUT', message: 'no byte came', at: 1 }
+    for (let i = 1; i <= DISCONNECT_POINTS; i += 1) expect(penalties.add('p', 1, last)).toBe(i)
+    expect(penalties.last('p')).toEqual(last)
     clock.now = 300_000
     expect(penalties.points('p')).toBe(DISCONNECT_POINTS / 2)
     clock.now = 1e9
     expect(penalties.points('p')).toBe(0)
+    expect(penalties.last('p')).toBeUndefined()
     expect(penalties.points('q')).toBe(0)
   })
 })
@@ -78,7 +91,7 @@ describe('who may connect', () => {
 
   it('not too many from one address', async () => {
     const connected = ['/ip4/10.0.0.1/tcp/1', '/ip4/10.0.0.1/tcp/2', '/ip6/::1/tcp/3'].map((one) => multiaddr(one))
-    const { rules } = new Gater({ banMs: 1, maxPerIp: 2, connected: () => connected, now: () => 0 })
+    const rules = gaterOf({ maxPerIp: 2, connected: () => connected, isHeld: () => false })
     const denied = (address: string) => rules.denyInboundConnection?.(from(address))
     expect([
       await denied('/ip4/10.0.0.1/tcp/9'),
@@ -87,15 +100,17 @@ describe('who may connect', () => {
     ]).toEqual([true, false, false])
   })
 
-  it('no banned peer, until its ban is over', () => {
-    const clock = { now: 0 }
-    const gater = new Gater({ banMs: 100, maxPerIp: 2, connected: () => [], now: () => clock.now })
-    gater.ban('p')
-    expect(gater.isBanned('p')).toBe(true)
-    clock.now = 100
-    expect(gater.isBanned('p')).toBe(false)
-    for (let i = 0; i < 5000; i += 1) gater.ban(`p${i}`)
-    expect(gater.isBanned('p0')).toBe(false)
-    expect(gater.isBanned('p4999')).toBe(true)
+  it('no peer that is held out', async () => {
+    const id = peerIdFromString('12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf')
+    const held = new Set([id.toString()])
+    const rules = gaterOf({ maxPerIp: 2, connected: () => [], isHeld: (peer) => held.has(peer) })
+    const asked = async () => [
+      await rules.denyDialPeer?.(id),
+      await rules.denyInboundEncryptedConnection?.(id, from('/ip4/10.0.0.1/tcp/1')),
+      await rules.denyOutboundEncryptedConnection?.(id, from('/ip4/10.0.0.1/tcp/1'))
+    ]
+    expect(await asked()).toEqual([true, true, true])
+    held.clear()
+    expect(await asked()).toEqual([false, false, false])
   })
 })

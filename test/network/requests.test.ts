@@ -233,7 +233,7 @@ describe('goodbye', () => {
     a.network.penalise(b.network.peerId, 'BAD_SEAL')
     await until('closed', () => view(a, b) === undefined && view(b, a) === undefined)
     expect(said).toEqual([['BANNED', 'BAD_SEAL']])
-    expect(a.log.of('info', 'peer banned')[0]?.details).toMatchObject({ code: 'BAD_SEAL', verdict: 'ban' })
+    expect(a.log.of('warn', 'peer banned')[0]?.details).toMatchObject({ code: 'BAD_SEAL', verdict: 'ban' })
     await b.network.dial(a.address).catch(() => {})
     await expect(a.network.dial(b.address)).rejects.toMatchObject({ code: 'DIAL_FAILED' })
     await until('still closed', () => a.network.sessions.list().length === 0 && b.network.sessions.list().length === 0)
@@ -244,7 +244,7 @@ describe('goodbye', () => {
     await connect(a, b)
     for (let i = 0; i < 25; i += 1) a.network.penalise(b.network.peerId, 'PEER_TIMEOUT')
     await until('closed', () => view(a, b) === undefined)
-    expect(a.log.of('info', 'peer disconnected').length).toBeGreaterThan(0)
+    expect(a.log.of('warn', 'peer disconnected').length).toBeGreaterThan(0)
   })
 })
 

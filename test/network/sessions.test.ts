@@ -14,7 +14,7 @@ describe('sessions', () => {
   const sessions = new PeerSessions({
     settings: { ...DEFAULT_SETTINGS, maxHandshaking: 2 },
     log: new LogBook(),
-    score: () => 0
+    standing: () => ({ score: 0, points: 0, fault: undefined })
   })
   afterEach(() => sessions.stop())
 

@@ -244,6 +244,26 @@ describe('the scheduler', () => {
     expect(bench.scheduler.ranges[0]).toMatchObject({ start: 4, status: 'AwaitingDownload' })
   })
 
+  it('asks a pardoned peer again at once', () => {
+    const bench = new Bench()
+    const [first] = bench.peer('a', 64) as [Request]
+    bench.end(first, { kind: 'fault', failure })
+    expect(bench.tick(1000)).toEqual([])
+    expect(bench.do({ type: 'pardon', peer: 'a' })[0]).toMatchObject({ peer: 'a', start: 1 })
+  })
+
+  it('tells of a request that failed, and bars nobody for it', () => {
+    const bench = new Bench()
+    const [first] = bench.peer('a', 64) as [Request]
+    bench.end(first, { kind: 'failed', code: 'PEER_TIMEOUT' })
+    const message = 'no whole answer for blocks 1 to 32: PEER_TIMEOUT'
+    expect(bench.of('failed')).toEqual([
+      { type: 'failed', peer: 'a', failure: { code: 'PEER_TIMEOUT', message, height: 1 } }
+    ])
+    expect(bench.of('penalise')).toEqual([])
+    expect(bench.scheduler.peers.get('a')?.barred(bench.at)).toBe(false)
+  })
+
   it('bars a peer whose answer breaks the protocol', () => {
     const bench = new Bench()
     const [first] = bench.peer('a', 64) as [Request]

@@ -82,7 +82,14 @@ describe('progress', () => {
   })
 
   it('is one line with ETA, share, rates and a letter a range', () => {
-    const range = (status: SyncState['ranges'][number]['status']) => ({ start: 1, count: 1, status, peers: [] })
+    const range = (status: SyncState['ranges'][number]['status']) => ({
+      start: 1,
+      count: 1,
+      status,
+      seconds: 0,
+      attempts: 1,
+      peers: []
+    })
     const state: SyncState = {
       strategy: 'range',
       height: 250,
@@ -92,6 +99,7 @@ describe('progress', () => {
       etaSeconds: 75,
       peers: 3,
       heldBytes: 0,
+      boundBytes: 64,
       stalled: undefined,
       ranges: [range('Committing'), range('Verifying'), range('Downloading'), range('AwaitingDownload')],
       lastRun: undefined

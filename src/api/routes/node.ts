@@ -1,8 +1,8 @@
 import { toHex } from '../../codec/bytes.ts'
 import type { App } from '../app.ts'
-import { EvidenceJson, MempoolJson, PeersJson, StatusJson, SyncJson, ValidatorsJson } from '../schemas.ts'
+import { EvidenceJson, MempoolJson, StatusJson, SyncDetailJson, ValidatorsJson } from '../schemas.ts'
 import type { ApiSource } from '../source.ts'
-import { isConnected, peersJson, statusJson, syncJson, validatorName } from '../views.ts'
+import { isConnected, statusJson, syncDetailJson, validatorName } from '../views.ts'
 
 /** What the node is and does now. */
 export function nodeRoutes(app: App, source: ApiSource): void {
@@ -18,9 +18,7 @@ export function nodeRoutes(app: App, source: ApiSource): void {
       .send(genesis.json)
   )
 
-  app.get('/v1/peers', { schema: { response: { 200: PeersJson } } }, () => ({ peers: peersJson(source) }))
-
-  app.get('/v1/sync', { schema: { response: { 200: SyncJson } } }, () => syncJson(source.sync()))
+  app.get('/v1/sync', { schema: { response: { 200: SyncDetailJson } } }, () => syncDetailJson(source.sync()))
 
   app.get('/v1/validators', { schema: { response: { 200: ValidatorsJson } } }, () => ({
     quorum: genesis.validators.quorum,

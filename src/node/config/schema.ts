@@ -48,6 +48,11 @@ export const configSchema = Type.Object(
         }),
         mdns: flag(false, 'find peers on the local network; tells everybody on it that this node is there'),
         max_peers: integer(100, [1, 10_000], 'connections at once; bounds memory and sockets when crowds connect'),
+        wanted_peers: integer(
+          8,
+          [0, 1000],
+          'with fewer sessions, peers met before are dialled; bootstrap peers may be gone'
+        ),
         max_peers_per_ip: integer(
           16,
           [1, 10_000],

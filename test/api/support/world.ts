@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Api, type ApiOptions } from '../../../src/api/app.ts'
-import type { ApiSource, PendingView, SyncView } from '../../../src/api/source.ts'
+import type { ApiSource, PeerBook, PendingView, SyncView } from '../../../src/api/source.ts'
 import type { CheckedEvent } from '../../../src/chain/event.ts'
 import { Mempool } from '../../../src/chain/mempool.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
@@ -37,6 +37,8 @@ export class World {
   sync: SyncView
   pending: PendingView | undefined
   fault: ReturnType<ApiSource['fault']>
+  /** Set by tests that have a network. */
+  peerBook: Pick<PeerBook, 'held' | 'knownPeers'> & Partial<PeerBook> = { held: () => [], knownPeers: 0 }
   #path = ''
 
   private constructor(maker: ChainMaker, ledger: Ledger, options: WorldOptions) {
@@ -87,6 +89,8 @@ export class World {
 
   #source(): ApiSource {
     const { ledger, maker, mempool } = this
+    // A getter, since tests set it later.
+    const book = (): PeerBook => this.peerBook as PeerBook
     const ingress = new EventIngress({
       genesis: maker.genesis,
       mempool,
@@ -108,6 +112,15 @@ export class World {
       chain: ledger,
       peers: () => this.peers,
       addresses: () => ['/ip4/127.0.0.1/tcp/9645'],
+      peerBook: {
+        held: () => book().held(),
+        get knownPeers() {
+          return book().knownPeers
+        },
+        dial: (address) => book().dial(address),
+        ban: (peerId, ms, reason) => book().ban(peerId, ms, reason),
+        unban: (peerId) => book().unban(peerId)
+      },
       sync: () => this.sync,
       pending: () => this.pending,
       mempool: () => mempool.stats(),
@@ -140,6 +153,9 @@ const IDLE_SYNC: SyncView = {
   bytesPerSecond: 0,
   etaSeconds: undefined,
   peers: 0,
+  heldBytes: 0,
+  boundBytes: 64 * 2 ** 20,
+  ranges: [],
   stalled: undefined
 }
 
@@ -161,6 +177,8 @@ export function peer(view: Partial<PeerView> = {}): PeerView {
     syncing: false,
     peerCount: 3,
     score: 1.234,
+    points: 0,
+    fault: undefined,
     connectedAt: 1_700_000_000_000,
     statusAt: 1_700_000_000_500,
     reason: undefined,

@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { silentLog } from '../../src/log.ts'
+import { PeerStore } from '../../src/store/peer-store.ts'
+import { tempDir } from '../support/temp-dir.ts'
+import { until } from './support/hosts.ts'
+import { connect, determined, node, view } from './support/nodes.ts'
+
+describe('peers that are held out', () => {
+  it('stay out over a restart, in both directions, and come back when they are unbanned', async () => {
+    const path = join(tempDir(), 'peers')
+    const b = await node({ keySeed: 2 })
+    let records = await PeerStore.open(path, silentLog)
+    const a = await node({ keySeed: 1, records })
+    await connect(a, b)
+    a.network.penalise(b.network.peerId, 'BAD_SEAL', 'block 5 has a seal of somebody else')
+    await until('closed', () => view(a, b) === undefined)
+    await a.network.stop()
+    await records.close()
+
+    records = await PeerStore.open(path, silentLog)
+    const again = await node({ peerKey: a.key, keySeed: 1, records, bootstrap: [b.address] })
+    expect(again.network.held()).toMatchObject([
+      { peerId: b.network.peerId, verdict: 'ban', code: 'BAD_SEAL', message: 'block 5 has a seal of somebody else' }
+    ])
+    await b.network.dial(again.address).catch(() => {})
+    await until('let go', () => b.network.sessions.list().every(({ state }) => state === 'CONNECTING'))
+    expect(again.network.sessions.list()).toEqual([])
+    // Its own bootstrap peer is waited for, not failed at.
+    expect(again.log.of('warn')).toEqual([])
+
+    const pardoned: string[] = []
+    again.network.on('unbanned', (peer) => pardoned.push(peer))
+    expect(again.network.unban(b.network.peerId)).toBe(true)
+    await determined(again, b)
+    expect(pardoned).toEqual([b.network.peerId])
+    expect(view(again, b)).toMatchObject({ points: 0, fault: undefined })
+    await again.network.stop()
+    await records.close()
+  })
+
+  it('points and the last fault are shown while they are remembered', async () => {
+    const [a, b] = [await node(), await node({ keySeed: 2 })]
+    await connect(a, b)
+    a.network.penalise(b.network.peerId, 'PEER_TIMEOUT', 'no whole answer for blocks 1 to 9')
+    expect(view(a, b)?.points).toBeCloseTo(1, 2)
+    expect(view(a, b)?.fault).toMatchObject({ code: 'PEER_TIMEOUT', message: 'no whole answer for blocks 1 to 9' })
+  })
+})
+
+it('a node whose bootstrap peers are gone finds peers that it met before, also those that had dialled it', async () => {
+  const path = join(tempDir(), 'peers')
+  const bootstrap = await node({ keySeed: 3 })
+  const other = await node({ keySeed: 2 })
+  let records = await PeerStore.open(path, silentLog)
+  const a = await node({ keySeed: 1, records, bootstrap: [bootstrap.address] })
+  await determined(a, bootstrap)
+  await other.network.dial(a.address)
+  await determined(a, other)
+  await until('its address to be known', () => a.network.knownPeers === 2)
+  await a.network.stop()
+  await records.close()
+  await bootstrap.network.stop()
+
+  records = await PeerStore.open(path, silentLog)
+  const options = { records, bootstrap: [bootstrap.address], settings: { refillMs: 50, wantedPeers: 1 } }
+  const again = await node({ peerKey: a.key, keySeed: 1, ...options })
+  await determined(again, other)
+  expect(view(again, other)?.direction).toBe('outbound')
+  await again.network.stop()
+  await records.close()
+})
