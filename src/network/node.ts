@@ -78,6 +78,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       handshake: this.#parts.handshake,
       status: this.#parts.status,
       sessions: this.sessions,
+      onFlood: (peer, message) => this.penalise(peer, 'REQUEST_FLOOD', message),
       onGoodbye: (peer, reason, message) => this.#onGoodbye(peer, reason, message),
       log
     })

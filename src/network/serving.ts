@@ -3,6 +3,8 @@ import type { Log } from '../log.ts'
 import type { Handshake } from './handshake.ts'
 import type { Host } from './libp2p.ts'
 import { Quotas } from './limits.ts'
+import { loopLoad } from './loop-load.ts'
+import { ServingBudget } from './serving-budget.ts'
 import type { PeerSessions } from './sessions.ts'
 import type { NetworkSettings, ProtocolName } from './settings.ts'
 import type { StatusExchange } from './status-exchange.ts'
@@ -23,6 +25,9 @@ import type { GoodbyeName, NetworkPorts } from './types.ts'
  */
 const MAX_PROTOCOL_STREAMS = 64
 
+/** Protocols of long answers, which share the budget of all peers; the others must never wait for these. */
+const BULK: ReadonlySet<ProtocolName> = new Set(['blocks'])
+
 export interface ServingOptions {
   readonly settings: NetworkSettings
   readonly maxFrameBytes: number
@@ -31,6 +36,8 @@ export interface ServingOptions {
   readonly handshake: Handshake
   readonly status: StatusExchange
   readonly sessions: PeerSessions
+  /** A peer goes on asking for what it is refused. */
+  readonly onFlood: (peerId: string, message: string) => void
   readonly onGoodbye: (peerId: string, reason: GoodbyeName, message: string) => void
   readonly log: Log
 }
@@ -38,7 +45,14 @@ export interface ServingOptions {
 /** Registers all that this node answers. */
 export async function serveProtocols(host: Host, options: ServingOptions): Promise<void> {
   const { settings, scope, ports, maxFrameBytes } = options
-  const quotas = new Quotas<ProtocolName>(settings.quotas, () => performance.now())
+  const now = (): number => performance.now()
+  const quotas = new Quotas<ProtocolName>(settings.quotas, now)
+  const budget = new ServingBudget({
+    maxAnswers: settings.serveAnswers,
+    bytes: { burst: settings.serveBytesPerSecond, perSecond: settings.serveBytesPerSecond },
+    load: loopLoad(),
+    now
+  })
 
   /** Before Hello a peer may only say hello and goodbye. */
   const admit = (name: ProtocolName, peerId: string): Admitted => {
@@ -47,8 +61,21 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
       return { refused: refusal('NOT_READY', 'say hello first', settings.openMs) }
     }
     const entry = quotas.enter(peerId, name)
-    if (entry.ok) return { leave: entry.leave }
-    return { refused: refusal('RATE_LIMITED', `too many ${name} requests`, entry.retryAfterMs) }
+    if (!entry.ok) {
+      if (entry.flood) options.onFlood(peerId, `${name} requests go on although each answer says when to come back`)
+      return { refused: refusal('RATE_LIMITED', `too much of ${name}`, entry.retryAfterMs) }
+    }
+    if (!BULK.has(name)) return entry
+    const place = budget.enter(peerId)
+    if (!place.ok) {
+      entry.leave()
+      return { refused: refusal('RATE_LIMITED', 'many peers ask for blocks', place.retryAfterMs) }
+    }
+    const leave = (): void => {
+      entry.leave()
+      place.leave()
+    }
+    return { charge: entry.charge, turn: place.turn, leave }
   }
 
   const handle = async (name: ProtocolName, protocol: string, maxRequestBytes: number, handler: Handler) => {

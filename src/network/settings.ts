@@ -44,6 +44,10 @@ export interface NetworkSettings {
   readonly blocksAnswerBytes: number
   /** Frames of blocks are cut near this size (one block may be larger): small enough to overlap checks with downloads. */
   readonly blocksFrameBytes: number
+  /** Answers of blocks under way at once, all peers together. Against crowds: each holds buffers and disk reads. */
+  readonly serveAnswers: number
+  /** Bytes of blocks a second, all peers together: what is left of the uplink is for consensus and gossip. */
+  readonly serveBytesPerSecond: number
   /** What one peer may ask. Against request and stream floods. */
   readonly quotas: Readonly<Record<ProtocolName, Quota>>
 
@@ -95,15 +99,23 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
 
   blocksAnswerBytes: 16 << 20,
   blocksFrameBytes: 512 << 10,
+  serveAnswers: 16,
+  serveBytesPerSecond: 128 << 20,
   quotas: {
     // Each connection costs one; reconnects of an honest peer are seconds apart.
     hello: { burst: 12, perSecond: 1, concurrent: 4 },
     // Pushes come at most once a second, from two sides.
     status: { burst: 12, perSecond: 4, concurrent: 4 },
     // A full-speed sync from one server asks for some 60 ranges of 64 empty blocks a second.
-    blocks: { burst: 128, perSecond: 96, concurrent: 8 },
+    blocks: {
+      burst: 128,
+      perSecond: 96,
+      concurrent: 8,
+      blocks: { burst: 32_768, perSecond: 8192 },
+      bytes: { burst: 128 << 20, perSecond: 64 << 20 }
+    },
     // On every round, vote from ahead, and timeout without progress.
-    votes: { burst: 32, perSecond: 16, concurrent: 4 },
+    votes: { burst: 32, perSecond: 16, concurrent: 4, bytes: { burst: 32 << 20, perSecond: 4 << 20 } },
     goodbye: { burst: 4, perSecond: 0.1, concurrent: 1 }
   },
 

@@ -48,6 +48,8 @@ const TABLE: Readonly<Record<string, Ruling>> = {
   BAD_FRAME: DISCONNECT,
   FRAME_TOO_LARGE: DISCONNECT,
   TOO_MUCH: DISCONNECT,
+  // Told when to come back, again and again.
+  REQUEST_FLOOD: DISCONNECT,
   // These depend on our own chain too: if that is what is wrong, banning all who are right would leave us alone.
   BAD_HEIGHT: DISCONNECT,
   BAD_PARENT: DISCONNECT,

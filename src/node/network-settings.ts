@@ -1,8 +1,12 @@
-import type { NetworkSettings } from '../network/settings.ts'
+import { DEFAULT_SETTINGS, type NetworkSettings } from '../network/settings.ts'
 import type { Config } from './config/schema.ts'
 
+/** What an account may be ahead of its rate: seconds of it. */
+const BURST_SECONDS = 4
+
 /** The network's numbers that an operator may set; the rest keep the network's defaults. */
-export function networkSettings(p2p: Config['p2p']): Partial<NetworkSettings> {
+export function networkSettings({ p2p, serve }: Pick<Config, 'p2p' | 'serve'>): Partial<NetworkSettings> {
+  const { quotas } = DEFAULT_SETTINGS
   return {
     maxConnections: p2p.max_peers,
     wantedPeers: p2p.wanted_peers,
@@ -11,6 +15,16 @@ export function networkSettings(p2p: Config['p2p']): Partial<NetworkSettings> {
     inboundPerSecond: p2p.inbound_per_second,
     statusIntervalMs: p2p.status_interval_ms,
     handshakeMs: p2p.hello_timeout_ms,
+    serveAnswers: serve.max_answers,
+    serveBytesPerSecond: serve.max_bytes_per_second,
+    quotas: {
+      ...quotas,
+      blocks: {
+        ...quotas.blocks,
+        blocks: { burst: BURST_SECONDS * serve.peer_blocks_per_second, perSecond: serve.peer_blocks_per_second },
+        bytes: { burst: BURST_SECONDS * serve.peer_bytes_per_second, perSecond: serve.peer_bytes_per_second }
+      }
+    },
     ...(p2p.ip_colocation ? {} : { ipColocationWeight: 0 })
   }
 }

@@ -96,7 +96,7 @@ async function build(config: Config, home: Home, log: Log, closers: Closers, tun
     mdns: config.p2p.mdns,
     userAgent: `moloch/${VERSION}`,
     records,
-    settings: { ...networkSettings(config.p2p), ...tuning.network },
+    settings: { ...networkSettings(config), ...tuning.network },
     ports: {
       head: () => head.get(sync.isSyncing),
       readBlocks: (start, count, maxBytes) => ledger.readRange(start, count, maxBytes),

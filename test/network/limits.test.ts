@@ -18,9 +18,9 @@ describe('quotas', () => {
     const { clock, quotas: limits } = quotas({ burst: 3, perSecond: 2, concurrent: 9 })
     const take = (peer = 'p') => limits.enter(peer, 'blocks')
     expect([take(), take(), take()].every(({ ok }) => ok)).toBe(true)
-    expect(take()).toEqual({ ok: false, retryAfterMs: 500 })
+    expect(take()).toEqual({ ok: false, retryAfterMs: 500, flood: false })
     clock.now = 250
-    expect(take()).toEqual({ ok: false, retryAfterMs: 250 })
+    expect(take()).toEqual({ ok: false, retryAfterMs: 250, flood: false })
     clock.now = 500
     expect(take().ok).toBe(true)
     expect(take('q').ok).toBe(true)
@@ -38,6 +38,46 @@ describe('quotas', () => {
     first.leave()
     expect(limits.enter('p', 'blocks').ok).toBe(true)
     expect(limits.enter('p', 'blocks')).toMatchObject({ ok: false })
+  })
+
+  it('few requests that cost much are paid for afterwards, in blocks and in bytes', () => {
+    const clock = { now: 0 }
+    const rule = {
+      burst: 9,
+      perSecond: 9,
+      concurrent: 9,
+      blocks: { burst: 10, perSecond: 5 },
+      bytes: { burst: 1000, perSecond: 100 }
+    }
+    const limits = new Quotas({ blocks: rule }, () => clock.now)
+    const first = limits.enter('p', 'blocks')
+    if (!first.ok) throw new Error('refused')
+    first.charge({ blocks: 10, bytes: 400 })
+    const second = limits.enter('p', 'blocks')
+    if (!second.ok) throw new Error('refused with none left but no debt')
+    second.charge({ blocks: 5 })
+    expect(limits.enter('p', 'blocks')).toMatchObject({ ok: false, retryAfterMs: 1000 })
+    second.charge({ bytes: 1600 })
+    expect(limits.enter('p', 'blocks')).toMatchObject({ ok: false, retryAfterMs: 10_000 })
+    expect(limits.enter('q', 'blocks').ok).toBe(true)
+    clock.now = 10_000
+    expect(limits.enter('p', 'blocks').ok).toBe(true)
+  })
+
+  it('one that keeps to what it is told is no flood, one that goes on asking is', () => {
+    const { clock, quotas: limits } = quotas({ burst: 1, perSecond: 1, concurrent: 9 })
+    const ask = () => limits.enter('p', 'blocks')
+    ask()
+    for (let i = 0; i < 1000; i++) {
+      const answer = ask()
+      if (!answer.ok) {
+        expect(answer.flood).toBe(false)
+        clock.now += answer.retryAfterMs
+      }
+    }
+    const floods = Array.from({ length: 70 }, ask).filter((answer) => !answer.ok && answer.flood)
+    expect(floods.length).toBeGreaterThan(0)
+    expect(floods.length).toBeLessThan(10)
   })
 
   it('forgets full buckets and no others', () => {

@@ -104,6 +104,32 @@ describe('blocks', () => {
     expect(view(a, b)?.state).toBe('SYNCING')
   })
 
+  it('a large answer is paid for before the next one', async () => {
+    const bytes = { burst: 1, perSecond: 4000 }
+    const quotas = { ...DEFAULT_SETTINGS.quotas, blocks: { burst: 9, perSecond: 9, concurrent: 9, bytes } }
+    const [a, b] = [await node(), await node({ height: 7, settings: { quotas } })]
+    await connect(a, b)
+    const ask = () => fetchAll(a, b, { start: 1, count: 7 })
+    const size = (await ask()).flat().reduce((sum, block) => sum + block.byteLength, 0)
+    const wait = await ask().catch((error: MolochError) => error.details.retryAfterMs as number)
+    expect(wait).toBeGreaterThan(0)
+    // With the tags and lengths of 7 blocks.
+    expect(wait).toBeLessThanOrEqual((size + 100) / 4)
+  })
+
+  it('one that goes on asking for what it is refused is disconnected', async () => {
+    const quotas = { ...DEFAULT_SETTINGS.quotas, blocks: { burst: 1, perSecond: 0.01, concurrent: 9 } }
+    const [a, b] = [await node(), await node({ height: 7, settings: { quotas } })]
+    await connect(a, b)
+    const codes = new Set<string>()
+    for (let i = 0; i < 200 && view(b, a) !== undefined; i += 1) {
+      await fetchAll(a, b, { start: 1, count: 1 }).catch(({ code }) => codes.add(code))
+    }
+    expect(codes).toContain('RATE_LIMITED')
+    await until('the end', () => view(b, a) === undefined)
+    expect(b.network.held()).toMatchObject([{ peerId: a.network.peerId, verdict: 'disconnect', code: 'REQUEST_FLOOD' }])
+  })
+
   it('more at once than the limit are refused in a frame too', async () => {
     const quotas = { ...DEFAULT_SETTINGS.quotas, blocks: { burst: 100, perSecond: 100, concurrent: 2 } }
     const [a, b] = [await node(), await node({ height: 7, settings: { quotas } })]

@@ -24,7 +24,7 @@ export function makeGetBlocks(start: number, count: number): Uint8Array {
 
 /** Answers GetBlocks from the store, as fast as the peer takes the frames and no faster. */
 export function serveBlocks(serving: BlocksServing): Handler {
-  return async function* (frame) {
+  return async function* (frame, { charge }) {
     const { start, count } = decoded('get blocks', () => GetBlocks.decode(frame))
     assertRange(start, count)
     const head = serving.head()
@@ -37,6 +37,7 @@ export function serveBlocks(serving: BlocksServing): Handler {
     let any = false
     for await (const block of serving.readBlocks(start, count, serving.answerBytes)) {
       if (size > 0 && size + block.byteLength > serving.frameBytes) {
+        charge({ blocks: blocks.length })
         yield RawBlocks.encode({ blocks })
         blocks = []
         size = 0
@@ -46,6 +47,7 @@ export function serveBlocks(serving: BlocksServing): Handler {
       blocks.push(block as Uint8Array<ArrayBuffer>)
     }
     if (!any) throw networkError('UNAVAILABLE', `no block ${start}`)
+    charge({ blocks: blocks.length })
     yield RawBlocks.encode({ blocks })
   }
 }

@@ -3,6 +3,7 @@ import { pipe } from 'it-pipe'
 import type { Refusal } from '../../codec/generated/sync.ts'
 import { hasCode, messageOf } from '../../error.ts'
 import type { Log } from '../../log.ts'
+import type { Cost } from '../limits.ts'
 import { type Frame, frames, type ReadLimits, readOnly } from './frames.ts'
 import { refusal, refusalFrame, refusalOf } from './refusal.ts'
 import { sink } from './sink.ts'
@@ -12,12 +13,21 @@ import { StreamSource } from './source.ts'
 export interface Asker {
   readonly peerId: string
   readonly connection: Connection
+  /** What an answer came to beside its bytes, which are counted for it. */
+  readonly charge: (cost: Cost) => void
 }
 
 /** Answers one request with frames; what it throws becomes a refusal frame. Pulled only as the peer takes the frames. */
 export type Handler = (request: Frame, asker: Asker) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 
-export type Admitted = { readonly refused: Refusal } | { readonly leave: () => void }
+export type Admitted =
+  | { readonly refused: Refusal }
+  | {
+      readonly charge: (cost: Cost) => void
+      /** Resolves when the next frame may go. */
+      readonly turn?: (bytes: number) => Promise<void>
+      readonly leave: () => void
+    }
 
 export interface ServeOptions {
   readonly protocol: string
@@ -37,12 +47,14 @@ export interface ServeOptions {
 export async function serve(stream: Stream, connection: Connection, options: ServeOptions): Promise<void> {
   // Before any await: what the peer has sent by then would be lost to a later reader.
   const input = new StreamSource(stream)
-  const asker: Asker = { peerId: connection.remotePeer.toString(), connection }
-  const admitted = options.admit(asker.peerId)
+  const peerId = connection.remotePeer.toString()
+  const admitted = options.admit(peerId)
+  const asker: Asker = { peerId, connection, charge: 'charge' in admitted ? admitted.charge : () => {} }
   // A handler that hangs must not hold the place of a stream that is gone.
   if ('leave' in admitted) stream.addEventListener('close', admitted.leave, { once: true })
   try {
-    const answer = 'refused' in admitted ? [refusalFrame(admitted.refused)] : answers(input, asker, options)
+    const answer =
+      'refused' in admitted ? [refusalFrame(admitted.refused)] : metered(answers(input, asker, options), admitted)
     await pipe(answer, frames(options.maxAnswerFrameBytes), sink(stream, options.limits))
     input.stop()
     await settle(stream, options.limits.graceMs)
@@ -52,6 +64,18 @@ export async function serve(stream: Stream, connection: Connection, options: Ser
   } finally {
     input.stop()
     if ('leave' in admitted) admitted.leave()
+  }
+}
+
+/** Counts each frame, and holds it back until it may go. */
+async function* metered(
+  frames: AsyncIterable<Uint8Array>,
+  { charge, turn }: Exclude<Admitted, { refused: Refusal }>
+): AsyncGenerator<Uint8Array> {
+  for await (const frame of frames) {
+    charge({ bytes: frame.byteLength })
+    await turn?.(frame.byteLength)
+    yield frame
   }
 }
 

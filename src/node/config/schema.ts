@@ -109,6 +109,23 @@ export const configSchema = Type.Object(
       },
       'catching up'
     ),
+    serve: section(
+      {
+        max_answers: integer(16, [1, 1000], 'block answers under way, all peers together; crowds take memory and disk'),
+        max_bytes_per_second: integer(
+          128 * MiB,
+          [64 * 1024, 65_536 * MiB],
+          'bytes of blocks, all peers together; crowds take the uplink that votes need'
+        ),
+        peer_bytes_per_second: integer(
+          64 * MiB,
+          [64 * 1024, 65_536 * MiB],
+          'bytes of blocks to one peer; one greedy peer leaves nothing to others'
+        ),
+        peer_blocks_per_second: integer(8192, [16, 10_000_000], 'blocks to one peer; small blocks cost more than bytes')
+      },
+      'what peers may download from this node'
+    ),
     consensus: section(
       {
         new_signer_log: flag(

@@ -102,7 +102,7 @@ describe('back-pressure on connected nodes', () => {
       serve(stream, from, {
         protocol: PROTOCOL,
         handle: () => chunks(64, MIB - 100, () => (made += 1)),
-        admit: () => ({ leave: () => {} }),
+        admit: () => ({ charge: () => {}, leave: () => {} }),
         limits: { ...LIMITS, maxFrameBytes: 1024 },
         maxAnswerFrameBytes: MIB,
         log: silentLog

@@ -190,7 +190,8 @@ describe('serving', () => {
       serve(stream, from, {
         protocol: PROTOCOL,
         handle,
-        admit: () => (more.refuse ? { refused: refusal('RATE_LIMITED', 'slowly', 1234) } : { leave: () => {} }),
+        admit: () =>
+          more.refuse ? { refused: refusal('RATE_LIMITED', 'slowly', 1234) } : { charge: () => {}, leave: () => {} },
         limits: { maxFrameBytes: 100, firstByteMs: 200, frameMs: 200, answerMs: 400, stallMs: 2000, graceMs: 200 },
         maxAnswerFrameBytes: 1 << 20,
         log: silentLog
