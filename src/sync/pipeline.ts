@@ -37,6 +37,7 @@ export class Pipeline {
   /** Checked blocks by range. */
   readonly #checked = new Map<number, CheckedBlock[]>()
   readonly #work = new Set<Promise<void>>()
+  readonly #closing = new AbortController()
 
   constructor(options: PipelineOptions) {
     this.#options = options
@@ -68,6 +69,7 @@ export class Pipeline {
 
   /** Ends all requests; resolves when nothing is being checked or written. */
   async close(): Promise<void> {
+    this.#closing.abort()
     await this.#downloads.close()
     while (this.#work.size > 0) await Promise.all(this.#work)
     this.#checked.clear()
@@ -103,7 +105,10 @@ export class Pipeline {
     const blocks = parts.flatMap((part) => part.blocks)
     let written: Written
     try {
-      written = await writeRange(ports.ledger, blocks)
+      written = await writeRange(ports.ledger, blocks, (block) => {
+        const sender = parts.find((part) => part.blocks.includes(block))?.peer
+        return this.#rival(sender as string, block.height - 1)
+      })
     } catch (error) {
       if (hasCode(error, 'CONFLICTING_FINALITY')) conflict(messageOf(error))
       else failed('LEDGER_FAILED', `blocks from ${blocks[0]?.height} could not be written: ${messageOf(error)}`)
@@ -119,5 +124,19 @@ export class Pipeline {
       left -= good.length
     }
     report({ type: 'committed', applied, ...(failure === undefined ? {} : { failure }) })
+  }
+
+  /** The certified block that `peer` has at `height`; undefined if it does not give it. */
+  async #rival(peer: string, height: number): Promise<CheckedBlock | undefined> {
+    if (height === 0) return undefined
+    const { fetchBlocks, verify, log } = this.#options.ports
+    try {
+      for await (const frames of fetchBlocks(peer, { start: height, count: 1 }, this.#closing.signal)) {
+        return (await checkRange(verify, height, frames.slice(0, 1), false)).blocks[0]
+      }
+    } catch (error) {
+      log.debug({ peer, height, err: messageOf(error) }, 'a peer on another chain does not show its block')
+    }
+    return undefined
   }
 }

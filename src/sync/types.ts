@@ -5,7 +5,7 @@ import type { RangeStatus } from './range.ts'
 
 /** What sync needs of the ledger. */
 export interface SyncLedger {
-  readonly tip: { readonly height: number }
+  readonly tip: { readonly height: number; readonly hash: Uint8Array }
   /**
    * Links and writes blocks in order, as far as they are good; knows the ones it has. `failure.index` is the first bad
    * one. Throws when it could not write.
