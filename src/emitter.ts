@@ -10,7 +10,8 @@ export class Emitter<Events extends Record<keyof Events, unknown[]>> {
     return () => this.#events.off(name, listener as (...args: unknown[]) => void)
   }
 
-  protected emit<Name extends keyof Events & string>(name: Name, ...args: Events[Name]): void {
-    this.#events.emit(name, ...args)
+  /** @returns whether anybody listens */
+  protected emit<Name extends keyof Events & string>(name: Name, ...args: Events[Name]): boolean {
+    return this.#events.emit(name, ...args)
   }
 }

@@ -187,7 +187,13 @@ export type SealedHeaderJson = Type.Static<typeof SealedHeaderJson>
 export const BlockJson = Type.Object({ ...SealedHeaderJson.properties, events: Type.Array(EventJson) })
 export type BlockJson = Type.Static<typeof BlockJson>
 
-export const EventPageJson = Type.Object({ events: Type.Array(EventJson), next_cursor: Nullable(Type.String()) })
+export const EventPageJson = Type.Object({
+  events: Type.Array(EventJson),
+  next_cursor: Nullable(Type.String()),
+  height: Type.Integer({
+    description: 'all events of blocks up to this height were looked at: the index is never behind'
+  })
+})
 export type EventPageJson = Type.Static<typeof EventPageJson>
 
 export const PendingEventJson = Type.Object({ event_id: Hash, status: Type.Literal('pending') })

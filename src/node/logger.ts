@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs'
+import { Writable } from 'node:stream'
 import { type DestinationStream, destination, type Logger, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
 import { toHex } from '../codec/bytes.ts'
@@ -27,7 +29,23 @@ export function createLogger(options: Config['log'], stream: DestinationStream =
 function logStream(format: Config['log']['format']): DestinationStream {
   const forPeople = format === 'pretty' || (format === 'auto' && process.stderr.isTTY === true)
   if (!forPeople) return destination({ fd: STDERR, sync: true })
-  return pretty({ destination: STDERR, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' })
+  const terminal = process.stderr.isTTY === true
+  return pretty({
+    destination: terminal ? overLiveLine(STDERR) : STDERR,
+    sync: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname'
+  })
+}
+
+/** Clears the line that the cursor is on: `moloch start` keeps one there that shows how sync goes. */
+function overLiveLine(fd: number): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _, done) => {
+      writeSync(fd, `\u001b[2K${chunk}`)
+      done()
+    }
+  })
 }
 
 /** Hashes, ids and keys are bytes in the code and hex in the log. */

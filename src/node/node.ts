@@ -23,10 +23,10 @@ import { Closers } from './closers.ts'
 import type { Config } from './config/schema.ts'
 import { Expiry } from './expiry.ts'
 import { FaultBoard } from './faults.ts'
-import { handOver } from './hand-over.ts'
 import { HeadView } from './head-view.ts'
 import { type Home, openHome } from './home.ts'
 import { EventIngress } from './ingress.ts'
+import { join } from './join.ts'
 import { createLogger } from './logger.ts'
 import { networkSettings } from './network-settings.ts'
 import { Outbox } from './outbox.ts'
@@ -197,52 +197,12 @@ async function build(config: Config, home: Home, log: Log, closers: Closers, tun
       return closers.waitingFor
     },
     addresses: () => network.addresses(),
+    onProgress: (listener) => {
+      sync.on('progress', (_, line) => listener(line))
+      sync.on('done', () => listener(undefined))
+    },
     stop: () => closers.close()
   }
-}
-
-interface Joined {
-  readonly ledger: Ledger
-  readonly network: Network
-  readonly driver: Driver
-  readonly sync: SyncManager
-  readonly ingress: EventIngress
-  readonly outbox: Outbox
-  readonly restored: RestoredEvents
-  readonly faults: FaultBoard
-  readonly expiry: Expiry
-}
-
-/** Who hears what from whom. */
-function join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry }: Joined): void {
-  network.subscribe('events', (payload, from) => ingress.gossiped(payload, from))
-  network.sessions.on('ready', ({ peerId }) => {
-    driver.peerReady(peerId)
-    outbox.peerReady()
-  })
-  network.sessions.on('update', (peer) => {
-    if (peer.source) sync.setPeer({ id: peer.peerId, height: peer.height, earliest: peer.earliestHeight })
-  })
-  network.sessions.on('closed', ({ peerId }) => sync.removePeer(peerId))
-
-  ledger.on('finalized', ({ block }) => {
-    network.headChanged()
-    expiry.finalized(block.header.timestamp)
-    restored.place()
-  })
-  ledger.on('conflict', ({ description }) => faults.raiseHalt('CONFLICTING_FINALITY', description))
-  if (ledger.conflict !== undefined) faults.raiseHalt('CONFLICTING_FINALITY', ledger.conflict.description)
-
-  driver.on('behind', ({ height, peer }) => {
-    network.peerHas(peer, height)
-    sync.certified(height)
-  })
-  driver.on('halted', (error) => faults.raiseHalt('CONSENSUS_HALTED', error.message))
-  driver.on('signer-broken', (error) => faults.raise('SIGNER_BROKEN', error.message))
-
-  handOver(sync, driver)
-  sync.on('penalise', (peer, { code, message }) => network.penalise(peer, code, message))
-  network.on('unbanned', (peer) => sync.pardon(peer))
 }
 
 /** @throws MolochError with a SignerErrorCode */

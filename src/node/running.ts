@@ -11,6 +11,8 @@ export interface RunningNode {
   readonly height: number
   /** Listen addresses with the peer id. */
   addresses(): readonly string[]
+  /** Calls back each second of a range sync with one line about it, and with undefined when it is over. */
+  onProgress(listener: (line: string | undefined) => void): void
   /** Stops in order; the data is safe either way. Idempotent: later calls wait for the first. */
   stop(): Promise<void>
   /** The part that stop() is waiting for now. */

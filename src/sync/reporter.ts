@@ -9,6 +9,8 @@ const LIVE_MS = 1_000
 const LOG_MS = 10_000
 /** A stall is repeated in the log this often: seen by who looks late, and no flood. */
 const STALL_LOG_MS = 60_000
+/** Another reason is news, unless it comes and goes. */
+const CHANGE_LOG_MS = 10_000
 
 export interface ReporterPorts {
   readonly log: Log
@@ -17,7 +19,8 @@ export interface ReporterPorts {
   diagnose(at: number): Diagnosis
   /** What is known to be wrong at our own end. */
   fault(): Diagnosis | undefined
-  progress(state: SyncState, line: string): void
+  /** @returns whether somebody shows it; the log is spared then */
+  progress(state: SyncState, line: string): boolean
   stalled(stall: Stall): void
   resumed(): void
 }
@@ -57,8 +60,7 @@ export class Reporter {
     if (at - this.#liveAt < LIVE_MS) return
     this.#liveAt = at
     const line = progressLine(state)
-    this.#ports.progress(state, line)
-    if (at - this.#loggedAt < LOG_MS) return
+    if (this.#ports.progress(state, line) || at - this.#loggedAt < LOG_MS) return
     this.#loggedAt = at
     this.#ports.log.info({ height: state.height, target: state.targetHeight }, `sync ${line}`)
   }
@@ -68,7 +70,8 @@ export class Reporter {
     if (change === 'resumed') this.#resumed(height)
     const { stall } = this.#watchdog
     if (stall === undefined) return
-    if (change === 'stalled' || at - this.#stallLoggedAt >= STALL_LOG_MS) {
+    const quietMs = change === 'changed' ? CHANGE_LOG_MS : STALL_LOG_MS
+    if (change === 'stalled' || at - this.#stallLoggedAt >= quietMs) {
       this.#stallLoggedAt = at
       this.#ports.log.warn({ code: stall.code, height }, `sync is stalled: ${stall.message}`)
     }

@@ -71,6 +71,13 @@ export function diagnose(scheduler: Scheduler, at: number): Diagnosis {
     }
   }
   const holders = scheduler.holders(height, at)
+  const barred = [...peers].filter((peer) => peer.barred(at) && peer.holds(height))
+  if (holders.length === 0 && barred.length > 0) {
+    const codes = [...new Set(barred.map((peer) => peer.lastFailure))].join(', ')
+    const wait = Math.ceil((Math.min(...barred.map((peer) => peer.barredUntil)) - at) / 1000)
+    const message = `${barred.length} of ${peers.size} peers have ${missing} and sent bad data (${codes}): the first is asked again in ${wait} s`
+    return { code: 'PEERS_FAILING', message: `${message}; an honest peer would help, or \`moloch peers unban\`` }
+  }
   if (holders.length === 0) {
     const lowest = Math.min(...[...peers].map((peer) => peer.earliest))
     const why = lowest > height ? `: the oldest block they keep is ${lowest}` : ''

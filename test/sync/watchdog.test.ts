@@ -39,6 +39,17 @@ describe('the diagnosis of a stall', () => {
     expect(diagnose(s, 0)).toMatchObject({ code: 'PEERS_FAILING', message: expect.stringMatching(/PEER_TIMEOUT/) })
   })
 
+  it('PEERS_FAILING: those who have it sent bad data, until when, and what would help', () => {
+    const s = scheduler()
+    const [request] = s.handle({ type: 'peer', peer: 'a', height: 12, earliest: 0 }, 0)
+    if (request?.type !== 'request') throw new Error('no request')
+    const failure = { code: 'TOO_MUCH', message: 'more than asked', height: 11 }
+    s.handle({ type: 'ended', request: request.request, end: { kind: 'fault', failure } }, 0)
+    const { code, message } = diagnose(s, 60_000)
+    expect(code).toBe('PEERS_FAILING')
+    expect(message).toMatch(/^1 of 1 peers have block 11 of 12 and sent bad data \(TOO_MUCH\): .* in 540 s; .*unban/)
+  })
+
   it('NO_PROGRESS: it is under way', () => {
     const s = scheduler()
     s.handle({ type: 'peer', peer: 'a', height: 12, earliest: 0 }, 0)

@@ -43,8 +43,9 @@ export function eventRoutes(app: App, source: ApiSource): void {
       const page = await chain.expiredEvents(cursor, limit)
       return { events: page.events.map(expiredJson), next_cursor: page.nextCursor ?? null }
     }
+    const { height } = chain.tip
     const page = await chain.events(filterOf(request.query), cursor, limit)
-    return { events: page.events.map(eventJson), next_cursor: page.nextCursor ?? null }
+    return { events: page.events.map(eventJson), next_cursor: page.nextCursor ?? null, height }
   })
 
   const params = Type.Object({ id: Type.String() })

@@ -7,6 +7,7 @@ import type { RunningNode } from '../../node/running.ts'
 import { VERSION } from '../../node/version.ts'
 import { type Cli, EXIT } from '../cli.ts'
 import { HOME_OPTION, newCommand } from '../command.ts'
+import { liveLine } from '../live-line.ts'
 import { addSettingOptions } from '../setting-options.ts'
 import { firstSignal, stopInOrder } from '../shutdown.ts'
 
@@ -29,6 +30,7 @@ export function startCommand(cli: Cli): Command {
     const early = await Promise.race([signal, starting.then(() => undefined)])
     const node = await starting
     if (early === undefined) cli.out(ready(node))
+    if (process.stderr.isTTY) node.onProgress(liveLine(process.stderr))
     cli.err(`${await signal}: stopping; again to stop at once`)
     const inTime = await stopInOrder(cli, node)
     // Whatever still holds the process open (a library's timer, a worker) has nothing left to do.
