@@ -29,7 +29,7 @@ const BAN_HOUR: Ruling = { verdict: 'ban', points: 20, holdMs: HOUR }
 /** Somebody made this on purpose. */
 const BAN_DAY: Ruling = { verdict: 'ban', points: 20, holdMs: DAY }
 
-const TABLE: Readonly<Record<string, Ruling>> = {
+export const RULINGS: Readonly<Record<string, Ruling>> = {
   // Honest peers say these.
   RATE_LIMITED: IGNORE,
   UNAVAILABLE: IGNORE,
@@ -78,5 +78,5 @@ const TABLE: Readonly<Record<string, Ruling>> = {
 
 /** What is not in the table costs a point. */
 export function rulingFor(code: string): Ruling {
-  return TABLE[code] ?? PENALISE
+  return RULINGS[code] ?? PENALISE
 }
