@@ -2,7 +2,7 @@ import { type CheckedEvent, checkEvent } from '../chain/event.ts'
 import type { EventWindow } from '../chain/event-window.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import type { Log } from '../log.ts'
-import { Database } from '../store/database.ts'
+import { type BeforeWrite, Database } from '../store/database.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
 import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
 import type { ChainHead } from './head.ts'
@@ -28,8 +28,7 @@ export interface LedgerTuning {
   readonly stateWork?: number
   /** Of each page of events. */
   readonly scanBounds?: ScanBounds
-  /** Called before each write; what it throws fails the write. */
-  readonly beforeWrite?: (operations: number) => void
+  readonly beforeWrite?: BeforeWrite
 }
 
 /** What a ledger is put together from. */

@@ -28,12 +28,17 @@ const LEVEL_SETTINGS = {
   compression: true
 } as const
 
+/**
+ * Called before each write with the number of its operations; what it throws fails the write, what it returns the write
+ * waits for. For tests of faults and slow disks.
+ */
+export type BeforeWrite = (operations: number) => void | Promise<void>
+
 export interface DatabaseOptions {
   readonly genesisHash: Uint8Array
   /** Make the database if there is none. */
   readonly create: boolean
-  /** Called before each write with the number of its operations; what it throws fails the write. For tests of faults. */
-  readonly beforeWrite?: ((operations: number) => void) | undefined
+  readonly beforeWrite?: BeforeWrite | undefined
 }
 
 /** Bounds of a range of keys, and how to walk it. */
@@ -61,7 +66,7 @@ const READ_AHEAD_BYTES = 64 << 10
 export class Database {
   readonly path: string
   readonly #level: Level
-  readonly #beforeWrite: ((operations: number) => void) | undefined
+  readonly #beforeWrite: BeforeWrite | undefined
   /** The last write: each waits for the one before, for two writes in LevelDB's threads may change places. */
   #lastWrite: Promise<void> = Promise.resolve()
   #failed: unknown
@@ -185,7 +190,7 @@ export class Database {
   async #write(batch: WriteBatch): Promise<void> {
     try {
       if (this.#failed !== undefined) throw this.#failed
-      this.#beforeWrite?.(batch.operations)
+      await this.#beforeWrite?.(batch.operations)
       await batch.commit()
     } catch (error) {
       this.#failed ??= error

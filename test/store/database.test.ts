@@ -145,6 +145,30 @@ test('after a write that failed nothing more is written', async () => {
   expect(await database.get(heightKey(TABLE.BLOCK, 3))).toBeUndefined()
 })
 
+test('a write waits for what the hook returns, and the writes after it wait too', async () => {
+  const disk: (() => void)[] = []
+  let slow = false
+  const database = await open(tempDir(), {
+    beforeWrite: () => (slow ? new Promise<void>((resolve) => disk.push(resolve)) : undefined)
+  })
+  slow = true
+  const put = (height: number) => {
+    const batch = database.batch()
+    batch.put(heightKey(TABLE.BLOCK, height), utf8('x'))
+    return database.write(batch)
+  }
+  const first = put(1)
+  const second = put(2)
+  expect(await database.get(heightKey(TABLE.BLOCK, 1))).toBeUndefined()
+  expect(disk).toHaveLength(1)
+  disk[0]?.()
+  await first
+  expect(await database.get(heightKey(TABLE.BLOCK, 1))).toBeDefined()
+  expect(disk).toHaveLength(2)
+  disk[1]?.()
+  await second
+})
+
 test('reading ahead is bounded in bytes', async () => {
   const database = await open(tempDir())
   const batch = database.batch()
