@@ -6,18 +6,22 @@ import type { Benchmark, Context } from './bench.ts'
 import { boundVerify } from './bound-verify.ts'
 import { type Row, table } from './rows.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
+import { syncParallels } from './sync-parallel.ts'
 import { transportRaw } from './transport-raw.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [transportRaw, boundVerify, ...syncFulls, loopDelay]
+const BENCHMARKS: readonly Benchmark[] = [transportRaw, boundVerify, ...syncFulls, loopDelay, ...syncParallels]
 const DEFAULT_RUNS = 3
 
-const HELP = `The benchmarks of the node: scripts/bench [--only NAME,…] [--json FILE] [--runs N]
+const HELP = `The benchmarks of the node: scripts/bench [--only NAME,…] [--json FILE] [--runs N] [--proxy]
 
   --only NAME,…  these alone (and what they are compared with)
   --json FILE    the rows as JSON too
   --runs N       how often each figure is taken; the median counts (default ${DEFAULT_RUNS})
+  --proxy        rates are limited by a proxy process even where network namespaces can be made
 
 ${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join('\n')}
+
+With 3 runs on two cores sync.parallel takes 7 minutes, the others one each.
 
 Example: scripts/bench --only sync.full.100 --runs 5`
 
@@ -27,7 +31,7 @@ function usage(message: string): never {
 }
 
 async function main(): Promise<void> {
-  const { only, json, runs, help } = options()
+  const { only, json, runs, proxy, help } = options()
   if (help) {
     console.log(HELP)
     return
@@ -35,6 +39,7 @@ async function main(): Promise<void> {
   const rows = new Map<string, Promise<Row>>()
   const context: Context = {
     runs,
+    proxy,
     say: (line) => console.error(line),
     row: (name) => {
       const known = rows.get(name)
@@ -54,7 +59,7 @@ async function main(): Promise<void> {
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(done, null, 2)}\n`)
 }
 
-function options(): { only: readonly string[]; json: string | undefined; runs: number; help: boolean } {
+function options() {
   const { values } = parse()
   const names = BENCHMARKS.map(({ name }) => name)
   const only = values.only?.split(',').map((name) => name.trim()) ?? names
@@ -64,7 +69,7 @@ function options(): { only: readonly string[]; json: string | undefined; runs: n
   const runs = Number(values.runs ?? DEFAULT_RUNS)
   if (!Number.isInteger(runs) || runs < 1 || runs > 100)
     usage(`--runs ${values.runs}: an integer of 1 … 100 is accepted`)
-  return { only, json: values.json, runs, help: values.help === true }
+  return { only, json: values.json, runs, proxy: values.proxy === true, help: values.help === true }
 }
 
 function parse() {
@@ -74,6 +79,7 @@ function parse() {
         only: { type: 'string' },
         json: { type: 'string' },
         runs: { type: 'string' },
+        proxy: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' }
       }
     })

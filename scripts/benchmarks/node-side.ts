@@ -1,5 +1,6 @@
 import '../../src/polyfill.ts'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLog } from '../../src/log.ts'
 import { defaultConfig } from '../../src/node/config/load.ts'
 import { startNode } from '../../src/node/node.ts'
@@ -10,6 +11,24 @@ import { answer } from './processes.ts'
 export interface Started {
   readonly apiUrl: string
   readonly address: string
+}
+
+/** What a slow machine has that this one has not. */
+export interface Handicap {
+  /** Each write to the database takes this much longer. */
+  readonly writeMs?: number
+}
+
+/** The sync of a node as its API has it; only what is read here. */
+export interface SyncStatus {
+  readonly height: number
+  readonly stalled: { readonly message: string } | null
+  readonly last_run: {
+    readonly from_height: number
+    readonly to_height: number
+    readonly seconds: number
+    readonly peers_used: number
+  } | null
 }
 
 export interface Used {
@@ -24,14 +43,26 @@ export interface Used {
 
 const delay = monitorEventLoopDelay({ resolution: 1 })
 let cpu = process.cpuUsage()
+let apiUrl = ''
 
 answer({
-  start: async (home: string, settings: Record<string, string | number | boolean | string[]>): Promise<Started> => {
+  start: async (
+    home: string,
+    settings: Record<string, string | number | boolean | string[]>,
+    { writeMs }: Handicap = {}
+  ): Promise<Started> => {
     const config = defaultConfig(home, { 'api.port': 0, 'p2p.listen': ['/ip4/127.0.0.1/tcp/0'], ...settings })
     cpu = process.cpuUsage()
-    const node = await startNode(config, silentLog)
+    const slowDisk = writeMs === undefined ? {} : { ledger: { beforeWrite: () => sleep(writeMs) } }
+    const node = await startNode(config, silentLog, slowDisk)
     delay.enable()
-    return { apiUrl: node.apiUrl, address: node.addresses()[0] ?? '' }
+    apiUrl = node.apiUrl
+    return { apiUrl, address: node.addresses()[0] ?? '' }
+  },
+  /** Over HTTP: what is measured has its API asked as a user asks it. */
+  sync: async (): Promise<SyncStatus> => {
+    const response = await fetch(`${apiUrl}/v1/status`)
+    return ((await response.json()) as { sync: SyncStatus }).sync
   },
   used: (): Used => {
     const { user, system } = process.cpuUsage(cpu)

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { atEnd } from './cleanup.ts'
 
 /** What a process of a benchmark says to the one that started it. */
 export type Said = { readonly ok: unknown } | { readonly failed: string }
@@ -11,13 +12,19 @@ export type Said = { readonly ok: unknown } | { readonly failed: string }
 export class Side {
   readonly #child: ChildProcess
   readonly #ended: Promise<never>
+  readonly #kill: () => void
 
-  constructor(script: string, args: readonly string[] = []) {
+  /** @param prefix a command that runs another in its own process, such as `ip netns exec NAME` */
+  constructor(script: string, { prefix = [] }: { readonly prefix?: readonly string[] } = {}) {
     const path = fileURLToPath(new URL(script, import.meta.url))
-    this.#child = fork(path, args, {
+    const [execPath = process.execPath, ...execArgv] = [...prefix, process.execPath]
+    this.#child = fork(path, {
+      execPath,
+      execArgv,
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
       serialization: 'advanced'
     })
+    this.#kill = atEnd(() => this.#child.kill('SIGKILL'))
     this.#ended = new Promise((_, reject) => {
       this.#child.once('exit', (code, signal) => reject(new Error(`${script} ended early (${signal ?? code})`)))
       this.#child.once('error', reject)
@@ -37,7 +44,7 @@ export class Side {
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()))
-    this.#child.kill('SIGKILL')
+    this.#kill()
     await gone
   }
 }

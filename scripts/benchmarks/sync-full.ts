@@ -1,12 +1,7 @@
-import { rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { joinFinalized } from '../../src/codec/raw.ts'
-import { Ledger } from '../../src/ledger/ledger.ts'
-import { silentLog } from '../../src/log.ts'
-import type { BuiltChain } from '../../test/support/chain-builder.ts'
 import type { Benchmark, Context } from './bench.ts'
 import { median, type Row, rounded, rowOf } from './rows.ts'
 import { type SyncFigures, type SyncSpec, serverHome, syncOnce } from './sync-run.ts'
+import { weigh } from './weigh.ts'
 
 const VALIDATORS = 4
 
@@ -27,7 +22,7 @@ function measure(name: string, spec: SyncSpec, { runs, say }: Context): Promise<
 }
 
 async function take(name: string, spec: SyncSpec, runs: number, say: Context['say']): Promise<Measured> {
-  const chain = await serverHome(spec, say)
+  const { chain, remove } = await serverHome(spec, say)
   try {
     const bytesPerBlock = await weigh(chain)
     const figures: SyncFigures[] = []
@@ -41,28 +36,12 @@ async function take(name: string, spec: SyncSpec, runs: number, say: Context['sa
     }
     return { bytesPerBlock, figures }
   } finally {
-    await rm(dirname(chain.home), { recursive: true, force: true })
+    remove()
   }
 }
 
 function ms({ cpuSeconds }: { cpuSeconds: number }, { blocks }: SyncSpec): string {
   return ((cpuSeconds / blocks) * 1000).toFixed(2)
-}
-
-/** The mean wire form of a block, from the first hundred. */
-async function weigh({ path, genesis, blocks }: BuiltChain): Promise<number> {
-  const ledger = await Ledger.open({ path, genesis, log: silentLog })
-  try {
-    const count = Math.min(100, blocks)
-    let bytes = 0
-    for (let height = 1; height <= count; height++) {
-      const block = await ledger.blockAt(height)
-      if (block !== undefined) bytes += joinFinalized(block.blockBytes, block.commitBytes).byteLength
-    }
-    return bytes / count
-  } finally {
-    await ledger.close()
-  }
 }
 
 function syncFull(suffix: string, blocks: number, eventsPerBlock: number): Benchmark {

@@ -1,20 +1,13 @@
-import { mkdtemp, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { cp, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHome } from '../../src/node/create-home.ts'
 import { type BuiltChain, buildChain } from '../../test/support/chain-builder.ts'
-import type { Started, Used } from './node-side.ts'
+import { tempFolder } from './cleanup.ts'
+import type { Handicap, Started, SyncStatus, Used } from './node-side.ts'
 import { Side } from './processes.ts'
 
-/** The state of a node as its API has it; only what is read here. */
-interface SyncStatus {
-  readonly sync: {
-    readonly height: number
-    readonly stalled: { readonly message: string } | null
-    readonly last_run: { readonly from_height: number; readonly to_height: number; readonly seconds: number } | null
-  }
-}
+export const NODE_SIDE = './node-side.js'
 
 export interface SyncSpec {
   readonly blocks: number
@@ -22,9 +15,13 @@ export interface SyncSpec {
   readonly validators: number
 }
 
-export interface SyncFigures {
+export interface ClientFigures {
   readonly seconds: number
+  readonly peersUsed: number
   readonly client: Used
+}
+
+export interface SyncFigures extends ClientFigures {
   readonly server: Used
 }
 
@@ -34,43 +31,62 @@ const POLL_MS = 200
 
 /**
  * One full sync: a node that has the chain and one that starts from genesis, two processes with a TCP connection on
- * 127.0.0.1 between them. The seconds are the client's own, from the start of its range sync to caught up.
+ * 127.0.0.1 between them.
  */
-export async function syncOnce(chain: BuiltChain): Promise<SyncFigures> {
-  const folder = await mkdtemp(join(tmpdir(), 'moloch-bench-'))
-  const server = new Side('./node-side.js')
-  const client = new Side('./node-side.js')
+export async function syncOnce(chain: BuiltChain, handicap: Handicap = {}): Promise<SyncFigures> {
+  const server = new Side(NODE_SIDE)
+  const client = new Side(NODE_SIDE)
   try {
-    const home = join(folder, 'client')
-    await createHome({ home, genesis: chain.genesis })
-    const serving = await server.call<Started>('start', chain.home, {})
-    const started = await client.call<Started>('start', home, { 'p2p.bootstrap': [serving.address] })
-    const seconds = await caughtUp(started.apiUrl, chain.blocks)
-    return { seconds, client: await client.call<Used>('used'), server: await server.call<Used>('used') }
+    const { address } = await server.call<Started>('start', chain.home, {})
+    const figures = await syncFrom([address], client, chain, handicap)
+    return { ...figures, server: await server.call<Used>('used') }
   } finally {
     await Promise.all([client.stop(), server.stop()])
-    await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function caughtUp(apiUrl: string, height: number): Promise<number> {
+/**
+ * A node that starts from genesis in the process `client` gets the chain from the nodes at `addresses`. The seconds are
+ * the client's own, from the start of its range sync to caught up.
+ */
+export async function syncFrom(
+  addresses: readonly string[],
+  client: Side,
+  { genesis, blocks }: BuiltChain,
+  handicap: Handicap = {}
+): Promise<ClientFigures> {
+  const { folder, remove } = tempFolder()
+  try {
+    const home = join(folder, 'client')
+    await createHome({ home, genesis })
+    await client.call<Started>('start', home, { 'p2p.bootstrap': addresses }, handicap)
+    const run = await caughtUp(client, blocks)
+    const used = await client.call<Used>('used')
+    await client.stop()
+    return { seconds: run.seconds, peersUsed: run.peers_used, client: used }
+  } finally {
+    remove()
+  }
+}
+
+async function caughtUp(client: Side, height: number): Promise<NonNullable<SyncStatus['last_run']>> {
   const until = Date.now() + PATIENCE_MS
-  let last: SyncStatus['sync'] | undefined
+  let last: SyncStatus | undefined
   while (Date.now() < until) {
-    const response = await fetch(`${apiUrl}/v1/status`)
-    const { sync } = (await response.json()) as SyncStatus
-    last = sync
-    if (sync.last_run !== null && sync.last_run.to_height >= height) return sync.last_run.seconds
+    last = await client.call<SyncStatus>('sync')
+    if (last.last_run !== null && last.last_run.to_height >= height) return last.last_run
     await sleep(POLL_MS)
   }
-  throw new Error(
-    `the client is at height ${last?.height} of ${height}: ${last?.stalled?.message ?? 'no reason given'}`
-  )
+  const why = last?.stalled?.message ?? 'no reason given'
+  throw new Error(`the client is at height ${last?.height} of ${height}: ${why}`)
 }
 
-/** A home with the chain in it: the builder's, with the keys that a node needs. Whoever asked removes `home`. */
-export async function serverHome(spec: SyncSpec, say: (line: string) => void): Promise<BuiltChain> {
-  const folder = await mkdtemp(join(tmpdir(), 'moloch-bench-'))
+/** A home with the chain in it: the builder's, with the keys that a node needs. `remove` its folder when done. */
+export async function serverHome(
+  spec: SyncSpec,
+  say: (line: string) => void
+): Promise<{ readonly chain: BuiltChain; readonly remove: () => void }> {
+  const { folder, remove } = tempFolder()
   const built = join(folder, 'built')
   let told = 0
   const chain = await buildChain({
@@ -87,5 +103,13 @@ export async function serverHome(spec: SyncSpec, say: (line: string) => void): P
   const path = join(home, 'data', 'chain')
   await rm(path, { recursive: true, force: true })
   await rename(chain.path, path)
-  return { ...chain, home, path }
+  return { chain: { ...chain, home, path }, remove }
+}
+
+/** Another home with the same chain, beside the first; the nodes of both can run at once. */
+export async function anotherHome({ home, path, genesis }: BuiltChain, name: string): Promise<string> {
+  const other = join(dirname(home), name)
+  await createHome({ home: other, genesis })
+  await cp(path, join(other, 'data', 'chain'), { recursive: true })
+  return other
 }
