@@ -1,17 +1,13 @@
 import type { PeerBook, SourcePeer } from './peers.ts'
 import { FAILED_RANGE_MS, rangePause } from './policy/backoff.ts'
 import { choosePeer } from './policy/choose-peer.ts'
-import { cutBlocks } from './policy/cut.ts'
+import { cutBlocks, shareBytes } from './policy/cut.ts'
+import { readyLimit } from './policy/ready.ts'
 import { FRONT_RANGES, lags, MAX_COPIES } from './policy/second-copy.ts'
 import type { BlockWeight } from './policy/weight.ts'
 import type { Missing, Range } from './range.ts'
 import type { Window } from './window.ts'
 
-/**
- * Bytes (as the bound counts them) that may be ready from the front up without a gap. With more, checking or writing
- * is what takes long: to download on would only take memory. A gap lifts this: then what is above it is needed later.
- */
-const READY_BYTES = 8 * 1024 * 1024
 /** The first guess of a block's weight, for reservations only; an open request grows its reservation as frames come. */
 const GUESSED_BLOCK_BYTES = 4096
 
@@ -29,19 +25,19 @@ export interface AssignInput {
 }
 
 /**
- * Hands missing heights to peers, the lowest first, until no peer has a free slot or the byte bound is reached. What the
+ * Hands missing heights to peers, the lowest first, until no peer may be asked or the byte bound is reached. What the
  * lowest missing range may not have (a peer that just failed it) a higher one may.
  */
 export function assign(input: AssignInput): void {
   const { window } = input
-  if (readyBytes(window) >= Math.min(READY_BYTES, window.bound / 4)) return
+  const ready = readyBytes(window)
   let front = 0
   for (let i = 0; i < window.ranges.length; i++) {
     const range = window.ranges[i] as Range
-    if (range.state.status === 'Downloading' && front++ < FRONT_RANGES) secondCopy(input, range)
+    if (range.state.status === 'Downloading' && front++ < FRONT_RANGES) secondCopy(input, range, ready)
     if (range.state.status !== 'AwaitingDownload') continue
     front++
-    const peer = choosePeer(candidates(input, range.start, range.state), input.random)
+    const peer = choosePeer(candidates(input, range.start, range.state, ready), input.random)
     if (peer === undefined) continue
     const count = Math.min(range.count, size(input, peer, range.start))
     const reserved = reservation(input, range, count, range === window.front)
@@ -50,7 +46,7 @@ export function assign(input: AssignInput): void {
     input.request(range, peer, reserved)
   }
   while (window.next <= input.target) {
-    const peer = choosePeer(candidates(input, window.next, undefined), input.random)
+    const peer = choosePeer(candidates(input, window.next, undefined, ready), input.random)
     if (peer === undefined) return
     const count = Math.min(input.target - window.next + 1, size(input, peer, window.next))
     const reserved = reservation(input, undefined, count, window.front === undefined)
@@ -68,15 +64,13 @@ function readyBytes(window: Window): number {
   return bytes
 }
 
-/** The peers that may be asked for `start` now. */
-export function candidates(
-  input: Omit<AssignInput, 'request'>,
-  start: number,
-  failed: Missing | undefined
-): SourcePeer[] {
-  const { at } = input
+/** The peers that may be asked for `start` now, with so many bytes ready from the front up. */
+function candidates(input: AssignInput, start: number, failed: Missing | undefined, ready: number): SourcePeer[] {
+  const { at, window } = input
   const holders = holdersOf(input.peers, start, input.tip, at)
-  const able = holders.filter((peer) => peer.canServe(at, input.requestsPerPeer))
+  const able = holders.filter(
+    (peer) => peer.canServe(at, input.requestsPerPeer) && ready < readyLimit(peer, window.bound)
+  )
   if (failed?.failedBy === undefined) return able
   // Never the same peer right after it failed: another holder comes first, and if there is none, a pause.
   const alone = holders.every((peer) => peer.id === failed.failedBy)
@@ -106,8 +100,7 @@ function size(input: AssignInput, peer: SourcePeer, start: number): number {
     bytesPerBlock: weight.bytesPerBlock,
     rate: peer.rate,
     answerBytes: peer.answerBytes,
-    // Half of the bound over all slots (each range twice: one on the way, one behind it), held at twice the wire form.
-    shareBytes: window.bound / (4 * slots)
+    shareBytes: shareBytes(window.bound, slots, window.frameBytes)
   })
   return peer.holds(start) ? Math.min(count, peer.height - start + 1) : count
 }
@@ -125,10 +118,10 @@ function reservation(input: AssignInput, range: Range | undefined, count: number
 }
 
 /** Asks another peer too for a range near the front whose request lags. */
-function secondCopy(input: AssignInput, range: Range): void {
+function secondCopy(input: AssignInput, range: Range, ready: number): void {
   const state = range.state
   if (state.status !== 'Downloading' || state.copies.length >= MAX_COPIES) return
-  const others = candidates(input, range.start, state.before).filter(
+  const others = candidates(input, range.start, state.before, ready).filter(
     (peer) => peer.holds(range.end) && state.copies.every((copy) => copy.peer !== peer.id)
   )
   const peer = choosePeer(others, input.random)

@@ -16,7 +16,8 @@ const MIN_REQUESTS = 4
  */
 export class Window {
   readonly bound: number
-  readonly #frameBytes: number
+  /** Of one frame at most. */
+  readonly frameBytes: number
   readonly #ranges: Range[] = []
   #next: number
   #ids = 0
@@ -25,7 +26,7 @@ export class Window {
   constructor(next: number, bound: number, frameBytes: number) {
     this.#next = next
     this.bound = bound
-    this.#frameBytes = frameBytes
+    this.frameBytes = frameBytes
     const least = MIN_REQUESTS * this.frontReserve
     if (bound < least) {
       const message = `the sync look-ahead is ${bound} bytes; blocks of this chain need at least ${least}`
@@ -56,7 +57,7 @@ export class Window {
 
   /** What a request must hold that has brought `blocks` of `bytes` and may bring `more`: all of that and one frame. */
   roomFor(blocks: number, bytes: number, more: number): number {
-    return more > 0 ? heldBytes(blocks + more, bytes + this.#frameBytes) : heldBytes(blocks, bytes)
+    return more > 0 ? heldBytes(blocks + more, bytes + this.frameBytes) : heldBytes(blocks, bytes)
   }
 
   /** Bytes that `range` (undefined: one cut at `next`) may still take. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { failurePause, rangePause } from '../../src/sync/policy/backoff.ts'
 import { choosePeer } from '../../src/sync/policy/choose-peer.ts'
-import { type CutInput, cutBlocks, MAX_RANGE_BLOCKS, MIN_RANGE_BLOCKS } from '../../src/sync/policy/cut.ts'
+import { type CutInput, cutBlocks, MAX_RANGE_BLOCKS, MIN_RANGE_BLOCKS, shareBytes } from '../../src/sync/policy/cut.ts'
+import { readyLimit } from '../../src/sync/policy/ready.ts'
 import { lags } from '../../src/sync/policy/second-copy.ts'
 import { BlockWeight, heldBytes } from '../../src/sync/policy/weight.ts'
 import { seeded } from './support/random.ts'
@@ -40,6 +41,40 @@ describe('how many blocks a range asks for', () => {
 
   it('shares the last heights out', () => {
     expect(cut({ bytesPerBlock: 300, missing: 200, peers: 4 })).toBe(25)
+  })
+})
+
+describe('the share of a request in the look-ahead', () => {
+  const MIB = 1 << 20
+
+  it('lets all requests be out at once, with as much behind each of them', () => {
+    for (const slots of [1, 2, 16, 24]) {
+      const bytes = shareBytes(64 * MIB, slots, MIB)
+      expect(bytes).toBeGreaterThan(0)
+      expect(slots * (2 * (bytes + MIB) + 2 * bytes)).toBeLessThanOrEqual(64 * MIB)
+    }
+  })
+
+  it('stays worth a stream with more peers than there is room for', () => {
+    expect(shareBytes(64 * MIB, 1000, MIB)).toBeGreaterThanOrEqual(128 * 1024)
+    expect(shareBytes(MIB, 2, MIB)).toBeLessThan(0)
+    expect(cut({ bytesPerBlock: 1000, shareBytes: -1 })).toBe(MIN_RANGE_BLOCKS)
+  })
+})
+
+describe('how much may be ready when a peer is asked', () => {
+  const MIB = 1 << 20
+
+  it('is little for a fast peer and one not measured yet: its answer is here at once', () => {
+    expect(readyLimit({ rate: undefined, active: 0 }, 64 * MIB)).toBe(8 * MIB)
+    expect(readyLimit({ rate: 100 * MIB, active: 1 }, 64 * MIB)).toBeLessThan(9 * MIB)
+  })
+
+  it('is more the longer its answer takes, up to half of the bound', () => {
+    expect(readyLimit({ rate: 4 * MIB, active: 0 }, 64 * MIB)).toBe(16 * MIB)
+    expect(readyLimit({ rate: 4 * MIB, active: 1 }, 64 * MIB)).toBe(24 * MIB)
+    expect(readyLimit({ rate: 1, active: 0 }, 64 * MIB)).toBe(32 * MIB)
+    expect(readyLimit({ rate: 1, active: 0 }, 8 * MIB)).toBe(4 * MIB)
   })
 })
 

@@ -92,6 +92,25 @@ describe('the scheduler', () => {
     expect(bench.requests.map(({ peer }) => peer)).toEqual(['a', 'a'])
   })
 
+  describe('with four answers ready that are not checked yet', () => {
+    const answered = (ms: number): Bench => {
+      const bench = new Bench()
+      const first = ['a', 'b', 'c', 'd'].map((id) => only(bench.newcomer(id, 2000)))
+      bench.at = ms
+      for (const request of first) bench.bring(request, 64, 64 * 24_000)
+      return bench
+    }
+    const busy = ({ scheduler }: Bench) => [...scheduler.peers].map(({ active }) => active)
+
+    it('asks slow peers on: by the time they have answered there is room', () => {
+      expect(busy(answered(600))).toEqual([2, 2, 2, 2])
+    })
+
+    it('asks fast peers for no more than is needed: they answer at once', () => {
+      expect(busy(answered(30))).toEqual([2, 2, 0, 0])
+    })
+  })
+
   it('asks for nothing before it is started, at the target, or of a peer that does not hold it', () => {
     const bench = new Bench({ tip: 100 })
     expect(bench.peer('equal', 100)).toEqual([])

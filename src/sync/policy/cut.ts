@@ -7,9 +7,9 @@ export const WRITE_BLOCKS = 32
 /** The first requests, before any answer has shown what a block weighs. */
 const FIRST_RANGE_BLOCKS = 64
 /** Wire bytes that a range aims at: long enough to hide the cost of a stream, short enough to be refetched. */
-const RANGE_BYTES = 1024 * 1024
+export const RANGE_BYTES = 1024 * 1024
 /** A range should not take a peer longer than this, or a slow peer that gets the front holds up all others. */
-const RANGE_SECONDS = 2
+export const RANGE_SECONDS = 2
 
 export interface CutInput {
   /** Heights not asked of anybody yet. */
@@ -24,6 +24,19 @@ export interface CutInput {
   readonly answerBytes: number | undefined
   /** Wire bytes of the look-ahead that one request may take at most, so that every peer gets its share. */
   readonly shareBytes: number
+}
+
+/** Wire bytes that ranges of large blocks still aim at when many peers share the look-ahead. */
+const LEAST_SHARE_BYTES = 128 * 1024
+
+/**
+ * Wire bytes of the look-ahead that one of `slots` requests may take, so that all of them can be out with as much ready
+ * or on its way behind them. A request holds twice its bytes and one frame, what is behind it twice its bytes. Where
+ * that would leave nothing but frames, fewer requests are out.
+ */
+export function shareBytes(bound: number, slots: number, frameBytes: number): number {
+  const most = Math.max(1, Math.floor(bound / (2 * frameBytes + 4 * LEAST_SHARE_BYTES)))
+  return (bound / Math.min(slots, most) - 2 * frameBytes) / 4
 }
 
 /** How many blocks the next range asks for: by bytes once blocks have been weighed, and shared out near the end. */
