@@ -9,10 +9,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', 'test/byzantine/**'],
           globalSetup: 'test/support/build-workers.ts',
           testTimeout: 20_000,
           hookTimeout: 20_000
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: 'byzantine',
+          include: ['test/byzantine/**/*.test.ts'],
+          globalSetup: 'test/support/build-workers.ts',
+          // Whole nodes with timeouts of tenths of a second: beside others on two cores, honest peers would seem slow.
+          fileParallelism: false,
+          testTimeout: 30_000,
+          hookTimeout: 30_000
         }
       },
       {

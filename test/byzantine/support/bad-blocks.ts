@@ -1,0 +1,63 @@
+import { ChainPorts } from '../../network/support/nodes.ts'
+import { honestChain, SNAPSHOT_INTERVAL, TIP } from './chain.ts'
+import type { Forge } from './forge.ts'
+import type { HostilePeer, Role } from './hostile.ts'
+
+export interface Wanted {
+  readonly start: number
+  readonly count: number
+}
+
+/** What is answered to a request for blocks; as many as it likes. */
+export type Answer = (wanted: Wanted, forge: Forge) => readonly Uint8Array[]
+
+/** Speaks the protocol as it should and serves what it likes. */
+export class LyingPorts extends ChainPorts {
+  readonly #peer: HostilePeer
+  readonly #answer: Answer
+
+  constructor(peer: HostilePeer, answer: Answer) {
+    super(TIP, honestChain())
+    this.#peer = peer
+    this.#answer = answer
+  }
+
+  override async *readBlocks(start: number, count: number): AsyncGenerator<Uint8Array> {
+    yield* this.#answer({ start, count }, this.#peer.forge)
+    this.#peer.strike()
+  }
+}
+
+/** Serves `answer` in place of the blocks that it is asked for. */
+export function serving(answer: Answer): Role {
+  return { ports: (peer) => new LyingPorts(peer, answer) }
+}
+
+/** Where in an answer the bad block is: after some good ones. */
+export const DEEP = 3
+
+/** Good blocks, and in the middle of each answer a bad one. */
+export function badBlock(make: (forge: Forge, height: number) => Uint8Array, at = deep): Role {
+  return serving((wanted, forge) => {
+    const bad = at(wanted)
+    return heights(wanted).map((height) => (height === bad ? make(forge, height) : forge.honest(height)))
+  })
+}
+
+/** The first height of an answer that must carry a new state root. */
+export function atSnapshot({ start }: Wanted): number {
+  return Math.ceil(start / SNAPSHOT_INTERVAL) * SNAPSHOT_INTERVAL
+}
+
+/** The first one that must repeat its parent's. */
+export function offSnapshot({ start }: Wanted): number {
+  return start % SNAPSHOT_INTERVAL === 0 ? start + 1 : start
+}
+
+export function heights({ start, count }: Wanted): number[] {
+  return Array.from({ length: count }, (_, index) => start + index)
+}
+
+function deep({ start, count }: Wanted): number {
+  return start + Math.min(DEEP, count - 1)
+}

@@ -1,0 +1,167 @@
+import { GetBlocks, RawBlocks, RefusalCode } from '../../../src/codec/generated/sync.ts'
+import { heights } from './bad-blocks.ts'
+import { NETWORK } from './client.ts'
+import { framed, type HostilePeer, type RawAnswer, type Role } from './hostile.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+interface Request {
+  readonly start: number
+  readonly count: number
+  readonly peer: HostilePeer
+  /** A frame of honest blocks from `start`; past the tip it begins again. */
+  frame(start: number, count: number): Uint8Array
+}
+
+/** Answers GetBlocks with raw bytes. */
+function answering(write: (request: Request) => AsyncGenerator<Uint8Array>): Role {
+  const answer: RawAnswer = (bytes, peer) => {
+    const { start, count } = GetBlocks.decode(bytes)
+    const frame = (from: number, blocks: number): Uint8Array =>
+      framed(
+        RawBlocks.encode({
+          blocks: heights({ start: from, count: blocks }).map((at) => peer.forge.honest(at) as Bytes)
+        })
+      )
+    return write({ start, count, peer, frame })
+  }
+  return { answers: { blocks: answer } }
+}
+
+/** Strikes and sends these bytes, and keeps the stream open: what is sent is bad by itself. */
+function sending(make: (request: Request) => Uint8Array): Role {
+  return answering(async function* (request) {
+    request.peer.strike()
+    yield make(request)
+    await request.peer.over
+  })
+}
+
+/** Accepts requests and never answers. */
+export function silent(): Role {
+  // biome-ignore lint/correctness/useYield: that it yields nothing is the deed
+  return answering(async function* ({ peer }) {
+    peer.strike()
+    await peer.over
+  })
+}
+
+/** Answers well, but later than anybody waits for the first byte. */
+export function slowFirstByte(): Role {
+  return answering(async function* ({ peer, start, count, frame }) {
+    peer.strike()
+    await peer.pause(2 * NETWORK.firstByteMs)
+    yield frame(start, count)
+  })
+}
+
+/** Good frames that come a few bytes at a time, always soon enough to look alive. */
+export function trickle(): Role {
+  return answering(async function* ({ peer, start, count, frame }) {
+    peer.strike()
+    const bytes = frame(start, count)
+    for (let at = 0; at < bytes.byteLength; at += 16) {
+      yield bytes.subarray(at, at + 16)
+      await peer.pause(NETWORK.frameMs / 10)
+    }
+  })
+}
+
+/** Good frames of one block, each in time, that would take for ever together. */
+export function slowFrames(): Role {
+  return answering(async function* ({ peer, start, count, frame }) {
+    peer.strike()
+    for (const height of heights({ start, count })) {
+      yield frame(height, 1)
+      await peer.pause(NETWORK.frameMs / 2)
+    }
+  })
+}
+
+/** A good frame, half of the next, and nothing more. */
+export function stallInTheMiddle(): Role {
+  return answering(async function* ({ peer, start, count, frame }) {
+    peer.strike()
+    const first = Math.ceil(count / 2)
+    yield frame(start, first)
+    const rest = frame(start + first, count - first)
+    yield rest.subarray(0, rest.byteLength / 2)
+    await peer.over
+  })
+}
+
+/** A good frame, and then a reset. */
+export function resetInTheMiddle(): Role {
+  return answering(async function* ({ peer, start, count, frame }) {
+    yield frame(start, Math.ceil(count / 2))
+    peer.strike()
+    throw new Error('reset on purpose')
+  })
+}
+
+export function emptyFrame(): Role {
+  return sending(() => framed(RawBlocks.encode({ blocks: [] })))
+}
+
+/** Closes without a byte. */
+export function emptyAnswer(): Role {
+  // biome-ignore lint/correctness/useYield: that it yields nothing is the deed
+  return answering(async function* ({ peer }) {
+    peer.strike()
+  })
+}
+
+/** One frame with a block more than was asked for. */
+export function oneTooMany(): Role {
+  return sending(({ start, count, frame }) => {
+    const more = start + count - 1 < 200 ? ([start, count + 1] as const) : ([start - 1, count + 1] as const)
+    return frame(...more)
+  })
+}
+
+/** All that was asked for, and then frame after frame, as long as anybody reads. */
+export function endlessAnswer(): Role {
+  return answering(async function* ({ peer, start, count, frame }) {
+    peer.strike()
+    yield frame(start, count)
+    for (;;) yield frame(start, 1)
+  })
+}
+
+/** A frame above the limit that really comes. */
+export function oversizedFrame(): Role {
+  return sending(() => framed(new Uint8Array(3 << 20)))
+}
+
+/** A frame that says it has a terabyte. */
+export function lengthBomb(): Role {
+  return sending(() => Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x80, 0x20, 0))
+}
+
+/** A length that does not end. */
+export function endlessLength(): Role {
+  return sending(() => new Uint8Array(64).fill(0xff))
+}
+
+/** Bytes that are no message. */
+export function garbage(): Role {
+  return sending(() => framed(new Uint8Array(200).fill(0xff)))
+}
+
+/** RATE_LIMITED to everything. */
+export function limiting(retryAfterMs: number): Role {
+  const refusal = { code: RefusalCode.RATE_LIMITED, message: 'later', retryAfterMs }
+  return refusing(RawBlocks.encode({ blocks: [], refusal }))
+}
+
+/** A refusal with a code that this version does not know: field 15 with a code of 99. */
+export function unknownRefusal(): Role {
+  return refusing(Uint8Array.of((15 << 3) | 2, 2, (1 << 3) | 0, 99))
+}
+
+function refusing(frame: Uint8Array): Role {
+  return answering(async function* ({ peer }) {
+    peer.strike()
+    yield framed(frame)
+  })
+}

@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished, vi } from 'vitest'
+import { toHex } from '../../../src/codec/bytes.ts'
+import { Ledger } from '../../../src/ledger/ledger.ts'
+import { verifyHome } from '../../../src/ledger/verify.ts'
+import { silentLog } from '../../../src/log.ts'
+import type { NetworkSettings } from '../../../src/network/settings.ts'
+import { defaultConfig } from '../../../src/node/config/load.ts'
+import { createHome } from '../../../src/node/create-home.ts'
+import { type NodeTuning, startNode } from '../../../src/node/node.ts'
+import type { RunningNode } from '../../../src/node/running.ts'
+import { SyncManager } from '../../../src/sync/manager.ts'
+import type { SyncState } from '../../../src/sync/types.ts'
+import { stopLater, until } from '../../network/support/hosts.ts'
+import { LogBook } from '../../network/support/nodes.ts'
+import { honestChain } from './chain.ts'
+
+/** The node's network with short waits, so that a peer that wastes time wastes little of the test's. */
+export const NETWORK = {
+  openMs: 1000,
+  firstByteMs: 500,
+  frameMs: 500,
+  answerMs: 1500,
+  requestMs: 500,
+  stallMs: 1000,
+  graceMs: 300,
+  statusPushMs: 100,
+  subscriptionMs: 200,
+  gossipHeartbeatMs: 200,
+  redialFirstMs: 100,
+  redialLastMs: 400
+} satisfies Partial<NetworkSettings>
+
+/** Time for all peers to pass Hello before the first is asked: none is to be left out by chance. */
+const GATHER_MS = 250
+/** Little more than the least that blocks of this chain need. */
+export const BUFFER_BYTES = 12 << 20
+/** A node that is lost in a flood takes more than this; what a start takes by itself is less. */
+const GROWTH_BYTES = 256 << 20
+
+/** The honest node: a whole one, as `moloch start` runs it, at genesis. */
+export class Client {
+  readonly log: LogBook
+  readonly node: RunningNode
+  readonly #sync: SyncManager
+  readonly #path: string
+  readonly #rss = process.memoryUsage.rss()
+  /** The most that was seen of each. */
+  readonly most = { heldBytes: 0, targetHeight: 0, growth: 0 }
+  /** Codes of stalls, in order. */
+  readonly stalls: string[] = []
+
+  private constructor(node: RunningNode, sync: SyncManager, log: LogBook, path: string) {
+    this.node = node
+    this.log = log
+    this.#sync = sync
+    this.#path = path
+    sync.on('stalled', ({ code }) => this.stalls.push(code))
+  }
+
+  static async start(bootstrap: readonly string[], tuning: NodeTuning = {}): Promise<Client> {
+    const folder = await mkdtemp(join(tmpdir(), 'moloch-byzantine-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const home = join(folder, 'home')
+    await createHome({ home, genesis: honestChain().genesis })
+    const config = defaultConfig(home, {
+      'api.port': 0,
+      'p2p.listen': ['/ip4/127.0.0.1/tcp/0'],
+      'p2p.bootstrap': [...bootstrap],
+      'p2p.ip_colocation': false,
+      'p2p.status_interval_ms': 2000,
+      'p2p.hello_timeout_ms': 2000,
+      'sync.verify_workers': 1,
+      'sync.max_buffer_bytes': BUFFER_BYTES
+    })
+    const log = new LogBook()
+    // The composition root hands out no sync manager; this sees which it made, and changes nothing.
+    const seen = vi.spyOn(SyncManager.prototype, 'on')
+    try {
+      const node = await startNode(config, log, {
+        ...tuning,
+        network: { ...NETWORK, ...tuning.network },
+        sync: { gatherMs: GATHER_MS, stallAfterMs: 2000, ...tuning.sync }
+      })
+      stopLater(node)
+      return new Client(node, seen.mock.contexts[0] as SyncManager, log, join(home, 'data', 'chain'))
+    } finally {
+      seen.mockRestore()
+    }
+  }
+
+  get state(): SyncState {
+    return this.#sync.state()
+  }
+
+  /** Waits for the condition, and looks at what the node takes meanwhile. */
+  async until(what: string, condition: () => boolean, ms = 10_000): Promise<void> {
+    const look = (): boolean => {
+      this.#sample()
+      return condition()
+    }
+    await until(what, look, ms).catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.#story()}`, { cause: error })
+    })
+  }
+
+  /** Range sync has come to `height` and handed over. */
+  async synced(height: number): Promise<void> {
+    await this.until(`a sync to ${height}`, () => {
+      const { strategy, lastRun } = this.state
+      return strategy === 'gossip' && lastRun?.to === height
+    })
+  }
+
+  /** What became of a peer: `<verdict> <code>` of each sort that the log has. */
+  verdictsOn(peerId: string): string[] {
+    const lines = this.log.lines.filter(({ details }) => details.peer === peerId && details.verdict !== undefined)
+    return [...new Set(lines.map(({ details }) => `${details.verdict} ${details.code}`))]
+  }
+
+  get isBounded(): boolean {
+    return this.most.heldBytes <= BUFFER_BYTES && this.most.growth <= GROWTH_BYTES
+  }
+
+  /** Stops the node and checks all that it stored from genesis, as `moloch db verify` does. */
+  async stored(): Promise<{ height: number; hash: string; fault: string | undefined }> {
+    await this.node.stop()
+    const { genesis } = honestChain()
+    const { height, fault } = await verifyHome({ path: this.#path, genesis })
+    const ledger = await Ledger.open({ path: this.#path, genesis, log: silentLog })
+    try {
+      return { height, hash: toHex(ledger.tip.hash), fault }
+    } finally {
+      await ledger.close()
+    }
+  }
+
+  #sample(): void {
+    const { heldBytes, targetHeight } = this.state
+    const { most } = this
+    most.heldBytes = Math.max(most.heldBytes, heldBytes)
+    most.targetHeight = Math.max(most.targetHeight, targetHeight)
+    most.growth = Math.max(most.growth, process.memoryUsage.rss() - this.#rss)
+  }
+
+  /** For a failed wait. */
+  #story(): string {
+    const { height, targetHeight, peers, ranges } = this.state
+    const lines = this.log.lines
+      .slice(-12)
+      .map((line) => `${line.level} ${line.message} ${JSON.stringify(line.details)}`)
+    return [`at ${height} of ${targetHeight}, ${peers} peers, ${JSON.stringify(ranges)}`, ...lines].join('\n')
+  }
+}
