@@ -12,6 +12,8 @@ import type { Asker, Handler } from './streams/server.ts'
 import { makeStatus, readStatus } from './streams/status.ts'
 import type { Head } from './types.ts'
 
+/** What no honest peer answers. Whatever else fails may be the link's doing. */
+const FAULTS: ReadonlySet<string> = new Set(['BAD_FRAME', 'FRAME_TOO_LARGE'])
 /** A first Status that failed is tried again after this long. */
 const RETRY_MS = 500
 /** Pushes are at least this much time apart, all peers together: with many of them each block would cost a stream each. */
@@ -95,7 +97,7 @@ export class StatusExchange {
       this.#take(peer, readStatus(answer, peer.id))
     } catch (error) {
       log.debug({ peer: peer.id, err: messageOf(error) }, 'status failed')
-      if (error instanceof MolochError && error.code === 'BAD_FRAME') {
+      if (error instanceof MolochError && FAULTS.has(error.code)) {
         this.#options.penalise(peer.id, error.code, error.message)
       }
     } finally {

@@ -1,7 +1,11 @@
+import { encode } from 'it-length-prefixed'
 import { describe, expect, it, vi } from 'vitest'
+import { scope } from '../../src/chain/genesis.ts'
+import type { Libp2pNetwork } from '../../src/network/node.ts'
 import { pushInterval } from '../../src/network/status-exchange.ts'
+import { protocolId } from '../../src/network/topics.ts'
 import { until } from './support/hosts.ts'
-import { ChainPorts, connect, determined, node, view } from './support/nodes.ts'
+import { ChainPorts, chain, connect, determined, node, view } from './support/nodes.ts'
 
 describe('status', () => {
   it('places both sides: behind is SYNCING, ahead is PROVIDING', async () => {
@@ -58,6 +62,19 @@ describe('status', () => {
     expect(view(a, b)).toMatchObject({ height: 0, claimedHeight: 9, state: 'PROVIDING' })
     expect(a.log.of('debug', 'peer penalised')[0]?.message).toContain('height 9 does not count')
     expect(view(b, a)?.height).toBe(4)
+  })
+
+  it('a Status that declares more bytes than one has is a fault, and not a bad link', async () => {
+    const [a, b] = [await node({ height: 4 }), await node({ height: 4 })]
+    const { host } = b.network as Libp2pNetwork
+    const protocol = protocolId(scope(chain().genesis), 'status')
+    await host?.unhandle(protocol)
+    await host?.handle(protocol, (stream) => {
+      stream.send(encode.single(new Uint8Array(1 << 20), { maxDataLength: 1 << 20 }))
+    })
+    await a.network.dial(b.address)
+    await until('a verdict', () => a.log.of('info', 'peer disconnected').length > 0)
+    expect(a.log.of('info', 'peer disconnected')[0]?.details).toMatchObject({ code: 'FRAME_TOO_LARGE' })
   })
 
   it('a peer that shows a certified block in another way is followed', async () => {
