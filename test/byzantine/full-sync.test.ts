@@ -1,24 +1,72 @@
 import { describe, expect, it } from 'vitest'
-import { toHex } from '../../src/codec/bytes.ts'
-import { atSnapshot, badBlock, heights, offSnapshot, serving } from './support/bad-blocks.ts'
+import { VoteType } from '../../src/chain/vote.ts'
+import { concatBytes, toHex } from '../../src/codec/bytes.ts'
+import { joinBlock, joinFinalized, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
+import { DEFAULT_SETTINGS } from '../../src/network/settings.ts'
+import type { GoodbyeName } from '../../src/network/types.ts'
+import {
+  atSnapshot,
+  badBlock,
+  badCommit,
+  certified,
+  DEEP,
+  heights,
+  offSnapshot,
+  serving,
+  uncertified
+} from './support/bad-blocks.ts'
+import * as claims from './support/bad-claims.ts'
 import * as wire from './support/bad-wire.ts'
 import { honestChain, TIP } from './support/chain.ts'
-import { flipped } from './support/forge.ts'
-import type { Role } from './support/hostile.ts'
+import * as floods from './support/floods.ts'
+import { flipped, OUTSIDER } from './support/forge.ts'
+import type { Role, Wanted } from './support/hostile.ts'
 import { Scene, type SceneOptions } from './support/scene.ts'
 
 interface Row extends SceneOptions {
   readonly name: string
   readonly role: () => Role
-  /** `<verdict> <code>`, as src/network/verdicts.ts has it; none: nothing that it did is provably a fault. */
+  /** `<verdict> <code>`, as src/network/verdicts.ts has it; none: nothing that it did is provably its fault. */
   readonly verdict: string | undefined
+  /** Deeds that are waited for; default 1. */
+  readonly deeds?: number
 }
 
-function row(name: string, verdict: string | undefined, role: () => Role, options: SceneOptions = {}): Row {
+type RowOptions = SceneOptions & Pick<Row, 'deeds'>
+
+function row(name: string, verdict: string | undefined, role: () => Role, options: RowOptions = {}): Row {
   return { name, verdict, role, ...options }
 }
 
+/** What a peer is told by verdict; with any other it stays. */
+const GOODBYES: Record<string, GoodbyeName> = { ban: 'BANNED', disconnect: 'FAULT' }
+
 const OTHER = new Uint8Array(32).fill(7)
+
+const HEIGHTS: readonly Row[] = [
+  row('claims a height without a commit', 'penalise BAD_STATUS', () => claims.claiming(() => undefined)),
+  row('claims a height with a forged commit', 'penalise BAD_STATUS', () =>
+    claims.claiming((forge, header) =>
+      forge.commitOf(header, [{ key: OUTSIDER }, { key: OUTSIDER }, { key: OUTSIDER }])
+    )
+  ),
+  row('claims a height with too few signatures', 'penalise BAD_STATUS', () =>
+    claims.claiming((forge, header) =>
+      forge.commitOf(
+        header,
+        forge.validators.slice(0, 2).map((key) => ({ key }))
+      )
+    )
+  ),
+  row('claims a height with the commit of another block', 'penalise BAD_STATUS', () =>
+    claims.claiming(claims.otherCommit)
+  ),
+  row('gossips finalized blocks of heights that there are not', undefined, floods.finalizedFlood, { deeds: 20 }),
+  row('holds back all that it claims', undefined, () => serving(() => [])),
+  row('alone claims the newest blocks and holds them back', undefined, () => serving(() => []), {
+    honestHeight: TIP - 20
+  })
+]
 
 const TIME: readonly Row[] = [
   row('accepts requests and never answers', undefined, wire.silent),
@@ -26,78 +74,173 @@ const TIME: readonly Row[] = [
   row('sends a frame that trickles', undefined, wire.trickle),
   row('sends frames in time that never come to an end', undefined, wire.slowFrames),
   row('stalls in the middle of an answer', undefined, wire.stallInTheMiddle),
-  row('resets in the middle of an answer', undefined, wire.resetInTheMiddle)
+  row('resets in the middle of an answer', undefined, wire.resetInTheMiddle),
+  row('limits us for a month', undefined, () => wire.limiting(2 ** 32 - 1)),
+  row('limits us for a millisecond, each time', undefined, () => wire.limiting(1)),
+  row('says nothing to Hello', undefined, claims.silentHello),
+  row('says nothing to Status', undefined, claims.silentStatus)
 ]
 
 const WIRE: readonly Row[] = [
-  row('sends a frame of no blocks', 'disconnect BAD_FRAME', wire.emptyFrame),
   row('closes without an answer', undefined, wire.emptyAnswer),
+  row('sends a frame of no blocks', 'disconnect BAD_FRAME', wire.emptyFrame),
   row('sends a block more than asked', 'disconnect TOO_MUCH', wire.oneTooMany),
   row('sends frames without end', 'disconnect TOO_MUCH', wire.endlessAnswer),
   row('sends a frame above the limit', 'disconnect FRAME_TOO_LARGE', wire.oversizedFrame),
   row('declares a frame of a terabyte', 'disconnect FRAME_TOO_LARGE', wire.lengthBomb),
   row('sends a length without end', 'disconnect BAD_FRAME', wire.endlessLength),
   row('sends garbage', 'disconnect BAD_FRAME', wire.garbage),
-  row('is limiting for a month', undefined, () => wire.limiting(2 ** 32 - 1)),
-  row('is limiting for a millisecond, for ever', undefined, () => wire.limiting(1)),
-  row('refuses for an unknown reason', 'disconnect BAD_FRAME', wire.unknownRefusal)
+  // Protons cannot read a value that an enum does not have: a new code needs a new protocol.
+  row('refuses for an unknown reason', 'disconnect BAD_FRAME', wire.unknownRefusal),
+  row('sends two Statuses for one', 'disconnect BAD_FRAME', claims.twoStatuses),
+  row('sends a garbled Status', 'disconnect BAD_FRAME', claims.garbledStatus),
+  row('declares a Status of a terabyte', 'disconnect FRAME_TOO_LARGE', claims.statusBomb)
 ]
 
 const RANGES: readonly Row[] = [
-  row('withholds what it claims', undefined, () => serving(() => [])),
   row('sends other heights than asked', 'disconnect BAD_HEIGHT', () =>
     serving(({ start, count }, forge) =>
-      heights({ start: start > 100 ? 1 : 101, count }).map((height) => forge.honest(height))
+      heights({ start: start > TIP / 2 ? 1 : TIP / 2, count }).map((height) => forge.honest(height))
     )
   ),
   row('sends blocks in the wrong order', 'disconnect BAD_HEIGHT', () =>
     serving((wanted, forge) =>
       heights(wanted)
-        .reverse()
         .map((height) => forge.honest(height))
+        .reverse()
     )
   ),
   row('sends each block twice', 'disconnect BAD_HEIGHT', () =>
     serving(({ start, count }, forge) =>
-      heights({ start: 0, count }).map((index) => forge.honest(start + Math.floor(index / 2)))
+      heights({ start, count }).map((height) => forge.honest(start + Math.floor((height - start) / 2)))
     )
+  ),
+  row('leaves out a block', 'disconnect BAD_HEIGHT', () =>
+    serving((wanted, forge) =>
+      heights(wanted)
+        .filter((height) => height !== wanted.start + DEEP)
+        .map((height) => forge.honest(height))
+    )
+  ),
+  row('certifies a block of another height', 'disconnect BAD_HEIGHT', () =>
+    certified(({ height }) => ({ height: height + 1000 }))
   )
 ]
 
 const BLOCKS: readonly Row[] = [
-  row('changes a parent hash', 'ban COMMIT_WRONG_BLOCK', () =>
-    badBlock((forge, height) => forge.uncertified(height, { header: () => ({ parentHash: OTHER }) }))
+  row('adds a field to a block', 'ban NON_CANONICAL', () =>
+    badBlock((forge, height) => concatBytes(forge.honest(height), Uint8Array.of((14 << 3) | 0, 1)))
   ),
-  row('shows a certified block with a bad MMR root', 'disconnect BAD_MMR_ROOT', () =>
-    badBlock((forge, height) => forge.certified(height, { header: () => ({ mmrRoot: OTHER }) }))
+  row('sends a block above the limit', 'ban TOO_LARGE', () =>
+    badBlock((forge, height) => {
+      const { block, commit } = splitFinalized(forge.honest(height))
+      const { header, seal, events } = splitBlock(block)
+      return joinFinalized(joinBlock(header, seal, Array.from({ length: 40 }, () => events).flat()), commit)
+    })
   ),
-  row('shows a certified block with a bad state root', 'disconnect BAD_STATE_ROOT', () =>
-    badBlock((forge, height) => forge.certified(height, { header: () => ({ stateRoot: OTHER }) }), atSnapshot)
+  row('certifies another version', 'ban BAD_VERSION', () => certified(() => ({ version: 2 }))),
+  row('certifies another set of validators', 'ban BAD_VALIDATORS_HASH', () =>
+    certified(() => ({ validatorsHash: OTHER }))
   ),
-  row('shows a certified block with a state root too soon', 'disconnect BAD_STATE_ROOT', () =>
-    badBlock((forge, height) => forge.certified(height, { header: () => ({ stateRoot: OTHER }) }), offSnapshot)
+  row('leaves out an event', 'ban BAD_EVENT_COUNT', () =>
+    badBlock((forge, height) => forge.uncertified(height, { events: (events) => events.slice(1) }))
+  ),
+  row('swaps events', 'ban BAD_EVENTS_ROOT', () =>
+    badBlock((forge, height) => forge.uncertified(height, { events: (events) => [...events].reverse() }))
+  ),
+  row('certifies another root of events', 'ban BAD_EVENTS_ROOT', () => certified(() => ({ eventsRoot: OTHER }))),
+  row('changes the parent', 'ban COMMIT_WRONG_BLOCK', () => uncertified(() => ({ parentHash: OTHER }))),
+  row('changes the MMR root', 'ban COMMIT_WRONG_BLOCK', () => uncertified(() => ({ mmrRoot: OTHER }))),
+  row('changes the state root', 'ban COMMIT_WRONG_BLOCK', () => uncertified(() => ({ stateRoot: OTHER }), atSnapshot)),
+  // Only a quorum of validators can bring these about; whether the peer has checked them rests on its chain being ours.
+  row('certifies another MMR root', 'disconnect BAD_MMR_ROOT', () => certified(() => ({ mmrRoot: OTHER }))),
+  row('certifies another state root', 'disconnect BAD_STATE_ROOT', () =>
+    certified(() => ({ stateRoot: OTHER }), atSnapshot)
+  ),
+  row('certifies a state root too soon', 'disconnect BAD_STATE_ROOT', () =>
+    certified(() => ({ stateRoot: OTHER }), offSnapshot)
+  ),
+  row('certifies a time that goes back', 'disconnect BAD_TIMESTAMP', () => certified(() => ({ timestamp: 1 }))),
+  row('names a proposer who is none', 'ban BAD_PROPOSER', () =>
+    certified(() => ({ proposer: OUTSIDER.publicKey as Uint8Array<ArrayBuffer> }))
   ),
   row('breaks a seal', 'ban BAD_SEAL', () => badBlock((forge, height) => forge.uncertified(height, { seal: flipped })))
 ]
 
+const COMMITS: readonly Row[] = [
+  row('is of another block', 'ban COMMIT_WRONG_BLOCK', () => badCommit((forge, height) => forge.commit(height - 1))),
+  row('has too few signatures', 'ban COMMIT_TOO_FEW', () =>
+    badCommit((forge, height) => forge.signedBy(height, {}, forge.validators.slice(1, forge.quorum)))
+  ),
+  row('has one signer twice', 'ban COMMIT_REPEATED_SIGNER', () =>
+    badCommit((forge, height) => {
+      const [first, second] = forge.validators
+      return forge.signedBy(height, {}, [first, second, second] as (typeof forge.validators)[number][])
+    })
+  ),
+  row('has the signature of an outsider', 'ban COMMIT_UNKNOWN_SIGNER', () =>
+    badCommit((forge, height) => forge.signedBy(height, {}, [...forge.validators.slice(0, 2), OUTSIDER]))
+  ),
+  row('is out of order', 'ban COMMIT_WRONG_ORDER', () =>
+    badCommit((forge, height) => forge.signedBy(height, {}, [...forge.validators].reverse()))
+  ),
+  row('is of another chain', 'ban COMMIT_BAD_SIGNATURE', () =>
+    badCommit((forge, height) => forge.signedBy(height, { genesisHash: OTHER }))
+  ),
+  row('is of another round', 'ban COMMIT_BAD_SIGNATURE', () =>
+    badCommit((forge, height) => forge.signedBy(height, { round: 1 }))
+  ),
+  row('is of prevotes', 'ban COMMIT_BAD_SIGNATURE', () =>
+    badCommit((forge, height) => forge.signedBy(height, { type: VoteType.PREVOTE }))
+  )
+]
+
+const quotas = { ...DEFAULT_SETTINGS.quotas, blocks: { burst: 16, perSecond: 16, concurrent: 4 } }
+
+const FLOODS: readonly Row[] = [
+  row('requests', undefined, floods.requestFlood, { deeds: 200, tuning: { network: { quotas } } }),
+  row('streams', undefined, floods.streamFlood, { deeds: 200 }),
+  row('connections', undefined, floods.connectionFlood, { deeds: 150 }),
+  row('votes for the far future', undefined, floods.voteFlood, { deeds: 1000 })
+]
+
 describe.each([
-  ['time', TIME],
-  ['the wire', WIRE],
-  ['ranges', RANGES],
-  ['blocks', BLOCKS]
-] as const)('a full sync beside a peer that abuses %s', (_, rows) => {
-  it.each(rows)('that $name: $verdict', async ({ role, verdict, ...options }) => {
+  ['lies about heights', HEIGHTS],
+  ['wastes time', TIME],
+  ['abuses the wire', WIRE],
+  ['answers what was not asked', RANGES],
+  ['sends bad blocks', BLOCKS],
+  ['sends a commit that', COMMITS],
+  ['floods us with', FLOODS]
+] as const)('a full sync beside a peer that %s', (_, rows) => {
+  it.each(rows)('$name → $verdict', async ({ role, verdict, deeds = 1, ...options }) => {
     const { client, hostile, honest, lost } = await Scene.open(role(), options)
     await client.synced(TIP)
-    await client.until('the deed', () => hostile.deeds > 0)
+    await client.until('the deed', () => hostile.deeds >= deeds)
     if (verdict !== undefined) await client.until('the verdict', () => client.verdictsOn(hostile.peerId).length > 0)
+    const goodbye = GOODBYES[verdict?.split(' ')[0] ?? '']
+    await client.until('the goodbye', () => goodbye === undefined || hostile.farewells.includes(goodbye))
 
     expect(client.verdictsOn(hostile.peerId)).toEqual(verdict === undefined ? [] : [verdict])
     for (const { network } of honest) expect(client.verdictsOn(network.peerId)).toEqual([])
     expect(lost).toEqual([])
+    if (goodbye === undefined) expect(hostile.farewells).toEqual([])
+    expect((await client.get('/health/ready')).status).toBe(200)
     expect(client.most.targetHeight).toBe(TIP)
     expect(client.isBounded, JSON.stringify(client.most)).toBe(true)
     const hash = toHex(honestChain().maker.head.tip.hash)
     expect(await client.stored()).toEqual({ height: TIP, hash, fault: undefined })
   })
+})
+
+it('of a bad block deep in a range only what is not good is asked for again', async () => {
+  const scene = await Scene.open(uncertified(() => ({ mmrRoot: OTHER })))
+  const { client, hostile } = scene
+  await client.synced(TIP)
+  const first = hostile.asked[0]
+  expect(first?.count).toBeGreaterThan(DEEP)
+  const range = heights(first as Wanted)
+  const again = range.filter((height) => scene.askedOfHonest.has(height))
+  expect(again).toEqual(range.slice(DEEP))
+  expect(client.state.lastRun?.peersUsed).toBe(3)
 })

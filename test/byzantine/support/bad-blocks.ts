@@ -1,12 +1,9 @@
+import type { Commit } from '../../../src/chain/commit.ts'
+import type { Header } from '../../../src/codec/generated/chain.ts'
 import { ChainPorts } from '../../network/support/nodes.ts'
 import { honestChain, SNAPSHOT_INTERVAL, TIP } from './chain.ts'
 import type { Forge } from './forge.ts'
-import type { HostilePeer, Role } from './hostile.ts'
-
-export interface Wanted {
-  readonly start: number
-  readonly count: number
-}
+import type { HostilePeer, Role, Wanted } from './hostile.ts'
 
 /** What is answered to a request for blocks; as many as it likes. */
 export type Answer = (wanted: Wanted, forge: Forge) => readonly Uint8Array[]
@@ -23,6 +20,7 @@ export class LyingPorts extends ChainPorts {
   }
 
   override async *readBlocks(start: number, count: number): AsyncGenerator<Uint8Array> {
+    this.#peer.asked.push({ start, count })
     yield* this.#answer({ start, count }, this.#peer.forge)
     this.#peer.strike()
   }
@@ -42,6 +40,21 @@ export function badBlock(make: (forge: Forge, height: number) => Uint8Array, at 
     const bad = at(wanted)
     return heights(wanted).map((height) => (height === bad ? make(forge, height) : forge.honest(height)))
   })
+}
+
+/** The same with a good block under another commit. */
+export function badCommit(make: (forge: Forge, height: number) => Commit): Role {
+  return badBlock((forge, height) => forge.withCommit(height, make(forge, height)))
+}
+
+/** The same with a block whose header says something else: under the commit of the block that it was. */
+export function uncertified(header: (header: Header) => Partial<Header>, at?: (wanted: Wanted) => number): Role {
+  return badBlock((forge, height) => forge.uncertified(height, { header }), at)
+}
+
+/** The same, and a quorum of the validators has signed it all the same. */
+export function certified(header: (header: Header) => Partial<Header>, at?: (wanted: Wanted) => number): Role {
+  return badBlock((forge, height) => forge.certified(height, { header }), at)
 }
 
 /** The first height of an answer that must carry a new state root. */

@@ -38,7 +38,13 @@ const GATHER_MS = 250
 /** Little more than the least that blocks of this chain need. */
 export const BUFFER_BYTES = 12 << 20
 /** A node that is lost in a flood takes more than this; what a start takes by itself is less. */
-const GROWTH_BYTES = 256 << 20
+const GROWTH_BYTES = 128 << 20
+
+interface Answer {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of many shapes
+  readonly body: any
+}
 
 /** The honest node: a whole one, as `moloch start` runs it, at genesis. */
 export class Client {
@@ -118,6 +124,12 @@ export class Client {
   verdictsOn(peerId: string): string[] {
     const lines = this.log.lines.filter(({ details }) => details.peer === peerId && details.verdict !== undefined)
     return [...new Set(lines.map(({ details }) => `${details.verdict} ${details.code}`))]
+  }
+
+  /** Asks its API. */
+  async get(path: string): Promise<Answer> {
+    const response = await fetch(`${this.node.apiUrl}${path}`)
+    return { status: response.status, body: await response.json() }
   }
 
   get isBounded(): boolean {

@@ -39,6 +39,10 @@ export class Forge {
     return this.#chain.maker.validators
   }
 
+  get quorum(): number {
+    return this.#chain.genesis.validators.quorum
+  }
+
   get genesisHash(): Uint8Array {
     return this.#chain.genesis.hash
   }
@@ -55,8 +59,8 @@ export class Forge {
   /** The changed block, sealed and certified anew: the work of a quorum that broke the rules. */
   certified(height: number, change: Change): Uint8Array {
     const block = this.#changed(height, change)
-    const signers = this.validators.slice(0, this.#chain.genesis.validators.quorum).map((key) => ({ key }))
-    return joinFinalized(block.bytes, encodeCommit(this.#signed(block.header, signers)))
+    const signers = this.validators.slice(0, this.quorum).map((key) => ({ key }))
+    return joinFinalized(block.bytes, encodeCommit(this.commitOf(block.header, signers)))
   }
 
   /** The changed block, sealed anew, with the commit of the block that it was: what a single hostile peer can do. */
@@ -70,17 +74,16 @@ export class Forge {
     return joinFinalized(splitFinalized(this.honest(height)).block, encodeCommit(commit))
   }
 
-  /** A commit of the honest block by whoever is named. */
-  signedBy(height: number, signers: readonly Signing[]): Commit {
-    return this.#signed(this.#header(height), signers)
+  /** A commit of the honest block, each signature but for `how` as it should be. */
+  signedBy(height: number, how: Omit<Signing, 'key'>, keys = this.validators.slice(0, this.quorum)): Commit {
+    return this.commitOf(
+      this.#header(height),
+      keys.map((key) => ({ key, ...how }))
+    )
   }
 
-  /** A commit of any header, for claims. */
+  /** A commit of any header by whoever is named. */
   commitOf(header: Header, signers: readonly Signing[]): Commit {
-    return this.#signed(header, signers)
-  }
-
-  #signed(header: Header, signers: readonly Signing[]): Commit {
     const { height } = header
     const hash = blockHash(this.genesisHash, header)
     const signatures = signers.map(({ key, round = 0, type = VoteType.PRECOMMIT, genesisHash = this.genesisHash }) => {

@@ -11,7 +11,7 @@ import { HELLO_PROTOCOL } from '../../../src/network/streams/hello.ts'
 import { sink } from '../../../src/network/streams/sink.ts'
 import { StreamSource } from '../../../src/network/streams/source.ts'
 import { protocolId } from '../../../src/network/topics.ts'
-import type { GoodbyeName } from '../../../src/network/types.ts'
+import type { GoodbyeName, Head } from '../../../src/network/types.ts'
 import { stopLater } from '../../network/support/hosts.ts'
 import { ChainPorts, node, type TestNode } from '../../network/support/nodes.ts'
 import { honestChain, TIP } from './chain.ts'
@@ -33,6 +33,12 @@ export interface Role {
   readonly attack?: (peer: HostilePeer, target: Target) => Promise<void>
 }
 
+/** Blocks that were asked for. */
+export interface Wanted {
+  readonly start: number
+  readonly count: number
+}
+
 /** Whom it attacks. */
 export interface Target {
   readonly peerId: string
@@ -47,11 +53,14 @@ export class HostilePeer {
   readonly forge = new Forge(honestChain())
   /** How often it did what it is there for. */
   deeds = 0
+  /** What lying ports were asked for. */
+  readonly asked: Wanted[] = []
   /** What the node under test said when it left. */
   readonly farewells: GoodbyeName[] = []
   #node: TestNode | undefined
   readonly #struck: () => void
   #end: () => void = () => {}
+  isAlive = true
   /** Resolves when it is stopped: what waits for ever waits for this. */
   readonly over = new Promise<void>((resolve) => {
     this.#end = resolve
@@ -65,7 +74,12 @@ export class HostilePeer {
   async start(role: Role): Promise<void> {
     const ports = role.ports?.(this) ?? new ChainPorts(TIP, honestChain())
     this.#node = await node({ genesis: honestChain().genesis, ports, keySeed: 66 })
-    stopLater({ stop: () => this.#end() })
+    stopLater({
+      stop: () => {
+        this.isAlive = false
+        this.#end()
+      }
+    })
     this.network.on('goodbye', (_, reason) => this.farewells.push(reason))
     for (const [name, answer] of Object.entries(role.answers ?? {})) await this.#answer(name as ProtocolName, answer)
   }
@@ -76,6 +90,11 @@ export class HostilePeer {
 
   get host(): Host {
     return this.network.host as Host
+  }
+
+  /** What it says of itself, true or not. */
+  get head(): Head {
+    return (this.#node as TestNode).ports.head()
   }
 
   get peerId(): string {

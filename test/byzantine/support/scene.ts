@@ -1,13 +1,14 @@
 import type { NodeTuning } from '../../../src/node/node.ts'
 import { ChainPorts, node, type TestNode } from '../../network/support/nodes.ts'
-import type { Wanted } from './bad-blocks.ts'
 import { honestChain, TIP } from './chain.ts'
 import { Client } from './client.ts'
-import { HostilePeer, type Role } from './hostile.ts'
+import { HostilePeer, type Role, type Wanted } from './hostile.ts'
 
 export interface SceneOptions {
   /** Height of the honest peers until the hostile one has struck. */
   readonly honestHeight?: number
+  /** They serve what they have before it has struck. */
+  readonly honestAtOnce?: boolean
   readonly tuning?: NodeTuning
 }
 
@@ -52,8 +53,8 @@ export class Scene {
     const struck = new Promise<void>((resolve) => {
       strike = resolve
     })
-    const { honestHeight = TIP } = options
-    const ports = [1, 2].map(() => new HonestPorts(honestHeight, struck))
+    const { honestHeight = TIP, honestAtOnce = false } = options
+    const ports = [1, 2].map(() => new HonestPorts(honestHeight, honestAtOnce ? Promise.resolve() : struck))
     const { genesis } = honestChain()
     const honest = await Promise.all(ports.map((one, i) => node({ genesis, ports: one, keySeed: i + 1 })))
     const hostile = new HostilePeer(strike)
