@@ -1,13 +1,22 @@
 import { type Commit, decodeCommit } from '../../../src/chain/commit.ts'
 import { blockHash } from '../../../src/chain/domain.ts'
 import type { Header } from '../../../src/codec/generated/chain.ts'
+import { requestOne } from '../../../src/network/streams/client.ts'
 import { makeStatus } from '../../../src/network/streams/status.ts'
 import type { Head } from '../../../src/network/types.ts'
 import { ChainPorts } from '../../network/support/nodes.ts'
 import { honestChain, TIP } from './chain.ts'
 import type { Forge } from './forge.ts'
-import { framed, type HostilePeer, type RawAnswer, type Role } from './hostile.ts'
+import { framed, type HostilePeer, protocolOf, type RawAnswer, type Role, session } from './hostile.ts'
 
+const LIMITS = {
+  openMs: 5000,
+  stallMs: 5000,
+  maxFrameBytes: 1 << 20,
+  firstByteMs: 5000,
+  frameMs: 5000,
+  answerMs: 5000
+}
 /** A height that nobody has. */
 const CLAIMED = 10_000
 
@@ -20,6 +29,21 @@ export function claiming(prove: (forge: Forge, header: Header) => Commit | undef
       return ports
     },
     answers: { status: telling((peer) => [framed(makeStatus(peer.head, 0))]) }
+  }
+}
+
+/** The same, unasked too, time after time. */
+export function insisting(): Role {
+  return {
+    ...claiming(() => undefined),
+    attack: async (peer, target) => {
+      const connection = await session(peer, target)
+      const status = makeStatus(peer.head, 0)
+      while (peer.isAlive && connection.status === 'open') {
+        await requestOne(connection, protocolOf('status'), status, LIMITS).catch(() => {})
+        await peer.pause(20)
+      }
+    }
   }
 }
 
@@ -49,22 +73,18 @@ export function statusBomb(): Role {
 
 /** Takes each Status and says nothing. */
 export function silentStatus(): Role {
-  const answer: RawAnswer = async function* (_, peer) {
-    peer.strike()
-    await peer.over
-    yield new Uint8Array(0)
-  }
-  return { answers: { status: answer } }
+  return { answers: { status: nothing } }
 }
 
 /** Takes each Hello and says nothing: it is connected and never known. */
 export function silentHello(): Role {
-  const answer: RawAnswer = async function* (_, peer) {
-    peer.strike()
-    await peer.over
-    yield new Uint8Array(0)
-  }
-  return { answers: { hello: answer } }
+  return { answers: { hello: nothing } }
+}
+
+// biome-ignore lint/correctness/useYield: that it yields nothing is the deed
+const nothing: RawAnswer = async function* (_, peer, gone) {
+  peer.strike()
+  await gone
 }
 
 function telling(chunks: (peer: HostilePeer) => Uint8Array[]): RawAnswer {

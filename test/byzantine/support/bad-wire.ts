@@ -1,6 +1,5 @@
 import { GetBlocks, RawBlocks, RefusalCode } from '../../../src/codec/generated/sync.ts'
 import { heights } from './bad-blocks.ts'
-import { NETWORK } from './client.ts'
 import { framed, type HostilePeer, type RawAnswer, type Role } from './hostile.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -9,13 +8,15 @@ interface Request {
   readonly start: number
   readonly count: number
   readonly peer: HostilePeer
+  /** The node has given up. */
+  readonly gone: Promise<void>
   /** A frame of honest blocks from `start`; past the tip it begins again. */
   frame(start: number, count: number): Uint8Array
 }
 
 /** Answers GetBlocks with raw bytes. */
 function answering(write: (request: Request) => AsyncGenerator<Uint8Array>): Role {
-  const answer: RawAnswer = (bytes, peer) => {
+  const answer: RawAnswer = (bytes, peer, gone) => {
     const { start, count } = GetBlocks.decode(bytes)
     const frame = (from: number, blocks: number): Uint8Array =>
       framed(
@@ -23,7 +24,7 @@ function answering(write: (request: Request) => AsyncGenerator<Uint8Array>): Rol
           blocks: heights({ start: from, count: blocks }).map((at) => peer.forge.honest(at) as Bytes)
         })
       )
-    return write({ start, count, peer, frame })
+    return write({ start, count, peer, gone, frame })
   }
   return { answers: { blocks: answer } }
 }
@@ -37,56 +38,66 @@ function sending(make: (request: Request) => Uint8Array): Role {
   })
 }
 
-/** Accepts requests and never answers. */
-export function silent(): Role {
-  // biome-ignore lint/correctness/useYield: that it yields nothing is the deed
-  return answering(async function* ({ peer }) {
-    peer.strike()
-    await peer.over
-  })
-}
+/** What counts as the deed: that the node has asked, or that it has waited until it gave up. */
+export type Deed = 'asked' | 'given up'
 
-/** Answers well, but later than anybody waits for the first byte. */
-export function slowFirstByte(): Role {
-  return answering(async function* ({ peer, start, count, frame }) {
-    peer.strike()
-    await peer.pause(2 * NETWORK.firstByteMs)
-    yield frame(start, count)
-  })
-}
-
-/** Good frames that come a few bytes at a time, always soon enough to look alive. */
-export function trickle(): Role {
-  return answering(async function* ({ peer, start, count, frame }) {
-    peer.strike()
-    const bytes = frame(start, count)
-    for (let at = 0; at < bytes.byteLength; at += 16) {
-      yield bytes.subarray(at, at + 16)
-      await peer.pause(NETWORK.frameMs / 10)
+function wasting(deed: Deed, write: (request: Request) => AsyncGenerator<Uint8Array>): Role {
+  return answering(async function* (request) {
+    if (deed === 'asked') request.peer.strike()
+    try {
+      yield* write(request)
+    } finally {
+      if (deed === 'given up') request.peer.strike()
     }
   })
 }
 
-/** Good frames of one block, each in time, that would take for ever together. */
-export function slowFrames(): Role {
-  return answering(async function* ({ peer, start, count, frame }) {
-    peer.strike()
+/** Accepts requests and never answers. */
+export function silent(deed: Deed): Role {
+  // biome-ignore lint/correctness/useYield: that it yields nothing is the deed
+  return wasting(deed, async function* ({ gone }) {
+    await gone
+  })
+}
+
+/** Answers well, but later than anybody waits for the first byte. */
+export function slowFirstByte(deed: Deed, afterMs: number): Role {
+  return wasting(deed, async function* ({ peer, gone, start, count, frame }) {
+    await peer.pause(afterMs)
+    yield frame(start, count)
+    await gone
+  })
+}
+
+/** A good frame that comes a few bytes at a time, always soon enough to look alive. */
+export function trickle(deed: Deed): Role {
+  return wasting(deed, async function* ({ peer, start, count, frame }) {
+    const bytes = frame(start, count)
+    for (let at = 0; at < bytes.byteLength; at += 16) {
+      yield bytes.subarray(at, at + 16)
+      await peer.pause(50)
+    }
+  })
+}
+
+/** Good frames of one block, each in time, that take for ever together. */
+export function slowFrames(deed: Deed, everyMs: number): Role {
+  return wasting(deed, async function* ({ peer, start, count, frame }) {
     for (const height of heights({ start, count })) {
       yield frame(height, 1)
-      await peer.pause(NETWORK.frameMs / 2)
+      await peer.pause(everyMs)
     }
   })
 }
 
 /** A good frame, half of the next, and nothing more. */
-export function stallInTheMiddle(): Role {
-  return answering(async function* ({ peer, start, count, frame }) {
-    peer.strike()
+export function stallInTheMiddle(deed: Deed): Role {
+  return wasting(deed, async function* ({ gone, start, count, frame }) {
     const first = Math.ceil(count / 2)
     yield frame(start, first)
     const rest = frame(start + first, count - first)
     yield rest.subarray(0, rest.byteLength / 2)
-    await peer.over
+    await gone
   })
 }
 

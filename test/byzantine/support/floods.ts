@@ -6,10 +6,9 @@ import { joinFinalized, splitFinalized } from '../../../src/codec/raw.ts'
 import { sha256 } from '../../../src/crypto/sha256.ts'
 import { hasCode } from '../../../src/error.ts'
 import type { Topic } from '../../../src/network/types.ts'
-import { until } from '../../network/support/hosts.ts'
 import { TIP } from './chain.ts'
 import { OUTSIDER } from './forge.ts'
-import { type HostilePeer, protocolOf, type Role, type Target } from './hostile.ts'
+import { type HostilePeer, protocolOf, type Role, session } from './hostile.ts'
 
 /** Bounds of a flood: it is to be felt, and to end. */
 const REQUESTS = 2000
@@ -138,10 +137,4 @@ function farVote({ forge }: HostilePeer, number: number): Uint8Array {
   return encodeVote(
     signVote(genesisHash, key, { ...slot, blockHash: sha256(Uint8Array.of(number & 255, number >> 8)) })
   )
-}
-
-/** Waits until both have passed Hello. */
-async function session(peer: HostilePeer, { peerId }: Target): Promise<Connection> {
-  await until('a session with the node', () => peer.network.sessions.get(peerId)?.source === true)
-  return peer.host.getConnections().find(({ remotePeer }) => remotePeer.toString() === peerId) as Connection
 }

@@ -1,4 +1,4 @@
-import type { Stream } from '@libp2p/interface'
+import type { Connection, Stream } from '@libp2p/interface'
 import { encode } from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import { scope } from '../../../src/chain/genesis.ts'
@@ -12,16 +12,16 @@ import { sink } from '../../../src/network/streams/sink.ts'
 import { StreamSource } from '../../../src/network/streams/source.ts'
 import { protocolId } from '../../../src/network/topics.ts'
 import type { GoodbyeName, Head } from '../../../src/network/types.ts'
-import { stopLater } from '../../network/support/hosts.ts'
+import { stopLater, until } from '../../network/support/hosts.ts'
 import { ChainPorts, node, type TestNode } from '../../network/support/nodes.ts'
 import { honestChain, TIP } from './chain.ts'
 import { Forge } from './forge.ts'
 
 /**
  * What an attacker's handler writes to the stream after it has read the request: raw chunks, no length put before them.
- * When it ends the stream is closed; when it throws the stream is reset.
+ * When it ends the stream is closed; when it throws the stream is reset. `gone`: the node has ended it, or all is over.
  */
-export type RawAnswer = (request: Frame, peer: HostilePeer) => AsyncGenerator<Uint8Array>
+export type RawAnswer = (request: Frame, peer: HostilePeer, gone: Promise<void>) => AsyncGenerator<Uint8Array>
 
 /** What a hostile peer does otherwise than an honest one. All else, Hello first, it does as it should. */
 export interface Role {
@@ -129,10 +129,12 @@ export class HostilePeer {
 
   async #play(stream: Stream, answer: RawAnswer): Promise<void> {
     const input = new StreamSource(stream)
+    const closed = new Promise<void>((resolve) => stream.addEventListener('close', () => resolve(), { once: true }))
+    const gone = Promise.race([closed, this.over])
     try {
       const times = { firstByteMs: PATIENCE_MS, frameMs: PATIENCE_MS, answerMs: PATIENCE_MS }
       const request = await readOnly(input, { maxFrameBytes: 1 << 20, ...times })
-      await pipe(answer(request, this), sink(stream, { stallMs: PATIENCE_MS }))
+      await pipe(answer(request, this, gone), sink(stream, { stallMs: PATIENCE_MS }))
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error('the attacker resets the stream'))
     }
@@ -148,4 +150,10 @@ export function protocolOf(name: ProtocolName): string {
 /** A message with its length before it, as the protocol has it. */
 export function framed(message: Uint8Array): Uint8Array {
   return encode.single(message, { maxDataLength: 64 << 20 }).subarray()
+}
+
+/** Waits until both have passed Hello. */
+export async function session(peer: HostilePeer, { peerId }: Target): Promise<Connection> {
+  await until('a session with the node', () => peer.network.sessions.get(peerId)?.source === true)
+  return peer.host.getConnections().find(({ remotePeer }) => remotePeer.toString() === peerId) as Connection
 }
