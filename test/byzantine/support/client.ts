@@ -32,8 +32,8 @@ const NETWORK: Partial<NetworkSettings> = {
   redialLastMs: 400
 }
 
-/** Time for all peers to pass Hello before the first is asked: none is to be left out by chance. */
-const GATHER_MS = 250
+/** Honest peers wait for the hostile one: nothing is gained by waiting for peers here too. */
+const GATHER_MS = 50
 /** Little more than the least that blocks of this chain need. */
 export const BUFFER_BYTES = 12 << 20
 /** A node that is lost in a flood takes more than this; what a start takes by itself is less. */
