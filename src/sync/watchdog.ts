@@ -64,7 +64,15 @@ export function diagnose(scheduler: Scheduler, at: number): Diagnosis {
     }
   }
   const state = scheduler.ranges.find((range) => range.start <= height && height <= range.end)?.state
-  if (state !== undefined && state.status !== 'AwaitingDownload') {
+  if (state?.status === 'Downloading') {
+    // Once it has failed there, that it is being retried is no news, and none of our own machine.
+    if (state.before.attempts === 0) {
+      return {
+        code: 'NO_PROGRESS',
+        message: `${missing} is in Downloading for long, at ${state.copies.length} of ${peers.size} peers; faster ones would help`
+      }
+    }
+  } else if (state !== undefined && state.status !== 'AwaitingDownload') {
     return {
       code: 'NO_PROGRESS',
       message: `${missing} is in ${state.status} for long; check this machine's load and disk`

@@ -50,10 +50,26 @@ describe('the diagnosis of a stall', () => {
     expect(message).toMatch(/^1 of 1 peers have block 11 of 12 and sent bad data \(TOO_MUCH\): .* in 540 s; .*unban/)
   })
 
-  it('NO_PROGRESS: it is under way', () => {
+  it('PEERS_FAILING: also while one of them is asked again', () => {
     const s = scheduler()
-    s.handle({ type: 'peer', peer: 'a', height: 12, earliest: 0 }, 0)
-    expect(diagnose(s, 0)).toMatchObject({ code: 'NO_PROGRESS', message: expect.stringMatching(/Downloading/) })
+    const [request] = s.handle({ type: 'peer', peer: 'a', height: 12, earliest: 0 }, 0)
+    if (request?.type !== 'request') throw new Error('no request')
+    s.handle({ type: 'ended', request: request.request, end: { kind: 'failed', code: 'PEER_TIMEOUT' } }, 0)
+    expect(s.handle({ type: 'tick' }, 1000)).toMatchObject([{ type: 'request' }])
+    expect(diagnose(s, 1000)).toMatchObject({ code: 'PEERS_FAILING', message: expect.stringMatching(/PEER_TIMEOUT/) })
+  })
+
+  it('NO_PROGRESS: it is under way, where it can be seen', () => {
+    const s = scheduler()
+    const [request] = s.handle({ type: 'peer', peer: 'a', height: 12, earliest: 0 }, 0)
+    expect(diagnose(s, 0)).toMatchObject({
+      code: 'NO_PROGRESS',
+      message: expect.stringMatching(/Downloading .* 1 of 1 peers/)
+    })
+    if (request?.type !== 'request') throw new Error('no request')
+    s.handle({ type: 'received', request: request.request, blocks: 2, bytes: 2 }, 0)
+    s.handle({ type: 'ended', request: request.request, end: { kind: 'complete' } }, 0)
+    expect(diagnose(s, 0)).toMatchObject({ code: 'NO_PROGRESS', message: expect.stringMatching(/Verifying .* load/) })
   })
 })
 
