@@ -38,14 +38,16 @@ export function dialable(claimed: Iterable<Multiaddr>, remote: Multiaddr, peerId
   return [...claimed].filter((address) => ipOf(address) === ip).map((address) => withPeerId(address, peerId))
 }
 
-/** @throws MolochError BAD_PEER_ID, one line that says what would be accepted */
+/** @returns the id as everything here has it @throws MolochError BAD_PEER_ID, one line that says what would be accepted */
 export function assertPeerId(peerId: string, own: string): string {
   const accepted = 'a peer id such as 12D3KooW…, as `moloch peers` lists them'
+  let id: string
   try {
-    peerIdFromString(peerId)
+    // There is a form as CID too.
+    id = peerIdFromString(peerId).toString()
   } catch {
     throw networkError('BAD_PEER_ID', `${peerId} is no peer id; accepted: ${accepted}`, { peerId })
   }
-  if (peerId !== own) return peerId
+  if (id !== own) return id
   throw networkError('BAD_PEER_ID', `${peerId} is this node itself; accepted: ${accepted}`, { peerId })
 }

@@ -21,6 +21,8 @@ interface Target {
 
 /** A known peer that is no bootstrap peer is given up after this many failures in a row: some ten minutes. */
 const MAX_FAILURES = 64
+/** A ban may last for years, a timer of Node's not: above 2³¹ ms it fires at once. */
+const MAX_TIMER_MS = 3_600_000
 /** Addresses known at once: against discovery floods. */
 const MAX_TARGETS = 512
 
@@ -56,7 +58,8 @@ export class Dialer {
     address: string,
     options: { peerId?: string | undefined; bootstrap?: boolean; quiet?: boolean; connected?: boolean } = {}
   ): void {
-    if (this.#targets.has(address) || this.#targets.size >= MAX_TARGETS) return
+    if (this.#targets.has(address)) return
+    if (this.#targets.size >= MAX_TARGETS && !this.#makeRoom(options.quiet === true)) return
     const target: Target = {
       address,
       peerId: options.peerId,
@@ -70,6 +73,13 @@ export class Dialer {
     }
     this.#targets.set(address, target)
     if (this.#running && options.connected !== true) this.#schedule(target, 0)
+  }
+
+  /** What somebody asked for takes the place of an address that is only tried. @returns whether there is room */
+  #makeRoom(quiet: boolean): boolean {
+    const tried = quiet ? undefined : [...this.#targets.values()].find((target) => target.quiet)
+    if (tried !== undefined) this.#drop(tried)
+    return tried !== undefined
   }
 
   start(): void {
@@ -96,14 +106,17 @@ export class Dialer {
   /** Not dialled again for `ms` (default: what a refusal at Hello costs). */
   holdOff(peerId: string, ms = this.#options.settings.refusedMs): void {
     for (const target of this.#of(peerId)) {
-      target.notBefore = this.#options.now() + ms
+      target.notBefore = Math.max(target.notBefore, this.#options.now() + ms)
       this.#schedule(target, 0)
     }
   }
 
-  /** Never dialled again unless added again. */
-  forget(peerId: string): void {
-    for (const target of this.#of(peerId)) this.#drop(target)
+  /** Dialled again at once, however long it was to be held off. */
+  release(peerId: string): void {
+    for (const target of this.#of(peerId)) {
+      target.notBefore = 0
+      this.#schedule(target, 0)
+    }
   }
 
   /** A session with the peer opened: the next failure is the first again, but no new warning if the last is recent. */
@@ -123,11 +136,15 @@ export class Dialer {
     if (!this.#running) return
     clearTimeout(target.timer)
     const wait = Math.max(delay, target.notBefore - this.#options.now())
-    target.timer = setTimeout(() => void this.#dial(target), wait)
+    target.timer = setTimeout(() => void this.#dial(target), Math.min(MAX_TIMER_MS, wait))
   }
 
   async #dial(target: Target): Promise<void> {
     target.timer = undefined
+    if (target.notBefore > this.#options.now()) {
+      this.#schedule(target, 0)
+      return
+    }
     const connected = target.peerId !== undefined && this.#options.isConnected(target.peerId)
     if (!this.#running || target.dialing || connected) return
     target.dialing = true

@@ -30,7 +30,10 @@ export class Discipline {
   penalise(peerId: string, code: string, message = code): void {
     const ruling = rulingFor(code)
     if (ruling.verdict === 'ignore') return
-    const { penalties, log, now } = this.#options
+    const { known, penalties, log, now } = this.#options
+    const hold = known.holdOn(peerId)
+    // Its session is being ended, and what it does until then is no news: a flood must not become one of log lines.
+    if (hold?.verdict === 'ban' || (hold !== undefined && ruling.verdict !== 'ban')) return
     const points = penalties.add(peerId, ruling.points, { code, message, at: now() })
     const details = { peer: peerId, code, points: Math.round(points) }
     if (ruling.verdict === 'ban') {
@@ -59,10 +62,12 @@ export class Discipline {
   /** Lets the peer in again, with a clean slate. @returns whether it was held out */
   unban(peerId: string): boolean {
     const { known, penalties, dialer, log } = this.#options
+    const hadPoints = penalties.points(peerId) > 0
     penalties.forget(peerId)
-    if (!known.release(peerId)) return false
+    const held = known.release(peerId)
+    if (!held && !hadPoints) return false
     log.info({ peer: peerId }, 'peer unbanned by the operator')
-    dialer.holdOff(peerId, 0)
+    dialer.release(peerId)
     return true
   }
 

@@ -4,6 +4,12 @@ import type { Hold, PeerRecord, PeerStore } from '../store/peer-store.ts'
 const MAX_PEERS = 4096
 /** Of one peer: an honest one has one or two. */
 const MAX_ADDRESSES = 8
+/** Of one host, of peers that came to us: ids are free, and must not push others out of the book. */
+const MAX_OF_ONE_HOST = 16
+/** How often it is written down that a session is still open. */
+const STILL_THERE_MS = 3_600_000
+/** Where we reached a peer ourselves is worth more than where one says it is. */
+const REACHED_BONUS_MS = 7 * 24 * 3_600_000
 /** A peer that was not met for this long is forgotten: its address has likely gone to somebody else. */
 const FORGET_MS = 30 * 24 * 3_600_000
 
@@ -50,11 +56,21 @@ export class KnownPeers {
     return hold !== undefined && hold.until > this.#now() ? hold : undefined
   }
 
-  /** A session with the peer is open. */
-  met(peerId: string, addresses: readonly string[]): void {
+  /** A session with the peer is open. @param reached at an address that we dialled */
+  met(peerId: string, addresses: readonly string[], reached: boolean): void {
     const known = this.#peers.get(peerId)
     const all = [...new Set([...addresses, ...(known?.addresses ?? [])])].slice(0, MAX_ADDRESSES)
-    this.#set({ ...known, peerId, addresses: all, seenAt: this.#now() })
+    const record = { ...known, peerId, addresses: all, seenAt: this.#now() }
+    this.#set(reached || known?.reached === true ? { ...record, reached: true } : record)
+    const [first] = addresses
+    if (known === undefined && !reached && first !== undefined) this.#thinOut(first)
+  }
+
+  /** A session with the peer is open still, or was until now: one that lasts for months is of those who are met. */
+  stillThere(peerId: string): void {
+    const known = this.#peers.get(peerId)
+    if (known === undefined || this.#now() - known.seenAt < STILL_THERE_MS) return
+    this.#set({ ...known, seenAt: this.#now() })
   }
 
   /** A longer hold that there is stays. */
@@ -79,23 +95,40 @@ export class KnownPeers {
     if (this.#peers.size > MAX_PEERS) this.#evict()
   }
 
-  /** The one of least use: the peer that was not met for longest, and of holds alone the one that ends first. */
+  /** Lets go of the oldest peer that came from this address' host, if there are many of them. */
+  #thinOut(address: string): void {
+    const host = hostOf(address)
+    const same = [...this.#peers.values()].filter(
+      ({ addresses: [first], reached, hold }) => first !== undefined && hostOf(first) === host && !reached && !hold
+    )
+    if (same.length > MAX_OF_ONE_HOST) this.#remove(same)
+  }
+
   #evict(): void {
-    let least: PeerRecord | undefined
-    for (const record of this.#peers.values()) {
-      if (least === undefined || this.#use(record) < this.#use(least)) least = record
-    }
-    if (least === undefined) return
+    this.#remove([...this.#peers.values()])
+  }
+
+  /** Removes the one of least use. */
+  #remove(records: readonly PeerRecord[]): void {
+    const least = records.reduce((a, b) => (this.#use(b) < this.#use(a) ? b : a))
     this.#peers.delete(least.peerId)
     this.#records.remove(least.peerId)
   }
 
-  #use({ peerId, seenAt }: PeerRecord): number {
-    return this.holdOn(peerId)?.until ?? seenAt
+  /** A ban is of use until it ends; peers, by when they were met and how. */
+  #use({ peerId, seenAt, reached }: PeerRecord): number {
+    const hold = this.holdOn(peerId)
+    if (hold?.verdict === 'ban') return hold.until
+    return Math.max(seenAt, hold?.since ?? 0) + (reached === true ? REACHED_BONUS_MS : 0)
   }
 
   #isWorthKeeping({ seenAt, hold }: PeerRecord): boolean {
     const now = this.#now()
     return seenAt > now - FORGET_MS || (hold !== undefined && hold.until > now)
   }
+}
+
+/** `/ip4/1.2.3.4/tcp/…` → `ip4/1.2.3.4` */
+function hostOf(address: string): string {
+  return address.split('/').slice(1, 3).join('/')
 }

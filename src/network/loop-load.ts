@@ -2,6 +2,7 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 
 /** Shorter windows say more about single callbacks than about load. */
 const WINDOW_MS = 50
+const STALE_MS = 1000
 
 /**
  * How busy this thread's event loop was in the last moments, 0 … 1. Time in callbacks counts as the wall clock has it: on
@@ -15,7 +16,8 @@ export function loopLoad(): () => number {
     const at = performance.now()
     if (at - takenAt >= WINDOW_MS) {
       const current = performance.eventLoopUtilization()
-      load = performance.eventLoopUtilization(current, last).utilization
+      // Nobody asked for long: what was then is not now.
+      load = at - takenAt > STALE_MS ? 0 : performance.eventLoopUtilization(current, last).utilization
       last = current
       takenAt = at
     }

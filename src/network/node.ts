@@ -1,17 +1,16 @@
+import { toHex } from '../codec/bytes.ts'
 import { Emitter } from '../emitter.ts'
 import { messageOf } from '../error.ts'
 import type { Hold } from '../store/peer-store.ts'
-import { assertPeerId, dialable, parseAddress, peerIdIn, withPeerId } from './addresses.ts'
+import { assertPeerId, parseAddress, peerIdIn } from './addresses.ts'
 import { networkError } from './errors.ts'
+import { followHost, followSessions } from './follow.ts'
 import { createHost, type Host } from './libp2p.ts'
 import { causes, listenFailure } from './listen-failure.ts'
 import type { NetworkOptions } from './options.ts'
 import { buildParts, type Parts } from './parts.ts'
-import type { Peer } from './peer.ts'
 import { serveProtocols } from './serving.ts'
-import { isOpen } from './session.ts'
 import type { PeerSessions } from './sessions.ts'
-import { words } from './streams/refusal.ts'
 import type { GetVotes, GoodbyeName, HeldPeer, Network, RawVotes, RequestOptions, Topic, Verdict } from './types.ts'
 
 export type { NetworkOptions } from './options.ts'
@@ -42,7 +41,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     })
     this.peerId = this.#parts.peerId
     this.sessions = this.#parts.sessions
-    this.#followSessions()
+    followSessions(this.#parts)
     const { dialer, known } = this.#parts
     for (const address of options.bootstrap) {
       dialer.add(address, { peerId: peerIdIn(parseAddress(address)), bootstrap: true })
@@ -69,7 +68,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       settings: this.#parts.settings
     })
     this.#parts.gossip.attach(host.services.pubsub)
-    this.#listen(host)
+    followHost(host, this.#parts)
     await serveProtocols(host, {
       settings: this.#parts.settings,
       maxFrameBytes: this.#parts.limits.maxFrameBytes,
@@ -78,6 +77,8 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       handshake: this.#parts.handshake,
       status: this.#parts.status,
       sessions: this.sessions,
+      isHeld: (peer) => this.#parts.known.holdOn(peer) !== undefined,
+      isValidator: (peer) => this.#isValidator(peer),
       onFlood: (peer, message) => this.penalise(peer, 'REQUEST_FLOOD', message),
       onGoodbye: (peer, reason, message) => this.#onGoodbye(peer, reason, message),
       log
@@ -93,7 +94,10 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     }
     this.#parts.gossip.started(host.services.pubsub)
     this.#parts.dialer.start()
-    this.#refilling = setInterval(() => this.#parts.refill.tick(), this.#parts.settings.refillMs)
+    this.#refilling = setInterval(() => {
+      for (const peer of this.sessions.open()) this.#parts.known.stillThere(peer.id)
+      this.#parts.refill.tick()
+    }, this.#parts.settings.refillMs)
   }
 
   async stop(): Promise<void> {
@@ -115,7 +119,15 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
   }
 
   async dial(address: string): Promise<string> {
-    const id = await this.#connect(address, peerIdIn(parseAddress(address)))
+    const known = peerIdIn(parseAddress(address))
+    const hold = known === undefined ? undefined : this.#parts.known.holdOn(known)
+    if (hold !== undefined) {
+      const until = new Date(hold.until).toISOString()
+      throw networkError('DIAL_FAILED', `${known} is held out until ${until} (${hold.code}); unban it first`, {
+        address
+      })
+    }
+    const id = await this.#connect(address, known)
     this.#parts.dialer.add(address, { peerId: id, connected: true })
     return id
   }
@@ -150,14 +162,17 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
   }
 
   ban(peerId: string, ms: number, reason: string): HeldPeer {
-    this.#parts.discipline.ban(assertPeerId(peerId, this.peerId), ms, reason)
-    return { peerId, ...(this.#parts.known.holdOn(peerId) as Hold) }
+    const id = assertPeerId(peerId, this.peerId)
+    this.#parts.discipline.ban(id, ms, reason)
+    return { peerId: id, ...(this.#parts.known.holdOn(id) as Hold) }
   }
 
   unban(peerId: string): boolean {
-    const held = this.#parts.discipline.unban(peerId)
-    if (held) this.emit('unbanned', peerId)
-    return held
+    const id = assertPeerId(peerId, this.peerId)
+    const known = this.#parts.discipline.unban(id)
+    // Also of one that is not held out any more: sync may not ask it for some time yet.
+    this.emit('unbanned', id)
+    return known
   }
 
   held(): HeldPeer[] {
@@ -175,55 +190,9 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     this.sessions.close(peer, `${reason}${message === '' ? '' : `: ${message}`}`)
   }
 
-  #followSessions(): void {
-    const { sessions } = this
-    const waiting = new WeakSet<Peer>()
-    sessions.on('passed', (peer) => this.#parts.gossip.admit(peer.id))
-    sessions.on('opened', (peer) => {
-      this.#parts.dialer.reached(peer.id)
-      this.#remember(peer)
-      this.#parts.status.start(peer)
-    })
-    sessions.on('update', (view) => {
-      const peer = sessions.find(view.peerId)
-      if (peer === undefined || waiting.has(peer) || !['SYNCING', 'SYNCED', 'PROVIDING'].includes(view.state)) return
-      waiting.add(peer)
-      // Published before its subscriptions are known, a message would not reach it.
-      void this.#parts.gossip
-        .whenSubscriber(peer.id, this.#parts.settings.subscriptionMs)
-        .then(() => sessions.becameReady(peer))
-    })
-    sessions.on('closed', (view) => {
-      this.#parts.gossip.forget(view.peerId)
-      this.#parts.dialer.lost(view.peerId)
-    })
-    sessions.on('refused', (peer) => this.#parts.dialer.holdOff(peer.id))
-    sessions.on('unanswered', (peer, reason) => this.#parts.dialer.unanswered(peer.id, reason))
-  }
-
-  #listen(host: Host): void {
-    host.addEventListener('connection:open', ({ detail: connection }) => {
-      const peer = this.sessions.connected(connection)
-      if (peer.session.state !== 'CLOSED') void this.#parts.handshake.run(peer, connection)
-    })
-    host.addEventListener('connection:close', ({ detail }) => this.sessions.disconnected(detail))
-    host.addEventListener('peer:identify', ({ detail: { peerId, agentVersion, listenAddrs, connection } }) => {
-      const peer = this.sessions.find(peerId.toString())
-      if (peer === undefined) return
-      if (agentVersion !== undefined) peer.userAgent = words(agentVersion)
-      peer.claimed = dialable(listenAddrs, connection.remoteAddr, peer.id)
-      if (isOpen(peer.session)) this.#remember(peer)
-    })
-    host.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
-      const peerId = id.toString()
-      for (const address of multiaddrs) this.#parts.dialer.add(withPeerId(address, peerId), { peerId })
-    })
-  }
-
-  /** Where a peer that passed Hello can be met again. */
-  #remember(peer: Peer): void {
-    const dialled = peer.direction === 'outbound' ? [withPeerId(parseAddress(peer.address), peer.id)] : []
-    this.#parts.known.met(peer.id, [...dialled, ...peer.claimed])
+  #isValidator(peerId: string): boolean {
+    const key = this.sessions.find(peerId)?.chainKey
+    return key !== undefined && this.#options.genesis.validators.keys.some((one) => toHex(one) === key)
   }
 
   async #connect(address: string, known: string | undefined): Promise<string> {

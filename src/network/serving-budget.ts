@@ -1,3 +1,4 @@
+import { networkError } from './errors.ts'
 import { type Rate, TokenBucket } from './token-bucket.ts'
 
 /**
@@ -31,6 +32,16 @@ export type Place =
   | { readonly ok: true; readonly turn: (bytes: number) => Promise<void>; readonly leave: () => void }
   | { readonly ok: false; readonly retryAfterMs: number }
 
+interface Turn {
+  readonly bytes: number
+  readonly go: () => void
+  readonly drop: (error: Error) => void
+}
+
+function gone(): Error {
+  return networkError('PEER_CLOSED', 'the stream of this answer is gone')
+}
+
 /**
  * What all peers together may take of this node in bulk: a crowd that syncs from a validator must not slow down its
  * votes. Frames of all answers stand in one line, and one goes when the bytes' bucket and the main loop allow it.
@@ -38,8 +49,9 @@ export type Place =
 export class ServingBudget {
   readonly #options: BudgetOptions
   readonly #bucket: TokenBucket
+  /** Answers under way by whom they are for, and by where that is. */
   readonly #active = new Map<string, number>()
-  readonly #line: { readonly bytes: number; readonly go: () => void }[] = []
+  readonly #line: Turn[] = []
   /** Peers that were told to come back, and when. */
   readonly #waiting = new Map<string, number>()
   #answers = 0
@@ -52,32 +64,56 @@ export class ServingBudget {
     this.#bucket = new TokenBucket(options.bytes, options.now())
   }
 
-  /** A place for one answer: wait for your `turn` before each frame, and `leave` when it is done. */
-  enter(peerId: string): Place {
+  /**
+   * A place for one answer: wait for your `turn` before each frame, and `leave` when it is done or its stream is gone.
+   * @param host where the peer is: ids are free, addresses are not
+   */
+  enter(peerId: string, host: string): Place {
     const { maxAnswers, now } = this.#options
-    const own = this.#active.get(peerId) ?? 0
-    // With half of the places taken each peer gets one, so that the quick do not crowd out the others.
-    if (this.#answers >= maxAnswers || (own > 0 && this.#answers >= maxAnswers / 2)) {
+    const owners = [peerId, host]
+    const shared = owners.some((owner) => this.#active.has(owner))
+    // With half of the places taken each peer and each host gets one, so that the quick do not crowd out the others.
+    if (this.#answers >= maxAnswers || (shared && this.#answers >= maxAnswers / 2)) {
       return { ok: false, retryAfterMs: this.#retryAfter(peerId) }
     }
     this.#waiting.delete(peerId)
     this.#answers += 1
-    this.#active.set(peerId, own + 1)
+    for (const owner of owners) this.#active.set(owner, (this.#active.get(owner) ?? 0) + 1)
     const since = now()
     let left = false
+    let turn: Turn | undefined
     return {
       ok: true,
-      turn: (bytes) => this.#turn(bytes),
+      turn: (bytes) =>
+        new Promise((go, drop) => {
+          if (left) return drop(gone())
+          turn = { bytes, go, drop }
+          this.#line.push(turn)
+          this.#pump()
+        }),
       leave: () => {
         if (left) return
         left = true
         this.#answers -= 1
         this.#answerMs += ANSWER_SMOOTHING * (now() - since - this.#answerMs)
-        const others = (this.#active.get(peerId) ?? 1) - 1
-        if (others > 0) this.#active.set(peerId, others)
-        else this.#active.delete(peerId)
+        for (const owner of owners) this.#release(owner)
+        if (turn !== undefined) this.#unqueue(turn)
       }
     }
+  }
+
+  #release(owner: string): void {
+    const others = (this.#active.get(owner) ?? 1) - 1
+    if (others > 0) this.#active.set(owner, others)
+    else this.#active.delete(owner)
+  }
+
+  /** Whoever is gone must not hold up those behind. */
+  #unqueue(turn: Turn): void {
+    const at = this.#line.indexOf(turn)
+    if (at < 0) return
+    this.#line.splice(at, 1)
+    turn.drop(gone())
   }
 
   /** Answers under way. */
@@ -95,13 +131,6 @@ export class ServingBudget {
     const wait = Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, (this.#answerMs * ahead) / maxAnswers))
     this.#waiting.set(peerId, at + wait)
     return wait
-  }
-
-  #turn(bytes: number): Promise<void> {
-    return new Promise((go) => {
-      this.#line.push({ bytes, go })
-      this.#pump()
-    })
   }
 
   #pump(): void {

@@ -9,6 +9,7 @@ import type { PeerSessions } from './sessions.ts'
 import type { NetworkSettings, ProtocolName } from './settings.ts'
 import type { StatusExchange } from './status-exchange.ts'
 import { serveBlocks } from './streams/blocks.ts'
+import { budgeted } from './streams/budgeted.ts'
 import type { Frame } from './streams/frames.ts'
 import { GOODBYE_PROTOCOL, readGoodbye } from './streams/goodbye.ts'
 import { HELLO_PROTOCOL } from './streams/hello.ts'
@@ -25,8 +26,8 @@ import type { GoodbyeName, NetworkPorts } from './types.ts'
  */
 const MAX_PROTOCOL_STREAMS = 64
 
-/** Protocols of long answers, which share the budget of all peers; the others must never wait for these. */
-const BULK: ReadonlySet<ProtocolName> = new Set(['blocks'])
+/** A slow uplink is cut into frames so that each answer has one a few times while its client still waits for it. */
+const FRAMES_PER_SECOND = 4
 
 export interface ServingOptions {
   readonly settings: NetworkSettings
@@ -36,6 +37,10 @@ export interface ServingOptions {
   readonly handshake: Handshake
   readonly status: StatusExchange
   readonly sessions: PeerSessions
+  /** Whether the peer is held out: its connection may be there for a moment yet. */
+  readonly isHeld: (peerId: string) => boolean
+  /** Whether the peer has proven to be a validator. */
+  readonly isValidator: (peerId: string) => boolean
   /** A peer goes on asking for what it is refused. */
   readonly onFlood: (peerId: string, message: string) => void
   readonly onGoodbye: (peerId: string, reason: GoodbyeName, message: string) => void
@@ -47,8 +52,13 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
   const { settings, scope, ports, maxFrameBytes } = options
   const now = (): number => performance.now()
   const quotas = new Quotas<ProtocolName>(settings.quotas, now)
+  const frameBytes = Math.min(
+    settings.blocksFrameBytes,
+    maxFrameBytes,
+    settings.serveBytesPerSecond / FRAMES_PER_SECOND
+  )
   const budget = new ServingBudget({
-    maxAnswers: settings.serveAnswers,
+    maxAnswers: Math.max(1, Math.min(settings.serveAnswers, settings.serveBytesPerSecond / frameBytes)),
     bytes: { burst: settings.serveBytesPerSecond, perSecond: settings.serveBytesPerSecond },
     load: loopLoad(),
     now
@@ -56,6 +66,7 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
 
   /** Before Hello a peer may only say hello and goodbye. */
   const admit = (name: ProtocolName, peerId: string): Admitted => {
+    if (options.isHeld(peerId)) return { refused: refusal('NOT_READY', 'this node has ended the session') }
     const free = name === 'hello' || name === 'goodbye'
     if (!free && !options.sessions.passed(peerId)) {
       return { refused: refusal('NOT_READY', 'say hello first', settings.openMs) }
@@ -65,17 +76,7 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
       if (entry.flood) options.onFlood(peerId, `${name} requests go on although each answer says when to come back`)
       return { refused: refusal('RATE_LIMITED', `too much of ${name}`, entry.retryAfterMs) }
     }
-    if (!BULK.has(name)) return entry
-    const place = budget.enter(peerId)
-    if (!place.ok) {
-      entry.leave()
-      return { refused: refusal('RATE_LIMITED', 'many peers ask for blocks', place.retryAfterMs) }
-    }
-    const leave = (): void => {
-      entry.leave()
-      place.leave()
-    }
-    return { charge: entry.charge, turn: place.turn, leave }
+    return entry
   }
 
   const handle = async (name: ProtocolName, protocol: string, maxRequestBytes: number, handler: Handler) => {
@@ -110,21 +111,26 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
     }
     return []
   }
+  const votes = serveVotes((request) => ports.readVotes(request), maxFrameBytes)
+  // They hold whole blocks too: to validators they go at once, others stand in line.
+  const votesToOthers = budgeted(votes, budget, settings.serveMs)
   const blocks = serveBlocks({
     head: () => ports.head(),
     readBlocks: (start, count, maxBytes) => ports.readBlocks(start, count, maxBytes),
     answerBytes: settings.blocksAnswerBytes,
-    frameBytes: Math.min(settings.blocksFrameBytes, maxFrameBytes)
+    frameBytes
   })
 
   await handle('hello', HELLO_PROTOCOL, MAX_SMALL_REQUEST_BYTES, options.handshake.serve)
   await handle('goodbye', GOODBYE_PROTOCOL, MAX_SMALL_REQUEST_BYTES, goodbye)
   await handle('status', protocolId(scope, 'status'), MAX_STATUS_BYTES, options.status.serve)
-  await handle('blocks', protocolId(scope, 'blocks'), MAX_SMALL_REQUEST_BYTES, blocks)
   await handle(
-    'votes',
-    protocolId(scope, 'votes'),
-    MAX_VOTES_REQUEST_BYTES,
-    serveVotes((request) => ports.readVotes(request), maxFrameBytes)
+    'blocks',
+    protocolId(scope, 'blocks'),
+    MAX_SMALL_REQUEST_BYTES,
+    budgeted(blocks, budget, settings.serveMs)
+  )
+  await handle('votes', protocolId(scope, 'votes'), MAX_VOTES_REQUEST_BYTES, (frame, asker) =>
+    (options.isValidator(asker.peerId) ? votes : votesToOthers)(frame, asker)
   )
 }

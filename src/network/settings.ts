@@ -46,6 +46,8 @@ export interface NetworkSettings {
   readonly blocksFrameBytes: number
   /** Answers of blocks under way at once, all peers together. Against crowds: each holds buffers and disk reads. */
   readonly serveAnswers: number
+  /** How long one answer of blocks may take; against readers that dawdle. */
+  readonly serveMs: number
   /** Bytes of blocks a second, all peers together: what is left of the uplink is for consensus and gossip. */
   readonly serveBytesPerSecond: number
   /** What one peer may ask. Against request and stream floods. */
@@ -100,6 +102,7 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   blocksAnswerBytes: 16 << 20,
   blocksFrameBytes: 512 << 10,
   serveAnswers: 16,
+  serveMs: 60_000,
   serveBytesPerSecond: 128 << 20,
   quotas: {
     // Each connection costs one; reconnects of an honest peer are seconds apart.

@@ -191,7 +191,11 @@ export interface Network {
   penalise(peerId: string, code: string, message?: string): void
   /** An operator's ban; it ends the session. @throws MolochError BAD_PEER_ID */
   ban(peerId: string, ms: number, reason: string): HeldPeer
-  /** Lets a peer in again that was held out, whoever did it, with a clean slate. @returns false if it was not held */
+  /**
+   * Lets a peer in again that was held out, whoever did it, with a clean slate.
+   * @returns false if it was not held and had no points
+   * @throws MolochError BAD_PEER_ID
+   */
   unban(peerId: string): boolean
   /** Peers that are neither dialled nor let in, and why. */
   held(): HeldPeer[]

@@ -48,6 +48,7 @@ export const RULINGS: Readonly<Record<string, Ruling>> = {
   BAD_FRAME: DISCONNECT,
   FRAME_TOO_LARGE: DISCONNECT,
   TOO_MUCH: DISCONNECT,
+  BAD_VERSION: DISCONNECT,
   // Told when to come back, again and again.
   REQUEST_FLOOD: DISCONNECT,
   // These depend on our own chain too: if that is what is wrong, banning all who are right would leave us alone.
@@ -59,7 +60,6 @@ export const RULINGS: Readonly<Record<string, Ruling>> = {
   // Wrong by itself: what an honest node has verified it never serves.
   TOO_LARGE: BAN_HOUR,
   NON_CANONICAL: BAN_HOUR,
-  BAD_VERSION: BAN_HOUR,
   BAD_VALIDATORS_HASH: BAN_HOUR,
   BAD_EVENT_COUNT: BAN_HOUR,
   BAD_EVENTS_ROOT: BAN_HOUR,

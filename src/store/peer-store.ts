@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rename } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
@@ -20,6 +20,8 @@ export interface PeerRecord {
   readonly addresses: readonly string[]
   /** When a session with it was last open; 0: never. */
   readonly seenAt: number
+  /** We reached it at an address ourselves: it is no mere id that came by. */
+  readonly reached?: boolean
   readonly hold?: Hold | undefined
 }
 
@@ -42,7 +44,7 @@ export class PeerStore {
     this.#log = log
   }
 
-  /** @throws MolochError STORE_LOCKED | STORE_CORRUPT | STORE_FAILED */
+  /** A damaged one is moved aside. @throws MolochError STORE_LOCKED | STORE_FAILED */
   static async open(path: string, log: Log): Promise<PeerStore> {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const level: Level = new ClassicLevel(path, { keyEncoding: 'utf8', valueEncoding: 'utf8' })
@@ -56,7 +58,12 @@ export class PeerStore {
       )
     } catch (error) {
       await level.close()
-      throw openFailure(path, error)
+      if (!isDamaged(error)) throw openFailure(path, error)
+      // Nothing of the chain hangs on it: no reason for a node not to start.
+      const aside = `${path}.damaged-${Date.now()}`
+      log.error({ path, aside }, 'the peer store is damaged and moved aside: known addresses and bans are lost')
+      await rename(path, aside)
+      return PeerStore.open(path, log)
     }
   }
 
@@ -96,14 +103,19 @@ function parse(peerId: string, text: string): PeerRecord | undefined {
   }
 }
 
+function causeOf(error: unknown): { readonly code?: unknown } {
+  return (error instanceof Error && error.cause !== undefined ? error.cause : error) as { code?: unknown }
+}
+
+function isDamaged(error: unknown): boolean {
+  return causeOf(error).code === 'LEVEL_CORRUPTION'
+}
+
 function openFailure(path: string, error: unknown): Error {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  const code = (cause as { code?: unknown } | undefined)?.code
-  if (code === 'LEVEL_LOCKED') {
+  const cause = causeOf(error)
+  if (cause.code === 'LEVEL_LOCKED') {
     return storeError('STORE_LOCKED', `the peer store in ${path} is in use by another process: stop that one`, { path })
   }
-  const damaged = code === 'LEVEL_CORRUPTION'
-  const advice = damaged ? 'remove the folder: known addresses and bans are lost, nothing else' : 'see to the disk'
-  const message = `can't open the peer store in ${path} (${messageOf(cause)}): ${advice}`
-  return storeError(damaged ? 'STORE_CORRUPT' : 'STORE_FAILED', message, { path }, cause)
+  const message = `can't open the peer store in ${path} (${messageOf(cause)}): see to the disk`
+  return storeError('STORE_FAILED', message, { path }, cause)
 }

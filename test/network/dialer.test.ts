@@ -147,7 +147,31 @@ describe('the redial loop', () => {
     expect(log.of('warn').map(({ details }) => details.address)).toEqual(['known', 'boot'])
     await vi.advanceTimersByTimeAsync(120_000)
     expect(dialer.size).toBe(1)
-    dialer.forget('p')
     dialer.stop()
+  })
+
+  it('a hold of years is a hold: no timer of Node reaches as far', async () => {
+    const { dialer, dials } = setUp(refused)
+    dialer.add('a', { peerId: 'p', bootstrap: true })
+    dialer.holdOff('p', 30 * 24 * 3_600_000)
+    // What comes later and is shorter does not end it.
+    dialer.holdOff('p', 10)
+    dialer.start()
+    await vi.advanceTimersByTimeAsync(10 * 3_600_000)
+    expect(dials).toEqual([])
+    dialer.release('p')
+    await vi.advanceTimersByTimeAsync(10)
+    expect(dials).toHaveLength(1)
+    dialer.stop()
+  })
+
+  it('what somebody asks for finds room among addresses that are only tried', () => {
+    const { dialer } = setUp(refused)
+    for (let i = 0; i < 600; i++) dialer.add(`tried ${i}`, { quiet: true })
+    expect(dialer.size).toBe(512)
+    dialer.add('asked for')
+    expect(dialer.size).toBe(512)
+    dialer.add('tried in vain', { quiet: true })
+    expect(dialer.size).toBe(512)
   })
 })

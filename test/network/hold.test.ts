@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { describe, expect, it } from 'vitest'
 import { silentLog } from '../../src/log.ts'
 import { PeerStore } from '../../src/store/peer-store.ts'
@@ -37,6 +38,29 @@ describe('peers that are held out', () => {
     expect(view(again, b)).toMatchObject({ points: 0, fault: undefined })
     await again.network.stop()
     await records.close()
+  })
+
+  it('what a peer does while its session is being ended is no news', async () => {
+    const [a, b] = [await node(), await node({ keySeed: 2 })]
+    await connect(a, b)
+    for (let i = 0; i < 100; i++) a.network.penalise(b.network.peerId, 'REQUEST_FLOOD', 'goes on asking')
+    expect(a.log.of('warn', 'peer disconnected')).toHaveLength(1)
+    await until('closed', () => view(a, b) === undefined)
+    // Something worse is.
+    a.network.penalise(b.network.peerId, 'COMMIT_TOO_FEW', 'block 3 has a commit of one')
+    expect(a.network.held()).toMatchObject([{ verdict: 'ban', code: 'COMMIT_TOO_FEW' }])
+  })
+
+  it('an id in its form as CID is the same peer', async () => {
+    const [a, b] = [await node(), await node({ keySeed: 2 })]
+    await connect(a, b)
+    const cid = (id: string) => peerIdFromString(id).toCID().toString()
+    expect(() => a.network.ban(cid(a.network.peerId), 1000, 'by mistake')).toThrow('is this node itself')
+    expect(a.network.ban(cid(b.network.peerId), 60_000, 'on purpose').peerId).toBe(b.network.peerId)
+    await until('closed', () => view(a, b) === undefined)
+    await expect(a.network.dial(b.address)).rejects.toThrow(/is held out until 20.*; unban it first/)
+    expect(a.network.unban(cid(b.network.peerId))).toBe(true)
+    expect(a.network.unban(b.network.peerId)).toBe(false)
   })
 
   it('points and the last fault are shown while they are remembered', async () => {

@@ -26,17 +26,17 @@ function book(loaded: readonly PeerRecord[] = [], clock = { now: 100 * DAY }) {
 describe('the address book', () => {
   it('remembers where a peer was met, the newest first, and no more than eight places', () => {
     const { known, disk } = book()
-    for (let i = 0; i < 10; i++) known.met('p', [`/${i}`, `/${i}`])
-    known.met('p', ['/5'])
+    for (let i = 0; i < 10; i++) known.met('p', [`/${i}`, `/${i}`], true)
+    known.met('p', ['/5'], true)
     expect(known.withAddress()).toEqual([
-      { peerId: 'p', addresses: ['/5', '/9', '/8', '/7', '/6', '/4', '/3', '/2'], seenAt: 100 * DAY }
+      { peerId: 'p', addresses: ['/5', '/9', '/8', '/7', '/6', '/4', '/3', '/2'], seenAt: 100 * DAY, reached: true }
     ])
     expect(disk.get('p')).toEqual(known.withAddress()[0])
   })
 
   it('a hold ends by itself, or is lifted; a shorter one does not cut a longer one short', () => {
     const { known, clock } = book()
-    known.met('p', ['/1'])
+    known.met('p', ['/1'], true)
     known.hold('p', hold(clock.now + 1000))
     known.hold('p', hold(clock.now + 10, 'disconnect'))
     expect(known.held()).toMatchObject([{ peerId: 'p', addresses: ['/1'], hold: { verdict: 'ban' } }])
@@ -65,10 +65,10 @@ describe('the address book', () => {
   it('is bounded under a flood of peer ids: bans and recent peers stay longest', () => {
     const { known, clock, disk } = book()
     known.hold('banned', hold(clock.now + DAY))
-    known.met('first', ['/1'])
+    known.met('first', ['/1'], false)
     for (let i = 0; i < 4200; i++) {
       clock.now++
-      known.met(`p${i}`, [`/${i}`])
+      known.met(`p${i}`, [`/${i}`], false)
     }
     expect(known.size).toBe(4096)
     expect(disk.size).toBe(4096)
@@ -78,10 +78,54 @@ describe('the address book', () => {
   })
 })
 
+describe('long sessions and floods', () => {
+  it('a session that lasts is of those who are met, written down once an hour', () => {
+    const { known, clock, disk } = book()
+    known.met('p', ['/ip4/1.1.1.1/tcp/1'], true)
+    clock.now += 60_000
+    known.stillThere('p')
+    expect(disk.get('p')?.seenAt).toBe(100 * DAY)
+    clock.now += 40 * DAY
+    known.stillThere('p')
+    expect(disk.get('p')?.seenAt).toBe(clock.now)
+    known.stillThere('nobody')
+    expect(known.size).toBe(1)
+  })
+
+  it('ids that come from one host push nobody else out', () => {
+    const { known, clock } = book()
+    known.met('friend', ['/ip4/1.1.1.1/tcp/1'], true)
+    known.met('guest', ['/ip4/2.2.2.2/tcp/1'], false)
+    for (let i = 0; i < 500; i++) {
+      clock.now++
+      known.met(`p${i}`, [`/ip4/6.6.6.6/tcp/${i}`], false)
+    }
+    const ids = known.withAddress().map(({ peerId }) => peerId)
+    expect(ids).toHaveLength(18)
+    expect(ids).toContain('friend')
+    expect(ids).toContain('guest')
+    expect(ids).toContain('p499')
+  })
+
+  it('those whom we reached ourselves and bans outlast a flood from many hosts; short holds do not', () => {
+    const { known, clock } = book()
+    known.met('friend', ['/ip4/1.1.1.1/tcp/1'], true)
+    known.hold('banned', hold(clock.now + DAY))
+    known.hold('held', hold(clock.now + 60_000, 'disconnect'))
+    for (let i = 0; i < 5000; i++) {
+      clock.now++
+      known.met(`p${i}`, [`/ip4/6.6.${i >> 8}.${i & 255}/tcp/1`], false)
+    }
+    expect(known.size).toBe(4096)
+    expect(known.withAddress().some(({ peerId }) => peerId === 'friend')).toBe(true)
+    expect(known.held().map(({ peerId }) => peerId)).toEqual(['banned'])
+  })
+})
+
 describe('refilling', () => {
   function refill(open: number, connected: readonly string[] = []) {
     const { known, clock } = book()
-    for (const peer of ['a', 'b', 'c', 'd']) known.met(peer, [`/ip4/1.2.3.4/${peer}`])
+    for (const peer of ['a', 'b', 'c', 'd']) known.met(peer, [`/ip4/1.2.3.4/${peer}`], true)
     known.hold('d', hold(clock.now + DAY))
     const dialled: string[] = []
     const random = new Random(3)

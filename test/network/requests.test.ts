@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { scope } from '../../src/chain/genesis.ts'
 import { joinFinalized } from '../../src/codec/raw.ts'
 import type { MolochError } from '../../src/error.ts'
+import type { Libp2pNetwork } from '../../src/network/node.ts'
 import { DEFAULT_SETTINGS } from '../../src/network/settings.ts'
+import { protocolId } from '../../src/network/topics.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { settled, until } from './support/hosts.ts'
 import { ChainPorts, chain, connect, node, type TestNode, view } from './support/nodes.ts'
@@ -115,6 +118,23 @@ describe('blocks', () => {
     expect(wait).toBeGreaterThan(0)
     // With the tags and lengths of 7 blocks.
     expect(wait).toBeLessThanOrEqual((size + 100) / 4)
+  })
+
+  it('requests that were called off hold up nobody, and who says nothing takes no place', async () => {
+    const settings = { serveBytesPerSecond: 4096, blocksFrameBytes: 1024, serveAnswers: 4 }
+    const [a, b, c] = [await node(), await node({ height: 20, settings }), await node({ keySeed: 3 })]
+    await Promise.all([connect(a, b), connect(c, b)])
+    const connection = (a.network as Libp2pNetwork).host?.getConnections()[0]
+    for (let i = 0; i < 8; i += 1) await connection?.newStream(protocolId(scope(chain().genesis), 'blocks'))
+    for (let i = 0; i < 20; i += 1) {
+      try {
+        for await (const _ of a.network.getBlocks(b.network.peerId, { start: 1, count: 20 })) break
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'RATE_LIMITED' })
+      }
+    }
+    const got = await fetchAll(c, b, { start: 1, count: 1 })
+    expect(got.flat()).toHaveLength(1)
   })
 
   it('one that goes on asking for what it is refused is disconnected', async () => {

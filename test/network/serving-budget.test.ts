@@ -9,7 +9,7 @@ function budget(options: Partial<ConstructorParameters<typeof ServingBudget>[0]>
   const bytes = { burst: 1e9, perSecond: 1e9 }
   const it = new ServingBudget({ maxAnswers: 4, bytes, load: () => state.load, now: () => Date.now(), ...options })
   const take = (peer: string): Taken => {
-    const place = it.enter(peer)
+    const place = it.enter(peer, `host of ${peer}`)
     if (!place.ok) throw new Error(`${peer} is refused`)
     return place
   }
@@ -39,28 +39,55 @@ describe('what all peers together may take', () => {
     const { budget: it, take } = budget()
     const first = take('greedy')
     take('greedy')
-    expect(it.enter('greedy').ok).toBe(false)
+    expect(it.enter('greedy', 'host of ' + 'greedy').ok).toBe(false)
     take('b')
     take('c')
-    expect(it.enter('d')).toEqual({ ok: false, retryAfterMs: 250 })
+    expect(it.enter('d', 'host of ' + 'd')).toEqual({ ok: false, retryAfterMs: 250 })
     first.leave()
     first.leave()
     expect(it.answers).toBe(3)
-    expect(it.enter('d').ok).toBe(true)
-    expect(it.enter('e').ok).toBe(false)
+    expect(it.enter('d', 'host of ' + 'd').ok).toBe(true)
+    expect(it.enter('e', 'host of ' + 'e').ok).toBe(false)
   })
 
   it('the more wait, the later each is told to come back; one that came back waits no more', () => {
     const { budget: it, take } = budget({ maxAnswers: 1 })
     const place = take('a')
-    const waits = Array.from({ length: 30 }, (_, i) => it.enter(`p${i}`)).map((one) => (one.ok ? 0 : one.retryAfterMs))
+    const waits = Array.from({ length: 30 }, (_, i) => it.enter(`p${i}`, `host of p${i}`)).map((one) =>
+      one.ok ? 0 : one.retryAfterMs
+    )
     expect(waits.slice(0, 3)).toEqual([500, 1000, 1500])
     expect(waits.at(-1)).toBe(10_000)
     place.leave()
-    expect(it.enter('p0').ok).toBe(true)
+    expect(it.enter('p0', 'host of ' + 'p0').ok).toBe(true)
     vi.setSystemTime(60_000)
     // An answer that took no time brought the estimate down.
-    expect(it.enter('later')).toMatchObject({ ok: false, retryAfterMs: 400 })
+    expect(it.enter('later', 'host of ' + 'later')).toMatchObject({ ok: false, retryAfterMs: 400 })
+  })
+
+  it('from half of the places on each host has one too: ids are free', () => {
+    const { budget: it } = budget()
+    const places = ['a', 'b', 'c'].map((peer) => it.enter(peer, 'one host').ok)
+    expect(places).toEqual([true, true, false])
+    expect(it.enter('d', 'another host').ok).toBe(true)
+  })
+
+  it('whoever is gone holds up nobody behind, and spends nothing', async () => {
+    const { take, state } = budget({ maxAnswers: 400 })
+    await take('first').turn(1000)
+    state.load = 1
+    const gone = Array.from({ length: 300 }, (_, i) => take(`p${i}`))
+    const turns = gone.map((place) =>
+      place.turn(1e12).then(
+        () => 'went',
+        ({ code }) => code
+      )
+    )
+    const honest = frames(take('honest'), 1, 100)
+    for (const place of gone) place.leave()
+    expect(new Set(await Promise.all(turns))).toEqual(new Set(['PEER_CLOSED']))
+    expect(await honest).toEqual([100])
+    await expect(gone[0]?.turn(1)).rejects.toMatchObject({ code: 'PEER_CLOSED' })
   })
 
   it('frames go as fast as they are asked for while the loop is idle', async () => {

@@ -73,8 +73,8 @@ describe('status', () => {
       stream.send(encode.single(new Uint8Array(1 << 20), { maxDataLength: 1 << 20 }))
     })
     await a.network.dial(b.address)
-    await until('a verdict', () => a.log.of('info', 'peer disconnected').length > 0)
-    expect(a.log.of('info', 'peer disconnected')[0]?.details).toMatchObject({ code: 'FRAME_TOO_LARGE' })
+    await until('a verdict', () => a.log.of('warn', 'peer disconnected').length > 0)
+    expect(a.log.of('warn', 'peer disconnected')[0]?.details).toMatchObject({ code: 'FRAME_TOO_LARGE' })
   })
 
   it('a peer that shows a certified block in another way is followed', async () => {

@@ -1,3 +1,4 @@
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { expect, test } from 'vitest'
@@ -27,6 +28,20 @@ test('records are there again when it is opened again, the newest of each peer',
   expect(again.loaded).toEqual([MET, HELD])
   await expect(PeerStore.open(path, silentLog)).rejects.toMatchObject({ code: 'STORE_LOCKED' })
   await again.close()
+})
+
+test('a damaged one is moved aside: nothing of the chain hangs on it', async () => {
+  const path = join(tempDir(), 'peers')
+  const store = await PeerStore.open(path, silentLog)
+  store.save(MET)
+  await store.close()
+  const manifest = readdirSync(path).find((name) => name.startsWith('MANIFEST')) as string
+  writeFileSync(join(path, manifest), 'nonsense'.repeat(100))
+  const again = await PeerStore.open(path, silentLog)
+  expect(again.loaded).toEqual([])
+  again.save(HELD)
+  await again.close()
+  expect(readdirSync(join(path, '..')).sort()).toEqual(['peers', expect.stringMatching(/^peers\.damaged-\d+$/)])
 })
 
 test('rows that are no records are passed over', async () => {

@@ -30,8 +30,11 @@ export function startCommand(cli: Cli): Command {
     const early = await Promise.race([signal, starting.then(() => undefined)])
     const node = await starting
     if (early === undefined) cli.out(ready(node))
-    if (process.stderr.isTTY) node.onProgress(liveLine(process.stderr))
-    cli.err(`${await signal}: stopping; again to stop at once`)
+    const show = process.stderr.isTTY && config.log.format !== 'json' ? liveLine(process.stderr) : undefined
+    if (show !== undefined) node.onProgress(show)
+    const name = await signal
+    show?.(undefined)
+    cli.err(`${name}: stopping; again to stop at once`)
     const inTime = await stopInOrder(cli, node)
     // Whatever still holds the process open (a library's timer, a worker) has nothing left to do.
     if (!inTime) throw new MolochError('STOP_TIMEOUT', 'the node did not stop in time')

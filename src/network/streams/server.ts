@@ -15,6 +15,8 @@ export interface Asker {
   readonly connection: Connection
   /** What an answer came to beside its bytes, which are counted for it. */
   readonly charge: (cost: Cost) => void
+  /** Calls back once when the stream is closed, whole or broken off. */
+  readonly onGone: (listener: () => void) => void
 }
 
 /** Answers one request with frames; what it throws becomes a refusal frame. Pulled only as the peer takes the frames. */
@@ -22,12 +24,7 @@ export type Handler = (request: Frame, asker: Asker) => AsyncIterable<Uint8Array
 
 export type Admitted =
   | { readonly refused: Refusal }
-  | {
-      readonly charge: (cost: Cost) => void
-      /** Resolves when the next frame may go. */
-      readonly turn?: (bytes: number) => Promise<void>
-      readonly leave: () => void
-    }
+  | { readonly charge: (cost: Cost) => void; readonly leave: () => void }
 
 export interface ServeOptions {
   readonly protocol: string
@@ -49,12 +46,19 @@ export async function serve(stream: Stream, connection: Connection, options: Ser
   const input = new StreamSource(stream)
   const peerId = connection.remotePeer.toString()
   const admitted = options.admit(peerId)
-  const asker: Asker = { peerId, connection, charge: 'charge' in admitted ? admitted.charge : () => {} }
+  const asker: Asker = {
+    peerId,
+    connection,
+    charge: 'charge' in admitted ? admitted.charge : () => {},
+    onGone: (listener) => stream.addEventListener('close', () => listener(), { once: true })
+  }
   // A handler that hangs must not hold the place of a stream that is gone.
   if ('leave' in admitted) stream.addEventListener('close', admitted.leave, { once: true })
   try {
     const answer =
-      'refused' in admitted ? [refusalFrame(admitted.refused)] : metered(answers(input, asker, options), admitted)
+      'refused' in admitted
+        ? [refusalFrame(admitted.refused)]
+        : charged(answers(input, asker, options), admitted.charge)
     await pipe(answer, frames(options.maxAnswerFrameBytes), sink(stream, options.limits))
     input.stop()
     await settle(stream, options.limits.graceMs)
@@ -67,14 +71,10 @@ export async function serve(stream: Stream, connection: Connection, options: Ser
   }
 }
 
-/** Counts each frame, and holds it back until it may go. */
-async function* metered(
-  frames: AsyncIterable<Uint8Array>,
-  { charge, turn }: Exclude<Admitted, { refused: Refusal }>
-): AsyncGenerator<Uint8Array> {
+/** Counts each frame. */
+async function* charged(frames: AsyncIterable<Uint8Array>, charge: Asker['charge']): AsyncGenerator<Uint8Array> {
   for await (const frame of frames) {
     charge({ bytes: frame.byteLength })
-    await turn?.(frame.byteLength)
     yield frame
   }
 }

@@ -114,7 +114,7 @@ export const configSchema = Type.Object(
         max_answers: integer(16, [1, 1000], 'block answers under way, all peers together; crowds take memory and disk'),
         max_bytes_per_second: integer(
           128 * MiB,
-          [64 * 1024, 65_536 * MiB],
+          [256 * 1024, 65_536 * MiB],
           'bytes of blocks, all peers together; crowds take the uplink that votes need'
         ),
         peer_bytes_per_second: integer(

@@ -1,0 +1,61 @@
+import { dialable, parseAddress, withPeerId } from './addresses.ts'
+import type { Host } from './libp2p.ts'
+import type { Parts } from './parts.ts'
+import type { Peer } from './peer.ts'
+import { isOpen } from './session.ts'
+import { words } from './streams/refusal.ts'
+
+const DETERMINED: ReadonlySet<string> = new Set(['SYNCING', 'SYNCED', 'PROVIDING'])
+
+/** What follows from a session's steps: gossip, the first Status, the dialler, the address book. */
+export function followSessions(parts: Parts): void {
+  const { sessions, gossip, dialer, known, status, settings } = parts
+  const waiting = new WeakSet<Peer>()
+  sessions.on('passed', (peer) => gossip.admit(peer.id))
+  sessions.on('opened', (peer) => {
+    dialer.reached(peer.id)
+    remember(parts, peer)
+    status.start(peer)
+  })
+  sessions.on('update', (view) => {
+    const peer = sessions.find(view.peerId)
+    if (peer === undefined || waiting.has(peer) || !DETERMINED.has(view.state)) return
+    waiting.add(peer)
+    // Published before its subscriptions are known, a message would not reach it.
+    void gossip.whenSubscriber(peer.id, settings.subscriptionMs).then(() => sessions.becameReady(peer))
+  })
+  sessions.on('closed', (view) => {
+    known.stillThere(view.peerId)
+    gossip.forget(view.peerId)
+    dialer.lost(view.peerId)
+  })
+  sessions.on('refused', (peer) => dialer.holdOff(peer.id))
+  sessions.on('unanswered', (peer, reason) => dialer.unanswered(peer.id, reason))
+}
+
+/** What follows from libp2p's events. */
+export function followHost(host: Host, parts: Parts): void {
+  const { sessions, handshake, dialer } = parts
+  host.addEventListener('connection:open', ({ detail: connection }) => {
+    const peer = sessions.connected(connection)
+    if (peer.session.state !== 'CLOSED') void handshake.run(peer, connection)
+  })
+  host.addEventListener('connection:close', ({ detail }) => sessions.disconnected(detail))
+  host.addEventListener('peer:identify', ({ detail: { peerId, agentVersion, listenAddrs, connection } }) => {
+    const peer = sessions.find(peerId.toString())
+    if (peer === undefined) return
+    if (agentVersion !== undefined) peer.userAgent = words(agentVersion)
+    peer.claimed = dialable(listenAddrs, connection.remoteAddr, peer.id)
+    if (isOpen(peer.session)) remember(parts, peer)
+  })
+  host.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
+    const peerId = id.toString()
+    for (const address of multiaddrs) dialer.add(withPeerId(address, peerId), { peerId })
+  })
+}
+
+/** Where a peer that passed Hello can be met again. */
+function remember({ known }: Parts, peer: Peer): void {
+  const dialled = peer.direction === 'outbound' ? [withPeerId(parseAddress(peer.address), peer.id)] : []
+  known.met(peer.id, [...dialled, ...peer.claimed], dialled.length > 0)
+}
