@@ -57,10 +57,15 @@ export interface RowRange {
 export type Row = readonly [key: Uint8Array, value: Uint8Array]
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>
+type ClassicIterator = ReturnType<Level['iterator']>
 
 /** Upper bound of rows that one read brings, whatever their size. */
-const READ_AHEAD_ROWS = 1000
+const READ_AHEAD_ROWS = 256
 const READ_AHEAD_BYTES = 64 << 10
+/** See `release`. Less is not worth a read. */
+const RELEASED_BYTES = 16 << 10
+/** Above every key. */
+const LAST_KEY = new Uint8Array(64).fill(0xff)
 
 /** The one LevelDB of a node's chain. Every write is an atomic batch that is on disk when its promise resolves. */
 export class Database {
@@ -146,15 +151,18 @@ export class Database {
   async *rows(range: RowRange): AsyncGenerator<Row> {
     const { readAheadBytes = READ_AHEAD_BYTES, ...bounds } = range
     const iterator = this.#level.iterator({ ...bounds, highWaterMarkBytes: readAheadBytes })
+    let bytes = 0
     try {
       for (;;) {
         const rows = await iterator.nextv(READ_AHEAD_ROWS)
         if (rows.length === 0) return
+        bytes = rows.reduce((sum, [key, value]) => sum + key.byteLength + value.byteLength, 0)
         for (const [key, value] of rows) yield [key, plain(value)]
       }
     } catch (error) {
       throw this.#readError(error)
     } finally {
+      if (bytes > RELEASED_BYTES) await release(iterator)
       await iterator.close()
     }
   }
@@ -213,6 +221,20 @@ export class Database {
   #readError(error: unknown): unknown {
     const code = (error as { code?: unknown } | undefined)?.code
     return code === 'LEVEL_CORRUPTION' ? corrupt(this.path, messageOf(error), error) : error
+  }
+}
+
+/**
+ * An iterator keeps the rows of its last read outside of the JavaScript heap, also when it is closed, until it is
+ * collected; and the collector sees no reason to, for it does not know of them: a node that served blocks grew by 8 kB
+ * with each. The next read, here of nothing, frees them.
+ */
+async function release(iterator: ClassicIterator): Promise<void> {
+  try {
+    iterator.seek(LAST_KEY)
+    await iterator.nextv(1)
+  } catch {
+    // What is wrong with the database the next reader is told.
   }
 }
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { utf8 } from '../../src/codec/bytes.ts'
 import { hasCode } from '../../src/error.ts'
 import { Database, type RowRange } from '../../src/store/database.ts'
@@ -167,6 +167,34 @@ test('a write waits for what the hook returns, and the writes after it wait too'
   expect(disk).toHaveLength(2)
   disk[1]?.()
   await second
+})
+
+test('a read of much ends with one of nothing: an iterator holds what it read last until it is collected', async () => {
+  const database = await open(tempDir())
+  const batch = database.batch()
+  for (let height = 1; height <= 20; height++) batch.put(heightKey(TABLE.BLOCK, height), new Uint8Array(50_000))
+  await database.write(batch)
+  const reads: Promise<unknown[]>[] = []
+  const { iterator } = ClassicLevel.prototype
+  const spy = vi.spyOn(ClassicLevel.prototype, 'iterator').mockImplementation(function (this: ClassicLevel, options) {
+    const made = iterator.call(this, options)
+    const nextv = made.nextv.bind(made)
+    made.nextv = (size: number) => {
+      const read = nextv(size)
+      reads.push(read)
+      return read
+    }
+    return made
+  })
+  onTestFinished(() => spy.mockRestore())
+  const lengths = async () => (await Promise.all(reads.splice(0))).map((rows) => rows.length)
+
+  for await (const _ of database.rows({ ...rangeOf(TABLE.BLOCK), readAheadBytes: 120_000 })) break
+  expect(await lengths()).toEqual([3, 0])
+  let seen = 0
+  for await (const _ of database.rows({ ...rangeOf(TABLE.BLOCK), readAheadBytes: 480_000 })) seen++
+  expect(seen).toBe(20)
+  expect(await lengths()).toEqual([10, 10, 0, 0])
 })
 
 test('reading ahead is bounded in bytes', async () => {
