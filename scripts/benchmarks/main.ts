@@ -6,10 +6,18 @@ import type { Benchmark, Context } from './bench.ts'
 import { boundVerify } from './bound-verify.ts'
 import { type Row, table } from './rows.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
+import { syncMemory } from './sync-memory.ts'
 import { syncParallels } from './sync-parallel.ts'
 import { transportRaw } from './transport-raw.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [transportRaw, boundVerify, ...syncFulls, loopDelay, ...syncParallels]
+const BENCHMARKS: readonly Benchmark[] = [
+  transportRaw,
+  boundVerify,
+  ...syncFulls,
+  loopDelay,
+  ...syncParallels,
+  syncMemory
+]
 const DEFAULT_RUNS = 3
 
 const HELP = `The benchmarks of the node: scripts/bench [--only NAME,…] [--json FILE] [--runs N] [--proxy]
@@ -21,7 +29,7 @@ const HELP = `The benchmarks of the node: scripts/bench [--only NAME,…] [--jso
 
 ${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join('\n')}
 
-With 3 runs on two cores sync.parallel takes 7 minutes, the others one each.
+With 3 runs on two cores all of sync.parallel takes 6 minutes, sync.memory 6, each of the others one.
 
 Example: scripts/bench --only sync.full.100 --runs 5`
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLog } from '../../src/log.ts'
 import { defaultConfig } from '../../src/node/config/load.ts'
 import { startNode } from '../../src/node/node.ts'
+import { peakMemory } from './peak-memory.ts'
 import { answer } from './processes.ts'
 
 // A whole node as `moloch start` runs it, in a process of its own that can be asked what it used.
@@ -68,7 +69,7 @@ answer({
     const { user, system } = process.cpuUsage(cpu)
     return {
       cpuSeconds: (user + system) / 1e6,
-      peakRss: process.resourceUsage().maxRSS * 1024,
+      peakRss: peakMemory(),
       loopDelayP99: delay.percentile(99) / 1e6,
       loopDelayMax: delay.max / 1e6
     }
