@@ -17,18 +17,25 @@ function undoAll(): void {
   }
 }
 
-process.once('exit', undoAll)
-for (const [signal, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-  ['SIGHUP', 1]
-] as const) {
-  // A handler keeps the program alive, so it has to end it; the exit event does the rest.
-  process.once(signal, () => process.exit(128 + number))
+let watching = false
+
+function watch(): void {
+  if (watching) return
+  watching = true
+  process.once('exit', undoAll)
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+    ['SIGHUP', 1]
+  ] as const) {
+    // A handler keeps the program alive, so it has to end it; the exit event does the rest.
+    process.once(signal, () => process.exit(128 + number))
+  }
 }
 
 /** Has `undo` (nothing asynchronous) called at the end of the program. @returns calls it now instead */
 export function atEnd(undo: () => void): () => void {
+  watch()
   undos.add(undo)
   return () => {
     if (undos.delete(undo)) undo()
@@ -38,5 +45,6 @@ export function atEnd(undo: () => void): () => void {
 /** A new folder, and what removes it. */
 export function tempFolder(): { readonly folder: string; readonly remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'moloch-bench-'))
-  return { folder, remove: atEnd(() => rmSync(folder, { recursive: true, force: true })) }
+  // Processes that were just ended may still be writing.
+  return { folder, remove: atEnd(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })) }
 }

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Benchmark, Context } from './bench.ts'
 import { boundVerify } from './bound-verify.ts'
 import { type Row, table } from './rows.ts'
+import { serveLoad } from './serve-load.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
 import { syncMemory } from './sync-memory.ts'
 import { syncParallels } from './sync-parallel.ts'
@@ -16,7 +17,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...syncFulls,
   loopDelay,
   ...syncParallels,
-  syncMemory
+  syncMemory,
+  serveLoad
 ]
 const DEFAULT_RUNS = 3
 
@@ -29,7 +31,7 @@ const HELP = `The benchmarks of the node: scripts/bench [--only NAME,…] [--jso
 
 ${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join('\n')}
 
-With 3 runs on two cores all of sync.parallel takes 6 minutes, sync.memory 6, each of the others one.
+With 3 runs on two cores all of sync.parallel takes 6 minutes, sync.memory 6, serve.load 4, each of the others one.
 
 Example: scripts/bench --only sync.full.100 --runs 5`
 

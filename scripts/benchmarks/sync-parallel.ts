@@ -12,11 +12,12 @@ const SPEC: SyncSpec = { blocks: 2000, eventsPerBlock: 100, validators: 4 }
 const MEGABITS = 20
 const MEGABITS_OF_EIGHT = 8
 
-interface Measured {
-  /** blocks/s */
-  readonly rates: readonly number[]
+export interface Measured {
+  readonly servers: number
+  /** What each of them may send, in Mbit/s. */
+  readonly megabits: number
   readonly bytesPerBlock: number
-  readonly figures: readonly ClientFigures[]
+  readonly figures: readonly Pick<ClientFigures, 'seconds' | 'peersUsed'>[]
   readonly how: string
 }
 
@@ -52,8 +53,7 @@ async function take(servers: number, megabits: number, context: Context): Promis
       const rate = `${(SPEC.blocks / one.seconds).toFixed(1)} blocks/s in ${one.seconds.toFixed(1)} s`
       say(`sync.parallel: ${one.peersUsed} of ${servers} peers used, ${megabits} Mbit/s each: ${rate}`)
     }
-    const rates = figures.map(({ seconds }) => SPEC.blocks / seconds)
-    return { rates, bytesPerBlock, figures, how: links.how }
+    return { servers, megabits, bytesPerBlock, figures, how: links.how }
   } finally {
     await Promise.all(sides.map((side) => side.stop()))
     await links.close()
@@ -78,22 +78,32 @@ function parallel(servers: number, megabits: number): Benchmark {
         : `sync from ${servers} peers, each held to ${megabits} Mbit/s; ratio: to one such peer`,
     async run(context): Promise<Row> {
       const one = await measure(1, megabits, context)
-      const { rates, bytesPerBlock, figures, how } = await measure(servers, megabits, context)
-      const limit = (servers * megabits * 1e6) / 8 / bytesPerBlock
-      const conditions = {
-        ...SPEC,
-        'MB in all': rounded((SPEC.blocks * bytesPerBlock) / 1e6),
-        'Mbit/s a peer': megabits,
-        'limited by': how,
-        'share of the limit': rounded(median(rates) / limit),
-        'peers used': Math.min(...figures.map(({ peersUsed }) => peersUsed)),
-        processes: servers + 1
-      }
-      if (servers === 1) return rowOf(name, rates, 'blocks/s', conditions)
-      const baseline = { 'runs of one peer': one.rates.map(rounded) }
-      return rowOf(name, rates, 'blocks/s', { ...conditions, ...baseline }, median(one.rates))
+      return parallelRow(name, await measure(servers, megabits, context), one)
     }
   }
+}
+
+/** What `many` peers give at once, compared with `one` of the same limit. */
+export function parallelRow(name: string, many: Measured, one: Measured): Row {
+  const { servers, megabits, bytesPerBlock, figures, how } = many
+  const rates = blocksPerSecond(many)
+  const limit = (servers * megabits * 1e6) / 8 / bytesPerBlock
+  const conditions = {
+    ...SPEC,
+    'MB in all': rounded((SPEC.blocks * bytesPerBlock) / 1e6),
+    'Mbit/s a peer': megabits,
+    'limited by': how,
+    'share of the limit': rounded(median(rates) / limit),
+    'peers used': Math.min(...figures.map(({ peersUsed }) => peersUsed)),
+    processes: servers + 1
+  }
+  if (servers === 1) return rowOf(name, rates, 'blocks/s', conditions)
+  const alone = blocksPerSecond(one)
+  return rowOf(name, rates, 'blocks/s', { ...conditions, 'runs of one peer': alone.map(rounded) }, median(alone))
+}
+
+function blocksPerSecond({ figures }: Measured): number[] {
+  return figures.map(({ seconds }) => SPEC.blocks / seconds)
 }
 
 export const syncParallels: readonly Benchmark[] = [

@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { median, rowOf, table } from '../../scripts/benchmarks/rows.ts'
+import { loadRow, type Phase } from '../../scripts/benchmarks/serve-load.ts'
+import { type Measured, parallelRow } from '../../scripts/benchmarks/sync-parallel.ts'
 
 describe('the rows of a benchmark', () => {
   it('are medians of their runs', () => {
@@ -29,4 +31,40 @@ describe('the rows of a benchmark', () => {
       'much.longer  12350  blocks/s  24690     0.500  of x, runs 12350'
     ])
   })
+})
+
+describe('the row of several slow peers', () => {
+  // 2000 blocks of 25 000 bytes: 100 blocks/s are 20 Mbit/s.
+  const measured = (servers: number, seconds: readonly number[]): Measured => ({
+    servers,
+    megabits: 20,
+    bytesPerBlock: 25_000,
+    figures: seconds.map((seconds) => ({ seconds, peersUsed: servers })),
+    how: 'tc'
+  })
+
+  it('is compared with one of them, and with what they may send together', () => {
+    const row = parallelRow('sync.parallel.2', measured(2, [10, 12.5, 11]), measured(1, [20, 25, 20]))
+    expect(row).toMatchObject({ unit: 'blocks/s', baseline: 100, conditions: { 'peers used': 2, processes: 3 } })
+    expect(row.value).toBeCloseTo(181.8, 1)
+    expect(row.ratio).toBeCloseTo(1.818, 3)
+    expect(row.conditions).toMatchObject({ 'share of the limit': 0.9091, 'runs of one peer': [100, 80, 100] })
+  })
+
+  it('has nothing to be compared with when it is one', () => {
+    const one = measured(1, [20])
+    expect(parallelRow('sync.parallel.1', one, one)).toMatchObject({ value: 100, baseline: null, ratio: null })
+  })
+})
+
+test('the row of a serving validator is compared with the medians of a serving full node', () => {
+  const phase = (p99: number, limited: number): Phase => ({
+    p50: p99 / 2,
+    p99,
+    served: 10,
+    eaten: { blocks: 1, bytes: 1, limited, failed: 0 }
+  })
+  const row = loadRow([phase(1000, 0), phase(2000, 0)], [phase(3000, 4), phase(1500, 6)], { clients: 50 })
+  expect(row).toMatchObject({ value: 2250, baseline: 1500, ratio: 1.5, unit: 'ms' })
+  expect(row.conditions).toMatchObject({ clients: 50, 'p50 ms': 1125, 'refused for the rate': 5, runs: [3000, 1500] })
 })
