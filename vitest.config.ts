@@ -21,8 +21,7 @@ export default defineConfig({
           name: 'byzantine',
           include: ['test/byzantine/**/*.test.ts'],
           globalSetup: 'test/support/build-workers.ts',
-          // Whole nodes with timeouts of tenths of a second: beside others on two cores, honest peers would seem slow.
-          fileParallelism: false,
+          // Files side by side: one of them waits for an outage to pass.
           testTimeout: 30_000,
           hookTimeout: 30_000
         }

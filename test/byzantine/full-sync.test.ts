@@ -87,8 +87,8 @@ const WIRE: readonly Row[] = [
 const quotas = { ...DEFAULT_SETTINGS.quotas, blocks: { burst: 16, perSecond: 16, concurrent: 4 } }
 
 const FLOODS: readonly Row[] = [
-  row('requests', [], floods.requestFlood, { deeds: 200, tuning: { network: { quotas } } }),
-  row('streams', [], floods.streamFlood, { deeds: 200 }),
+  row('requests', ['disconnect REQUEST_FLOOD'], floods.requestFlood, { deeds: 50, tuning: { network: { quotas } } }),
+  row('streams', ['disconnect REQUEST_FLOOD'], floods.streamFlood, { deeds: 100 }),
   row('connections', [], floods.connectionFlood, { deeds: 150 }),
   row('votes for the far future', [], floods.voteFlood, { deeds: 1000 })
 ]

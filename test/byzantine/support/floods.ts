@@ -13,7 +13,7 @@ import { type HostilePeer, protocolOf, type Role, session } from './hostile.ts'
 /** Bounds of a flood: it is to be felt, and to end. */
 const REQUESTS = 2000
 const AT_ONCE = 16
-const STREAMS = 100
+const STREAMS = 600
 const SOCKETS = 200
 const VOTES = 2000
 const FINALIZED = 20
@@ -45,7 +45,7 @@ export function streamFlood(): Role {
   return {
     attack: async (peer, target) => {
       const connection = await session(peer, target)
-      for (let i = 0; i < STREAMS && peer.isAlive; i++) {
+      for (let i = 0; i < STREAMS && peer.isAlive && connection.status === 'open'; i++) {
         await Promise.all(
           (['blocks', 'status', 'votes'] as const).map((name) => openOne(peer, connection, protocolOf(name)))
         )

@@ -105,6 +105,10 @@ export class HostilePeer {
     return (this.#node as TestNode).address
   }
 
+  isConnectedTo(peerId: string): boolean {
+    return this.host.getConnections().some(({ remotePeer }) => remotePeer.toString() === peerId)
+  }
+
   /** The deed is done, once more. */
   strike(): void {
     this.deeds++
