@@ -4,6 +4,7 @@ import { until } from '../network/support/hosts.ts'
 import { Random } from '../support/random.ts'
 import { runs } from '../support/runs.ts'
 import { badBlock, serving } from './support/bad-blocks.ts'
+import { claiming } from './support/bad-claims.ts'
 import * as wire from './support/bad-wire.ts'
 import { honestChain, TIP } from './support/chain.ts'
 import { Client } from './support/client.ts'
@@ -65,6 +66,31 @@ describe('beside nobody but hostile peers a node waits, says why, and goes on by
     expect(client.verdictsOn(honest.peerId)).toEqual([])
     await expectHonestChain(client)
   })
+})
+
+it('one honest peer is enough among a dozen hostile ones', async () => {
+  const crowd = [
+    silent,
+    withholding,
+    breaking,
+    limiting,
+    () => wire.trickle('asked'),
+    () => wire.slowFrames('asked', 200),
+    () => wire.stallInTheMiddle('asked'),
+    wire.resetInTheMiddle,
+    wire.endlessAnswer,
+    wire.oversizedFrame,
+    wire.garbage,
+    () => claiming(() => undefined)
+  ]
+  const hostile = await hostilePeers(crowd)
+  const honest = await Guest.arrive(1)
+  const client = await Client.start([...hostile, honest].map(({ address }) => address))
+  await client.synced(TIP)
+  expect(hostile.filter(({ deeds }) => deeds > 0).length).toBeGreaterThan(crowd.length / 2)
+  expect(client.verdictsOn(honest.peerId)).toEqual([])
+  expect(client.most.targetHeight).toBe(TIP)
+  await expectHonestChain(client)
 })
 
 describe('peers that come and go', () => {

@@ -8,6 +8,7 @@ import {
   badCommit,
   certified,
   DEEP,
+  falselySigned,
   heights,
   offSnapshot,
   serving,
@@ -90,6 +91,9 @@ const BLOCKS: readonly Row[] = [
   row('names a proposer who is none', ['ban BAD_PROPOSER'], () =>
     certified(() => ({ proposer: OUTSIDER.publicKey as Uint8Array<ArrayBuffer> }))
   ),
+  row('certifies a false event, where events are checked', ['penalise EVENT_BAD_SIGNATURE'], falselySigned, {
+    tuning: { sync: { verifyEvents: true } }
+  }),
   row('breaks a seal', ['ban BAD_SEAL'], () =>
     badBlock((forge, height) => forge.uncertified(height, { seal: flipped }))
   )

@@ -1,8 +1,11 @@
 import type { Commit } from '../../../src/chain/commit.ts'
+import { eventId } from '../../../src/chain/event.ts'
+import { merkleRoot } from '../../../src/chain/merkle.ts'
 import type { Header } from '../../../src/codec/generated/chain.ts'
+import { SignedEvent } from '../../../src/codec/generated/event.ts'
 import { ChainPorts } from '../../network/support/nodes.ts'
 import { honestChain, SNAPSHOT_INTERVAL, TIP } from './chain.ts'
-import type { Forge } from './forge.ts'
+import { type Forge, flipped } from './forge.ts'
 import type { HostilePeer, Role, Wanted } from './hostile.ts'
 
 /** What is answered to a request for blocks; as many as it likes. */
@@ -55,6 +58,23 @@ export function uncertified(header: (header: Header) => Partial<Header>, at?: (w
 /** The same, and a quorum of the validators has signed it all the same. */
 export function certified(header: (header: Header) => Partial<Header>, at?: (wanted: Wanted) => number): Role {
   return badBlock((forge, height) => forge.certified(height, { header }), at)
+}
+
+/** The same, and what it has signed is a block with an event that its actor has not. */
+export function falselySigned(): Role {
+  return badBlock((forge, height) => {
+    const events = forge.events(height)
+    const event = SignedEvent.decode(events[0] as Uint8Array)
+    const signature = flipped(event.signature)
+    const forged = [SignedEvent.encode({ ...event, signature }), ...events.slice(1)]
+    const eventsRoot = merkleRoot(forged.map(idOf))
+    return forge.certified(height, { header: () => ({ eventsRoot }), events: () => forged })
+  })
+}
+
+function idOf(bytes: Uint8Array): Uint8Array {
+  const { actor, signature, body } = SignedEvent.decode(bytes)
+  return eventId(actor, signature, body)
 }
 
 /** The first height of an answer that must carry a new state root. */

@@ -52,6 +52,11 @@ export class Forge {
     return this.#chain.frames[height - 1] as Uint8Array
   }
 
+  /** Encoded SignedEvents. */
+  events(height: number): readonly Bytes[] {
+    return splitBlock(splitFinalized(this.honest(height)).block).events as Bytes[]
+  }
+
   commit(height: number): Commit {
     return decodeCommit(splitFinalized(this.honest(height)).commit)
   }
