@@ -121,10 +121,14 @@ function reservation(input: AssignInput, range: Range | undefined, count: number
 function secondCopy(input: AssignInput, range: Range, ready: number): void {
   const state = range.state
   if (state.status !== 'Downloading' || state.copies.length >= MAX_COPIES) return
-  const others = candidates(input, range.start, state.before, ready).filter(
-    (peer) => peer.holds(range.end) && state.copies.every((copy) => copy.peer !== peer.id)
+  const other = (peer: SourcePeer): boolean =>
+    peer.holds(range.end) && state.copies.every((copy) => copy.peer !== peer.id)
+  const others = candidates(input, range.start, state.before, ready).filter(other)
+  // A lagging front is no place to try a stranger: with two that are silent it would wait until one is given up.
+  const anyProven = holdersOf(input.peers, range.start, input.tip, input.at).some(
+    (peer) => peer.answered && other(peer)
   )
-  const peer = choosePeer(others, input.random)
+  const peer = choosePeer(anyProven ? others.filter((peer) => peer.answered) : others, input.random)
   if (peer === undefined) return
   const bytes = range.count * (input.weight.bytesPerBlock ?? GUESSED_BLOCK_BYTES)
   if (!state.copies.every((copy) => lags(copy, bytes, peer.rate, input.at))) return

@@ -306,6 +306,23 @@ describe('the scheduler', () => {
     expect(bench.of('verify')).toMatchObject([{ request: copy.request, start: 1 }])
   })
 
+  it('asks nobody for a second copy who has not answered yet, as long as somebody has', () => {
+    const bench = new Bench({ requestsPerPeer: 1 })
+    const slow = only(bench.newcomer('slow', 8))
+    const known = only(bench.peer('known', 8))
+    for (const id of ['x', 'y']) expect(bench.newcomer(id, 8)).toEqual([])
+    bench.at += 100
+    bench.bring(known)
+    expect(only(bench.tick(2000))).toMatchObject({ peer: 'known', start: slow.start })
+  })
+
+  it('asks a newcomer for it if nobody has answered yet', () => {
+    const bench = new Bench({ requestsPerPeer: 1 })
+    const slow = only(bench.newcomer('slow', 4))
+    expect(bench.newcomer('x', 4)).toEqual([])
+    expect(only(bench.tick(2000))).toMatchObject({ peer: 'x', start: slow.start })
+  })
+
   it('forgets what gossip brought meanwhile', () => {
     const bench = new Bench()
     const [first] = bench.peer('a', 200) as [Request]
