@@ -63,7 +63,7 @@ const BLOCKS: readonly Row[] = [
       return joinFinalized(joinBlock(header, seal, Array.from({ length: 40 }, () => events).flat()), commit)
     })
   ),
-  row('certifies another version', ['ban BAD_VERSION'], () => certified(() => ({ version: 2 }))),
+  row('certifies another version', ['disconnect BAD_VERSION'], () => certified(() => ({ version: 2 }))),
   row('certifies another set of validators', ['ban BAD_VALIDATORS_HASH'], () =>
     certified(() => ({ validatorsHash: OTHER }))
   ),
