@@ -2,6 +2,7 @@
 const floors = [
   'codec',
   'crypto',
+  'trace',
   'chain',
   'verify',
   'store',
