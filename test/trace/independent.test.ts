@@ -1,0 +1,69 @@
+/** A reader and writer of the schema by another library, from the schema's text as go-libp2p-pubsub has it. */
+import fc from 'fast-check'
+import protobuf from 'protobufjs'
+import { describe, expect, it } from 'vitest'
+import { TRACE_TYPES, type TraceEvent } from '../../src/trace/event.ts'
+import { decodeNdjson, encodeNdjson } from '../../src/trace/ndjson.ts'
+import { decodeProtobuf, encodeProtobuf } from '../../src/trace/protobuf.ts'
+import { runs } from '../support/runs.ts'
+import { TYPES, traceEventOf } from './support/arbitraries.ts'
+import { GO_SCHEMA } from './support/go-schema.ts'
+
+const schema = protobuf.parse(GO_SCHEMA, { keepCase: true }).root.lookupType('pubsub.pb.TraceEvent')
+
+/** What our lines have, from what that library decoded: its JSON has 64-bit numbers as strings. */
+function asJson(record: Uint8Array): Record<string, unknown> {
+  const message = schema.decodeDelimited(record)
+  return schema.toObject(message, { bytes: String, longs: String }) as Record<string, unknown>
+}
+
+function parsed(event: TraceEvent): Record<string, unknown> {
+  const text = Buffer.from(encodeNdjson(event)).toString()
+  return JSON.parse(text.replace(/"timestamp":(-?\d+)/, '"timestamp":"$1"')) as Record<string, unknown>
+}
+
+/** Without the empty bytes, which protobuf keeps and Go's JSON leaves out. */
+function dense(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(dense)
+  if (typeof value !== 'object' || value === null) return value
+  const ids = ['messageID', 'peerID', 'receivedFrom', 'sendTo']
+  const entries = Object.entries(value).filter(([key, field]) => !(ids.includes(key) && field === ''))
+  return Object.fromEntries(entries.map(([key, field]) => [key, dense(field)]))
+}
+
+const known = TYPES.filter((type) => TRACE_TYPES[type] < 100)
+const own = TYPES.filter((type) => TRACE_TYPES[type] >= 100)
+
+describe.each(known)('%s', (type) => {
+  it('is decoded by another library as the same event that its line of JSON is', () => {
+    const check = (event: TraceEvent) => {
+      const decoded = asJson(encodeProtobuf(event))
+      expect(decoded.type).toBe(TRACE_TYPES[type])
+      expect(dense(decoded)).toEqual(parsed(event))
+    }
+    fc.assert(fc.property(traceEventOf(type), check), runs(100))
+  })
+
+  it('is encoded by another library to the bytes that are written here, and read here', () => {
+    const check = (event: TraceEvent) => {
+      const ours = encodeProtobuf(event)
+      const theirs = schema.encodeDelimited(schema.fromObject(asJson(ours))).finish()
+      expect(Buffer.from(theirs).equals(ours)).toBe(true)
+      const text = JSON.stringify(asJson(theirs))
+      expect(decodeNdjson(text)).toEqual(event)
+      // They write into a Buffer, of which the parts would be Buffers too.
+      const message = schema.encode(schema.fromObject(asJson(ours))).finish()
+      expect(decodeProtobuf(new Uint8Array(message))).toEqual(event)
+    }
+    fc.assert(fc.property(traceEventOf(type), check), runs(100))
+  })
+})
+
+it.each(own)('%s is passed over by a reader of the schema', (type) => {
+  const check = (event: TraceEvent) => {
+    const { type: number, ...rest } = asJson(encodeProtobuf(event))
+    expect(number).toBe(TRACE_TYPES[type])
+    expect(Object.keys(rest).sort()).toEqual(['peerID', 'timestamp'])
+  }
+  fc.assert(fc.property(traceEventOf(type), check), runs(50))
+})
