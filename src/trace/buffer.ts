@@ -68,8 +68,10 @@ export class TraceBuffer {
 
   #begin(length: number): Chunk | undefined {
     const size = Math.max(length, this.#chunkBytes)
-    if (this.#held + size > this.#limit) return undefined
+    // It is complete even if there is no room for another: only writing it makes room.
     if (this.#filling !== undefined) this.#full.push(this.#filling)
+    this.#filling = undefined
+    if (this.#held + size > this.#limit) return undefined
     const spare = size === this.#chunkBytes ? this.#spare : undefined
     if (spare !== undefined) this.#spare = undefined
     this.#held += size

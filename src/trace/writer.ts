@@ -43,6 +43,7 @@ export class TraceWriter {
   readonly #encode: (event: TraceEvent) => Uint8Array
   readonly #format: TraceFormat
   readonly #maxFileBytes: number
+  readonly #maxRecordBytes: number
   readonly #log: Log
   readonly #buffer: TraceBuffer
   readonly #files: TraceFiles
@@ -61,6 +62,8 @@ export class TraceWriter {
   #closed: Promise<void> | undefined
   /** Lost, and not yet said in the trace. The time is that of the last of them. */
   #unsaid: { peerId: Uint8Array; timestamp: bigint; count: number } | undefined
+  /** Since there was no room and until a chunk is written: what little has room before that would come before the gap. */
+  #full = false
   #faulty = false
   #recorded = 0
   #written = 0
@@ -85,6 +88,7 @@ export class TraceWriter {
     this.#encode = encoderOf(format)
     this.#format = format
     this.#maxFileBytes = maxFileBytes
+    this.#maxRecordBytes = Math.min(MAX_RECORD_BYTES, bufferBytes)
     this.#log = log
     this.#buffer = new TraceBuffer(bufferBytes, Math.min(CHUNK_BYTES, maxFileBytes))
     this.#files = files
@@ -104,7 +108,7 @@ export class TraceWriter {
   record(event: TraceEvent): void {
     if (this.#closed !== undefined) return
     this.#recorded++
-    if (!(this.#saySo() && this.#add(event))) this.#lose(event)
+    if (!(this.#saySo() && this.#add(event, true))) this.#lose(event)
     if (this.#buffer.hasFull && !this.#failing) this.#start()
   }
 
@@ -114,7 +118,8 @@ export class TraceWriter {
     return this.#closed
   }
 
-  #add(event: TraceEvent): boolean {
+  #add(event: TraceEvent, counts: boolean): boolean {
+    if (this.#full) return false
     let record: Uint8Array
     try {
       record = this.#encode(event)
@@ -124,7 +129,9 @@ export class TraceWriter {
       this.#faulty = true
       return false
     }
-    return record.length <= MAX_RECORD_BYTES && this.#buffer.add(record, event.type !== 'LOST')
+    if (record.length > this.#maxRecordBytes) return false
+    this.#full = !this.#buffer.add(record, counts)
+    return !this.#full
   }
 
   #lose({ peerId, timestamp }: TraceEvent): void {
@@ -135,7 +142,7 @@ export class TraceWriter {
   /** @returns whether the trace says all that was lost */
   #saySo(): boolean {
     if (this.#unsaid === undefined) return true
-    if (!this.#add({ type: 'LOST', ...this.#unsaid })) return false
+    if (!this.#add({ type: 'LOST', ...this.#unsaid }, false)) return false
     this.#unsaid = undefined
     return true
   }
@@ -178,6 +185,7 @@ export class TraceWriter {
     this.#packed = undefined
     this.#written += chunk.events
     this.#buffer.release(chunk)
+    this.#full = false
     this.#saySo()
     return true
   }
@@ -209,6 +217,7 @@ export class TraceWriter {
     await this.#writing
     // Until nothing is left: the last step may have made room for a record of what was lost.
     do {
+      this.#saySo()
       this.#failing = false
       this.#due = true
       await this.#run()
