@@ -6,16 +6,16 @@ export interface Chunk {
 }
 
 /**
- * Encoded records on their way to the disk, in chunks of whole records. All chunks that there are, being filled, waiting
- * and being written, take no more than `limit` bytes.
+ * Encoded records on their way to the disk, in chunks of whole records. All chunks that there are, being filled, waiting,
+ * being written and spare, take no more than `limit` bytes.
  */
 export class TraceBuffer {
   readonly #chunkBytes: number
   readonly #limit: number
   readonly #full: Chunk[] = []
   #filling: Chunk | undefined
-  /** One is kept, as there is mostly one in use and one to follow. */
-  #spare: Buffer | undefined
+  /** Of chunks that were released: what the collector would have to find again counts for as much memory until then. */
+  readonly #spares: Buffer[] = []
   #held = 0
 
   constructor(limit: number, chunkBytes: number) {
@@ -23,7 +23,7 @@ export class TraceBuffer {
     this.#chunkBytes = Math.min(chunkBytes, limit)
   }
 
-  /** Bytes of all chunks that there are. */
+  /** Bytes of the chunks that are not spare. */
   get held(): number {
     return this.#held
   }
@@ -63,7 +63,7 @@ export class TraceBuffer {
 
   release(chunk: Chunk): void {
     this.#held -= chunk.bytes.length
-    if (this.#spare === undefined && chunk.bytes.length === this.#chunkBytes) this.#spare = chunk.bytes
+    if (chunk.bytes.length === this.#chunkBytes) this.#spares.push(chunk.bytes)
   }
 
   #begin(length: number): Chunk | undefined {
@@ -72,9 +72,10 @@ export class TraceBuffer {
     if (this.#filling !== undefined) this.#full.push(this.#filling)
     this.#filling = undefined
     if (this.#held + size > this.#limit) return undefined
-    const spare = size === this.#chunkBytes ? this.#spare : undefined
-    if (spare !== undefined) this.#spare = undefined
+    const spare = size === this.#chunkBytes ? this.#spares.pop() : undefined
     this.#held += size
+    // A longer one may need the room of some that are spare.
+    while (this.#held + this.#spares.length * this.#chunkBytes > this.#limit) this.#spares.pop()
     this.#filling = { bytes: spare ?? Buffer.allocUnsafeSlow(size), used: 0, events: 0 }
     return this.#filling
   }

@@ -1,13 +1,20 @@
 /** A reader and writer of the schema by another library, from the schema's text as go-libp2p-pubsub has it. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import protobuf from 'protobufjs'
 import { describe, expect, it } from 'vitest'
+import { silentLog } from '../../src/log.ts'
 import { TRACE_TYPES, type TraceEvent } from '../../src/trace/event.ts'
 import { decodeNdjson, encodeNdjson } from '../../src/trace/ndjson.ts'
 import { decodeProtobuf, encodeProtobuf } from '../../src/trace/protobuf.ts'
+import { TraceWriter } from '../../src/trace/writer.ts'
 import { runs } from '../support/runs.ts'
+import { tempDir } from '../support/temp-dir.ts'
 import { TYPES, traceEventOf } from './support/arbitraries.ts'
 import { GO_SCHEMA } from './support/go-schema.ts'
+import { filesIn, numbered } from './support/traces.ts'
 
 const schema = protobuf.parse(GO_SCHEMA, { keepCase: true }).root.lookupType('pubsub.pb.TraceEvent')
 
@@ -57,6 +64,18 @@ describe.each(known)('%s', (type) => {
     }
     fc.assert(fc.property(traceEventOf(type), check), runs(100))
   })
+})
+
+it.each(['pb', 'pb.gz'] as const)('finds every event in a file: %s', async (format) => {
+  const folder = join(tempDir(), 'traces')
+  const writer = await TraceWriter.open({ folder, format, log: silentLog })
+  for (let i = 0; i < 3000; i++) writer.record(numbered(i))
+  await writer.close()
+  const content = readFileSync(filesIn(folder)[0] as string)
+  const reader = protobuf.Reader.create(format === 'pb' ? content : gunzipSync(content))
+  const times: string[] = []
+  while (reader.pos < reader.len) times.push(String(schema.decodeDelimited(reader).toJSON().timestamp))
+  expect(times).toEqual(Array.from({ length: 3000 }, (_, i) => String(numbered(i).timestamp)))
 })
 
 it.each(own)('%s is passed over by a reader of the schema', (type) => {
