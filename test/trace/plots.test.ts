@@ -8,7 +8,7 @@ import { renderPng, renderSvg } from '../../src/trace/plots/render.ts'
 import { COLOURS } from '../../src/trace/plots/theme.ts'
 import { Random } from '../support/random.ts'
 import { gossipTraces, START } from './support/gossip-network.ts'
-import { SMALL_TRACE } from './support/small-trace.ts'
+import { SMALL_TRACE, VOTES } from './support/small-trace.ts'
 
 async function svgs(events: readonly TraceEvent[]): Promise<Map<string, string>> {
   const plots = plotsOf(await measureTraces(events))
@@ -65,6 +65,16 @@ test('topics beyond the colours are joined or left out, and any name of a topic 
   expect(marks(plots.get('mesh-degree'), 'mesh-row')).toBe(COLOURS.length)
   expect(plots.get('duplicates-per-message')).toContain('>5 other topics<')
   for (const svg of plots.values()) expect((await renderPng(svg, 1)).byteLength).toBeGreaterThan(0)
+})
+
+test('a topic has one colour in all plots', async () => {
+  // Before the topic with messages in the order of colours, and without any.
+  const events = SMALL_TRACE.map((e) => ('topic' in e && e.topic === VOTES ? { ...e, topic: '/a' } : e))
+  const plots = await svgs(events)
+  expect(plots.get('mesh-degree')).toContain(COLOURS[0])
+  expect(plots.get('mesh-degree')).toContain(COLOURS[1])
+  expect(plots.get('propagation-delay-cdf')).not.toContain(COLOURS[0])
+  expect(plots.get('propagation-delay-cdf')).toContain(COLOURS[1])
 })
 
 test('what there is nothing of is said in the picture', async () => {

@@ -12,7 +12,7 @@ const MOST_BARS = 40
 export function duplicatesPlot(stats: GossipStats): Plot {
   const all = stats.all.duplicates_per_message
   if (all.count === 0) return emptyPlot(NAME, TITLE, stats, 'no message was published or delivered')
-  const series = allSeries(stats.topics.filter((topic) => topic.duplicates_per_message.count > 0))
+  const series = allSeries(stats.topics, (topic) => topic.duplicates_per_message.count > 0)
   const most = all.max as number
   const width = barWidth(most + 1)
   const values = series.flatMap(({ topics }, i) => {

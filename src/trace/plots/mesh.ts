@@ -11,7 +11,7 @@ const ROW = 130
  * in a band from the least to the greatest.
  */
 export function meshPlot(stats: GossipStats): Plot {
-  const series = topSeries(stats.topics.filter((topic) => topic.mesh_degree.samples.length > 0))
+  const series = topSeries(stats.topics, (topic) => topic.mesh_degree.samples.length > 0)
   if (series.length === 0) return emptyPlot(NAME, TITLE, stats, 'no node was subscribed to a topic')
   const end = Math.max(1, stats.clock.span_ms / 1000)
   const values = series.flatMap(({ topics }, i) =>

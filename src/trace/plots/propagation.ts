@@ -11,7 +11,7 @@ const LEAST_MS = 0.01
 
 /** CDF of the delay to a delivery, a line a topic. */
 export function propagationPlot(stats: GossipStats): Plot {
-  const series = topSeries(stats.topics.filter((topic) => topic.propagation_delay.count > 0))
+  const series = topSeries(stats.topics, (topic) => topic.propagation_delay.count > 0)
   if (series.length === 0) return emptyPlot(NAME, TITLE, stats, 'no message was delivered after its origin was seen')
   const values = series.flatMap(({ topics }, i) =>
     topics.flatMap(({ propagation_delay: { cdf } }) => {

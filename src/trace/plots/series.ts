@@ -10,26 +10,43 @@ export interface Series {
   readonly topics: readonly TopicStats[]
 }
 
-/** The topics with the most messages, as many as there are colours, in all plots with the same; the rest is left out. */
-export function topSeries(topics: readonly TopicStats[]): Series[] {
-  const shown = topics
-    .toSorted((a, b) => b.messages - a.messages)
-    .slice(0, COLOURS.length)
-    .sort((a, b) => (a.topic < b.topic ? -1 : 1))
-  return shown.map((topic, i) => ({
-    label: label(topic.topic),
-    colour: COLOURS[i] as string,
-    dash: DASHES[i] as readonly number[],
-    topics: [topic]
-  }))
+/**
+ * The topics with the most messages, as many as there are colours, and of these the ones that `has` something to draw: so
+ * a topic has one colour in all plots.
+ */
+export function topSeries(topics: readonly TopicStats[], has: (topic: TopicStats) => boolean): Series[] {
+  return mostTopics(topics)
+    .map((topic, i) => ({
+      label: label(topic.topic),
+      colour: COLOURS[i] as string,
+      dash: DASHES[i] as readonly number[],
+      topics: [topic]
+    }))
+    .filter(({ topics: [topic] }) => has(topic as TopicStats))
 }
 
 /** The same, and all other topics together. */
-export function allSeries(topics: readonly TopicStats[]): Series[] {
-  const shown = topSeries(topics)
-  const rest = topics.filter((topic) => !shown.some(({ topics: [one] }) => one === topic))
+export function allSeries(topics: readonly TopicStats[], has: (topic: TopicStats) => boolean): Series[] {
+  const most = new Set(mostTopics(topics))
+  const rest = topics.filter((topic) => !most.has(topic) && has(topic))
+  const shown = topSeries(topics, has)
   if (rest.length === 0) return shown
-  return [...shown, { label: `${rest.length} other topics`, colour: REST_COLOUR, dash: [], topics: rest }]
+  return [
+    ...shown,
+    {
+      label: rest.length === 1 ? '1 other topic' : `${rest.length} other topics`,
+      colour: REST_COLOUR,
+      dash: [],
+      topics: rest
+    }
+  ]
+}
+
+function mostTopics(topics: readonly TopicStats[]): TopicStats[] {
+  return topics
+    .toSorted((a, b) => b.messages - a.messages)
+    .slice(0, COLOURS.length)
+    .sort((a, b) => (a.topic < b.topic ? -1 : 1))
 }
 
 /** Scales by which marks find a series' colour and dash, by its position: labels may be alike. */
