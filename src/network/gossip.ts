@@ -1,15 +1,15 @@
 import type { GossipSub } from '@libp2p/gossipsub'
 import { gossipsub, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
-import { concatBytes, utf8 } from '../codec/bytes.ts'
-import { sha256 } from '../crypto/sha256.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { networkError } from './errors.ts'
 import { GossipGate, type Rpc } from './gossip-gate.ts'
 import { scoreParams } from './gossip-score.ts'
+import { messageId } from './message-id.ts'
 import type { NetworkSettings } from './settings.ts'
 import { TOPICS, topicId } from './topics.ts'
+import { GossipTap, type TapOptions } from './trace/tap.ts'
 import type { Topic, Verdict } from './types.ts'
 import { Validating } from './validating.ts'
 
@@ -62,6 +62,8 @@ export interface GossipOptions {
   readonly penaltyPoints: (peerId: string) => number
   /** Open connections of peers past Hello. */
   readonly connections: () => Iterable<Connection>
+  /** Undefined: nobody is told what gossipsub does, and it is left as it is. */
+  readonly trace: TapOptions | undefined
   readonly log: Log
 }
 
@@ -74,6 +76,7 @@ export class Gossip {
   readonly #tried = new Map<string, number>()
   /** Set while libp2p runs: before, gossipsub throws at whatever is asked of it. */
   #router: Router | undefined
+  #tap: GossipTap | undefined
 
   constructor(options: GossipOptions) {
     this.#options = options
@@ -86,8 +89,7 @@ export class Gossip {
     const { scope, settings, penaltyPoints } = this.#options
     return gossipsub({
       globalSignaturePolicy: StrictNoSign,
-      // Over the whole payload: a bad copy has another id, and cannot shadow a good one.
-      msgIdFn: (message) => sha256(concatBytes(utf8(message.topic), message.data)),
+      msgIdFn: ({ topic, data }) => messageId(topic, data),
       allowedTopics: TOPICS.map((topic) => topicId(scope, topic)),
       asyncValidation: true,
       emitSelf: false,
@@ -109,6 +111,9 @@ export class Gossip {
       if (typeof router[name] !== 'function')
         throw new TypeError(`gossipsub has no ${name}: another version than known`)
     }
+    const { trace } = this.#options
+    // Within the gate, so that it sees what gossipsub sees.
+    if (trace !== undefined) this.#tap = new GossipTap(service, trace)
     router.handleReceivedRpc = this.#gate.wrap(router.handleReceivedRpc.bind(router))
     const open = router.createOutboundStream.bind(router)
     router.createOutboundStream = async (peerId, connection) => {
@@ -126,12 +131,14 @@ export class Gossip {
   /** libp2p has started. */
   started(service: GossipSub): void {
     this.#router = service as Router
+    this.#tap?.start()
     for (const topic of this.#handlers.keys()) this.#router.subscribe(topic)
   }
 
   /** libp2p is about to stop. */
   stopped(): void {
     this.#router = undefined
+    this.#tap?.stop()
     this.#tried.clear()
   }
 

@@ -4,6 +4,7 @@ import type { KeyPair } from '../crypto/ed25519.ts'
 import type { Log } from '../log.ts'
 import type { PeerRecords } from './known-peers.ts'
 import type { NetworkSettings } from './settings.ts'
+import type { TraceSink } from './trace/recorder.ts'
 import type { NetworkPorts, NodeMode } from './types.ts'
 
 export interface NetworkOptions {
@@ -25,6 +26,8 @@ export interface NetworkOptions {
   /** Where the address book outlives the process; undefined: it does not. */
   readonly records?: PeerRecords
   readonly settings?: Partial<NetworkSettings>
+  /** Told of all that gossipsub does (trace/tap.ts), at once and in order. Absent, nothing of it is wrapped. */
+  readonly trace?: TraceSink
   /** 0 … 1, for jitter; a seeded one makes tests repeatable. */
   readonly random?: () => number
 }

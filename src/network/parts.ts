@@ -48,13 +48,14 @@ export interface Parts {
 
 /** Builds all of the network that is not libp2p, and what they tell each other. */
 export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
-  const { genesis, ports, log, chainKey, mode, random = Math.random } = options
+  const { genesis, ports, log, chainKey, mode, trace, random = Math.random } = options
   const settings = { ...DEFAULT_SETTINGS, ...options.settings }
   const limits = { ...settings, maxFrameBytes: frameLimit(genesis.params.maxBlockBytes) }
   const chain = scope(genesis)
   const now = (): number => performance.now()
   const head = (): Head => ports.head()
   const peerId = peerIdFromPrivateKey(options.peerKey)
+  const self = peerId.toMultihash().bytes
   const penalties = new Penalties(now)
   const known = new KnownPeers(options.records ?? NO_RECORDS, Date.now)
 
@@ -70,6 +71,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     passed: (peer) => sessions.passed(peer),
     penaltyPoints: (peer) => penalties.points(peer),
     connections: () => sessions.open().flatMap((peer) => openConnection(peer) ?? []),
+    trace: trace && { self, sink: trace, scoresMs: settings.traceScoresMs, log },
     log
   })
   const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)
@@ -86,7 +88,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     random
   })
   const handshake = new Handshake({
-    identity: { genesis, chainKey, mode, peerId: peerId.toMultihash().bytes },
+    identity: { genesis, chainKey, mode, peerId: self },
     head,
     sessions,
     limits: { ...limits, maxFrameBytes: MAX_SMALL_REQUEST_BYTES },

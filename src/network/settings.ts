@@ -79,6 +79,8 @@ export interface NetworkSettings {
   readonly gossipBufferBytes: number
   /** Messages of one peer whose validation is under way; more are ignored. Against gossip floods. */
   readonly maxValidating: number
+  /** Between two samples of all peers' scores in a gossip trace. */
+  readonly traceScoresMs: number
 }
 
 export const DEFAULT_SETTINGS: NetworkSettings = {
@@ -137,7 +139,8 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   ipColocationWeight: -5,
   ipColocationThreshold: 10,
   gossipBufferBytes: 16 << 20,
-  maxValidating: 512
+  maxValidating: 512,
+  traceScoresMs: 5000
 }
 
 /** For many nodes on one machine: one address is not one party. */

@@ -1,0 +1,67 @@
+import type { Log } from '../../log.ts'
+import { messageId } from '../message-id.ts'
+import { MessageIds, PeerBytes } from './ids.ts'
+import { Incoming } from './incoming.ts'
+import { Membership } from './membership.ts'
+import { Outgoing } from './outgoing.ts'
+import { Recorder, type TraceSink } from './recorder.ts'
+import { assertTraceable, type TracedRouter } from './router.ts'
+
+export interface TapOptions {
+  /** Our own raw multihash. */
+  readonly self: Uint8Array
+  readonly sink: TraceSink
+  /** Between two samples of all peers' scores. */
+  readonly scoresMs: number
+  readonly log: Log
+}
+
+/**
+ * Tells a sink of all that gossipsub does, without a fork of it: methods of the one instance are wrapped, and two of its maps
+ * watched. It is what gossipsub sees. A peer that has not passed Hello is kept from it (gossip-gate.ts): what such a peer sends
+ * is nowhere in the trace, but for the subscriptions and grafts that reach gossipsub when it passes, at that time.
+ *
+ * gossipsub waits for nothing here, and no failure reaches it. Ids of messages and peers are shared between events: a sink
+ * may keep them, and must not change them.
+ */
+export class GossipTap {
+  readonly #router: TracedRouter
+  readonly #peers: PeerBytes
+  readonly #recorder: Recorder
+  readonly #scoresMs: number
+  #sampling: NodeJS.Timeout | undefined
+
+  /**
+   * @param service gossipsub before it is started and before anybody else wraps it
+   * @throws TypeError if it is another version than known
+   */
+  constructor(service: object, { self, sink, scoresMs, log }: TapOptions) {
+    this.#router = assertTraceable(service)
+    this.#peers = new PeerBytes(this.#router.peers)
+    this.#recorder = new Recorder(self, sink, log)
+    this.#scoresMs = scoresMs
+    const ids = new MessageIds(messageId)
+    new Incoming(this.#router, ids, this.#peers, this.#recorder)
+    new Outgoing(this.#router, ids, this.#peers, this.#recorder)
+    new Membership(this.#router, this.#peers, this.#recorder)
+  }
+
+  /** Begins to sample scores. */
+  start(): void {
+    this.#sampling = setInterval(() => this.#sample(), this.#scoresMs)
+    this.#sampling.unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#sampling)
+  }
+
+  #sample(): void {
+    const { peers } = this.#router
+    if (peers.size === 0) return
+    this.#recorder.record((emit) => {
+      const scores = [...peers.keys()].map((id) => ({ peer: this.#peers.of(id), score: this.#router.getScore(id) }))
+      emit({ type: 'SCORES', peerId: this.#recorder.self, timestamp: this.#recorder.time(), scores })
+    })
+  }
+}
