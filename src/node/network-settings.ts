@@ -5,7 +5,11 @@ import type { Config } from './config/schema.ts'
 const BURST_SECONDS = 4
 
 /** The network's numbers that an operator may set; the rest keep the network's defaults. */
-export function networkSettings({ p2p, serve }: Pick<Config, 'p2p' | 'serve'>): Partial<NetworkSettings> {
+export function networkSettings({
+  p2p,
+  serve,
+  trace
+}: Pick<Config, 'p2p' | 'serve' | 'trace'>): Partial<NetworkSettings> {
   const { quotas } = DEFAULT_SETTINGS
   return {
     maxConnections: p2p.max_peers,
@@ -17,6 +21,7 @@ export function networkSettings({ p2p, serve }: Pick<Config, 'p2p' | 'serve'>): 
     handshakeMs: p2p.hello_timeout_ms,
     serveAnswers: serve.max_answers,
     serveBytesPerSecond: serve.max_bytes_per_second,
+    traceScoresMs: trace.score_interval_ms,
     quotas: {
       ...quotas,
       blocks: {

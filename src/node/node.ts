@@ -32,6 +32,7 @@ import { networkSettings } from './network-settings.ts'
 import { Outbox } from './outbox.ts'
 import { RestoredEvents } from './restored.ts'
 import type { RunningNode } from './running.ts'
+import { openTrace } from './trace-log.ts'
 import { VERSION } from './version.ts'
 
 /** More threads than this only take memory: the main loop cannot write as fast as they check. */
@@ -85,6 +86,8 @@ async function build(config: Config, home: Home, log: Log, closers: Closers, tun
   const records = await PeerStore.open(paths.peers, log)
   closers.add('the peer store', () => records.close())
 
+  const trace = await openTrace(config, log)
+  if (trace !== undefined) closers.add('the gossip trace', () => trace.close())
   const network: Network = createNetwork({
     genesis,
     peerKey: home.peerKey,
@@ -102,6 +105,7 @@ async function build(config: Config, home: Home, log: Log, closers: Closers, tun
       readBlocks: (start, count, maxBytes) => ledger.readRange(start, count, maxBytes),
       readVotes: (request) => driver.readVotes(request)
     },
+    ...(trace && { trace: (event) => trace.record(event) }),
     log
   })
   closers.add('peers', () => network.stop())

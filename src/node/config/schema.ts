@@ -1,4 +1,5 @@
 import { type Static, type TSchemaOptions, Type } from 'typebox'
+import { TRACE_FORMATS } from '../../trace/format.ts'
 
 /**
  * Every setting of a node: its key, type, default, bounds and what it is for. A key is written the same everywhere:
@@ -150,6 +151,19 @@ export const configSchema = Type.Object(
         )
       },
       'events that wait for a block'
+    ),
+    trace: section(
+      {
+        file: text(
+          '',
+          'path of trace files, to which -000001.<format> is added; within the home if relative; empty = off'
+        ),
+        format: oneOf(TRACE_FORMATS, 'pb', 'protobuf of go-libp2p-pubsub or the same as JSON lines, gzipped or not'),
+        max_file_bytes: integer(64 * MiB, [64 * 1024, 65_536 * MiB], 'a file that would become larger is ended'),
+        keep_files: integer(16, [1, 100_000], 'files kept, the newest; traces do not fill the disk'),
+        score_interval_ms: integer(5000, [100, 3_600_000], "time between samples of all peers' gossip scores")
+      },
+      'what gossip does, for researchers'
     )
   },
   { additionalProperties: false }
