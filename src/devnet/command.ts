@@ -21,7 +21,9 @@ Examples:
   moloch devnet --until-height 30 --events commits.jsonl.gz --json
       ends by itself; exit 0 only if all nodes agree on the finalized chain
   moloch devnet --for 60s --rate 400 --validators 5 --keep
-      a minute at 400 events/s, five validators; the homes and logs stay in .devnet`
+      a minute at 400 events/s, five validators; the homes and logs stay in .devnet
+  moloch devnet --nodes 8 --for 60s --trace
+      every message and RPC of gossip at every node, in .devnet/traces`
 
 const HOMES_EXAMPLE = `
 Example:
@@ -43,6 +45,7 @@ export function devnetCommand(program: Command): void {
     .option('--rate <n>', 'events a second', eventRate, 200)
     .option('--until-height <n>', 'end at this finalized height', heightNumber)
     .option('--for <time>', 'end after this time: 60s, 5m', duration)
+    .option('--trace [dir]', 'let every node trace its gossip to files in this folder (default: traces in --dir)')
     .option('--keep', 'keep the homes and logs at the end', false)
     .option('--json', 'print the result as one JSON object, last on stdout', false)
     .addHelpText('after', EXAMPLES)
@@ -60,7 +63,7 @@ export function devnetCommand(program: Command): void {
 }
 
 async function writeHomes(options: { validators: number; nodes: number; dir: string; seed: number }): Promise<void> {
-  const spec = { ...DEFAULT_SPEC, ...options, late: false }
+  const spec = { ...DEFAULT_SPEC, ...options, late: false, trace: undefined }
   const found = membersIn(options.dir)
   if (found.length > 0) {
     const wanted = members(spec).map(({ name }) => name)

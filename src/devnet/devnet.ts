@@ -7,6 +7,7 @@ import { createHomes, type Place, releaseHomes, removeHomes } from './homes.ts'
 import { freePorts } from './ports.ts'
 import { type Exit, NodeProcess } from './process.ts'
 import { DEFAULT_SPEC, type DevnetRole, type DevnetSpec, members } from './spec.ts'
+import { traceFiles } from './traces.ts'
 
 /** How often a condition is looked at. */
 const POLL_MS = 50
@@ -50,7 +51,8 @@ export class Devnet {
    */
   static async create(directory: string, options: Partial<DevnetSpec> = {}): Promise<Devnet> {
     const dir = resolve(directory)
-    const spec = { ...DEFAULT_SPEC, ...options, params: { ...DEFAULT_SPEC.params, ...options.params } }
+    const params = { ...DEFAULT_SPEC.params, ...options.params }
+    const spec = { ...DEFAULT_SPEC, ...options, params, ...(options.trace && { trace: resolve(options.trace) }) }
     const names = members(spec).map(({ name }) => name)
     const ports = await freePorts(2 * names.length)
     const places = await createHomes(dir, spec, (name) => {
@@ -171,6 +173,12 @@ export class Devnet {
       if (performance.now() > end) throw new MolochError('TIMEOUT', `waited ${timeoutMs / 1000} s for ${what}${last}`)
       await delay(POLL_MS)
     }
+  }
+
+  /** The gossip traces; whole once the nodes have stopped. Undefined if none were asked for. */
+  get traces(): readonly string[] | undefined {
+    const names = this.#places.map(({ name }) => name)
+    return this.spec.trace === undefined ? undefined : traceFiles(this.spec.trace, names)
   }
 
   /** A node that ended although nobody stopped it, as an error. */

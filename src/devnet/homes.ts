@@ -10,6 +10,7 @@ import { createHome } from '../node/create-home.ts'
 import { homePaths, readHomeGenesis } from '../node/home.ts'
 import { Database } from '../store/database.ts'
 import { type DevnetRole, type DevnetSpec, isMemberName, keySeed, members } from './spec.ts'
+import { assertNoTraces, TRACES } from './traces.ts'
 
 /** Where a node is: what the others dial and what its API answers on. */
 export interface Place {
@@ -43,6 +44,8 @@ const MARKER = 'devnet.json'
  */
 export async function createHomes(directory: string, spec: DevnetSpec, addressing: Addressing): Promise<Place[]> {
   const dir = resolve(directory)
+  const names = members(spec).map(({ name }) => name)
+  if (spec.trace !== undefined && spec.trace !== join(dir, TRACES)) assertNoTraces(spec.trace, names)
   await clear(dir)
   const places = await Promise.all(
     members(spec).map(async ({ name, role }): Promise<Place> => {
@@ -64,7 +67,7 @@ export async function createHomes(directory: string, spec: DevnetSpec, addressin
     await createHome({
       home: place.home,
       genesis,
-      settings: settings(place, places),
+      settings: { ...settings(place, places), ...(spec.trace && { 'trace.file': join(spec.trace, place.name) }) },
       seeds: {
         peer: keySeed(spec.seed, 'peer', place.name),
         ...(place.role === 'validator' ? { validator: chain } : { chain }),
@@ -117,6 +120,7 @@ async function clear(dir: string): Promise<void> {
   }
   mkdirSync(dir, { recursive: true })
   removeMembers(dir)
+  rmSync(join(dir, TRACES), { recursive: true, force: true })
   writeFileSync(join(dir, MARKER), `${JSON.stringify({ pid: process.pid })}\n`)
 }
 
@@ -146,9 +150,13 @@ export function keepHomes(dir: string): void {
   rmSync(join(dir, MARKER), { force: true })
 }
 
-/** Removes the devnet, and its directory if nothing else is in it. */
+/** Removes the devnet, and its directory if nothing else is in it. Traces stay, in what the next devnet may take for its own. */
 export function removeHomes(dir: string): void {
   removeMembers(dir)
+  if (existsSync(join(dir, TRACES))) {
+    releaseHomes(dir)
+    return
+  }
   rmSync(join(dir, MARKER), { force: true })
   if (existsSync(dir) && readdirSync(dir).length === 0) rmdirSync(dir)
 }

@@ -14,6 +14,8 @@ export interface RunOptions {
   /** Milliseconds. */
   readonly for?: number
   readonly keep: boolean
+  /** Folder of the gossip traces; true: one within `dir`. */
+  readonly trace?: string | true
   readonly json: boolean
 }
 

@@ -21,6 +21,8 @@ export interface DevnetResult {
     readonly finalized_height: number
     readonly finalized_hash: string
   }[]
+  /** The nodes' gossip traces, if they were asked for. */
+  readonly trace: { readonly files: readonly string[] } | null
 }
 
 /** How long the nodes may take to come to one height once nothing is fed any more. */
@@ -52,7 +54,8 @@ export async function collectResult(
     events_finalized: lowest.event_total,
     finality_ms: { p50: latencies.percentile(0.5) ?? null, p99: latencies.percentile(0.99) ?? null },
     late_node: late ?? null,
-    nodes
+    nodes,
+    trace: null
   }
 }
 

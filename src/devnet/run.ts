@@ -1,5 +1,6 @@
 /** One run of `moloch devnet`: from its options to its exit code. */
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fromHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
@@ -12,6 +13,7 @@ import type { RunOptions } from './options.ts'
 import { collectResult, type DevnetResult, disagreement } from './result.ts'
 import { LATE } from './spec.ts'
 import { type Picture, Screen } from './table.ts'
+import { TRACES, traceReport } from './traces.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 const DRAW_MS = 250
@@ -26,7 +28,8 @@ const STANDSTILL_MS = 90_000
 export async function runDevnet(options: RunOptions): Promise<void> {
   const screen = new Screen(process.stderr)
   const input = await openInput(options)
-  const devnet = await Devnet.create(options.dir, options)
+  const trace = options.trace === true ? join(options.dir, TRACES) : options.trace
+  const devnet = await Devnet.create(options.dir, { ...options, trace })
   const interrupt = new AbortController()
   const onSignal = () => {
     if (interrupt.signal.aborted) devnet.stopNow()
@@ -36,9 +39,12 @@ export async function runDevnet(options: RunOptions): Promise<void> {
   for (const name of SIGNALS) process.on(name, onSignal)
   let well = false
   try {
-    const result = await new Run(devnet, input, options, screen, interrupt.signal).result()
+    const ended = await new Run(devnet, input, options, screen, interrupt.signal).result()
     await devnet.stop()
-    if (result === undefined) throw new MolochError('INTERRUPTED', 'interrupted before the end')
+    const { traces } = devnet
+    if (traces !== undefined) screen.say(await traceReport(traces))
+    if (ended === undefined) throw new MolochError('INTERRUPTED', 'interrupted before the end')
+    const result = traces === undefined ? ended : { ...ended, trace: { files: traces } }
     process.stdout.write(`${options.json ? JSON.stringify(result) : summary(result)}\n`)
     const wrong = disagreement(result)
     if (wrong !== undefined) throw new MolochError('DISAGREEMENT', wrong)

@@ -13,6 +13,8 @@ export interface DevnetSpec {
   readonly seed: number | string
   readonly chainId: string
   readonly params: Partial<Params>
+  /** Folder in which all nodes write gossip traces, each under its name; absent: they write none. */
+  readonly trace?: string | undefined
 }
 
 export type DevnetRole = 'validator' | 'full' | 'late'

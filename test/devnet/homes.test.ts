@@ -127,3 +127,34 @@ test('homes for hosts of their own: they find each other by name, and are made o
   )
   expect(await readFile(join(home, 'genesis.json'), 'utf8')).toBe(before)
 })
+
+test('every node is told where to trace to, and traces outlive the homes', async () => {
+  const own = join(dir, 'net')
+  const traces = join(own, 'traces')
+  const devnet = await Devnet.create(own, { validators: 1, nodes: 0, trace: traces })
+  for (const node of devnet.nodes) {
+    const { config } = loadConfig({ home: node.home, file: join(node.home, 'config.toml') })
+    expect(config.trace.file).toBe(join(traces, node.name))
+  }
+  expect(devnet.traces).toEqual([])
+  await mkdir(traces)
+  for (const file of [
+    'late-000001.pb',
+    'validator-1-000002.pb',
+    'validator-1-000001.pb',
+    'notes.txt',
+    'node-9-000001.pb'
+  ])
+    await writeFile(join(traces, file), '')
+  const files = ['late-000001.pb', 'validator-1-000001.pb', 'validator-1-000002.pb'].map((file) => join(traces, file))
+  expect(devnet.traces).toEqual(files)
+  await devnet.remove()
+  expect((await readdir(own)).sort()).toEqual(['devnet.json', 'traces'])
+
+  // Elsewhere they are somebody's, and would be mixed with the new ones; here they are an earlier devnet's.
+  await expect(Devnet.create(join(dir, 'other'), { validators: 1, nodes: 0, trace: traces })).rejects.toThrow(
+    `${traces} has traces of an earlier run (3 files)`
+  )
+  await Devnet.create(own, { validators: 1, nodes: 0, trace: traces })
+  expect((await readdir(own)).sort()).toEqual(['devnet.json', 'late', 'validator-1'])
+})

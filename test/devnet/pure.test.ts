@@ -156,7 +156,8 @@ test('who is on another chain is named', () => {
     events_finalized: 1,
     finality_ms: { p50: 1, p99: 1 },
     late_node: null,
-    nodes
+    nodes,
+    trace: null
   })
   expect(disagreement(result([node('a', 'aa'), node('b', 'aa')]))).toBeUndefined()
   expect(disagreement(result([node('a', 'aa'), node('b', 'bb')]))).toBe('the nodes do not agree on block 7: a aa, b bb')
