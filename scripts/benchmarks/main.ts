@@ -9,6 +9,7 @@ import { serveLoad } from './serve-load.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
 import { syncMemory } from './sync-memory.ts'
 import { syncParallels } from './sync-parallel.ts'
+import { traceCost } from './trace-cost.ts'
 import { transportRaw } from './transport-raw.ts'
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -18,7 +19,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   loopDelay,
   ...syncParallels,
   syncMemory,
-  serveLoad
+  serveLoad,
+  traceCost
 ]
 const DEFAULT_RUNS = 3
 
@@ -31,7 +33,7 @@ const HELP = `The benchmarks of the node: scripts/bench [--only NAME,…] [--jso
 
 ${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join('\n')}
 
-With 3 runs on two cores all of sync.parallel takes 6 minutes, sync.memory 6, serve.load 4, each of the others one.
+With 3 runs on two cores all of sync.parallel takes 6 minutes, sync.memory 6, serve.load 4, trace.cost 5, each of the others one.
 
 Example: scripts/bench --only sync.full.100 --runs 5`
 

@@ -2,6 +2,7 @@ import { describe, expect, it, test } from 'vitest'
 import { median, rowOf, table } from '../../scripts/benchmarks/rows.ts'
 import { loadRow, type Phase } from '../../scripts/benchmarks/serve-load.ts'
 import { type Measured, parallelRow } from '../../scripts/benchmarks/sync-parallel.ts'
+import { costRow } from '../../scripts/benchmarks/trace-cost.ts'
 
 describe('the rows of a benchmark', () => {
   it('are medians of their runs', () => {
@@ -67,4 +68,20 @@ test('the row of a serving validator is compared with the medians of a serving f
   const row = loadRow([phase(1000, 0), phase(2000, 0)], [phase(3000, 4), phase(1500, 6)], { clients: 50 })
   expect(row).toMatchObject({ value: 2250, baseline: 1500, ratio: 1.5, unit: 'ms' })
   expect(row.conditions).toMatchObject({ clients: 50, 'p50 ms': 1125, 'refused for the rate': 5, runs: [3000, 1500] })
+})
+
+test('the row of what a trace costs is the median of the ratios of pairs', () => {
+  const pairs = [
+    { on: 2, off: 1 },
+    { on: 11, off: 10 },
+    { on: 6, off: 4 }
+  ]
+  const row = costRow(pairs, { validators: 4 })
+  expect(row).toMatchObject({ value: 1.5, baseline: 1, ratio: 1.5 })
+  expect(row.conditions).toEqual({
+    validators: 4,
+    'on CPU ms/event': 6,
+    'off CPU ms/event': 4,
+    runs: [2, 1.1, 1.5]
+  })
 })
