@@ -1,19 +1,9 @@
 /** The protobuf form of a trace: each event's length as a varint, then the event. */
 import * as wire from '../codec/generated/trace.ts'
 import type { TraceEvent } from './event.ts'
-import { fromSchema, toSchema } from './schema.ts'
+import { fromSchema } from './schema.ts'
 
-/** The event after its length. */
-export function encodeProtobuf(event: TraceEvent): Uint8Array {
-  const message = wire.TraceEvent.encode(toSchema(event))
-  const { length } = message
-  let head = 1
-  for (let rest = length; rest >= 0x80; rest >>>= 7) head++
-  const record = new Uint8Array(head + length)
-  for (let at = 0; at < head; at++) record[at] = ((length >>> (7 * at)) & 0x7f) | (at < head - 1 ? 0x80 : 0)
-  record.set(message, head)
-  return record
-}
+export { encodeProtobuf } from './pb-encode.ts'
 
 /**
  * @param message an event without its length
