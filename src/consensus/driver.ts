@@ -118,7 +118,7 @@ export class Driver extends Emitter<DriverEvents> {
       current: () => this.#current(),
       ask: (delayMs) => this.#asker.ask(delayMs),
       behind: (height, peer) => this.emit('behind', { height, peer }),
-      published: (height, hash, commit) => this.#finalizer.seenPublished(height, hash, commit),
+      published: (height, hash) => this.#finalizer.seenPublished(height, hash),
       finalize: (block) => this.#finalizer.apply(block)
     })
     this.#exchange = new VotesExchange({

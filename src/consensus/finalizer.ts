@@ -3,7 +3,7 @@
  * published. Certified blocks that come by gossip or as an answer are written here too.
  */
 import type { CheckedBlock } from '../chain/check-block.ts'
-import { buildCommit, decodeCommit, encodeCommit } from '../chain/commit.ts'
+import { buildCommit, encodeCommit } from '../chain/commit.ts'
 import type { Failure } from '../chain/failures.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
 import { joinFinalized } from '../codec/raw.ts'
@@ -82,13 +82,9 @@ export class Finalizer {
     }
   }
 
-  /** Somebody published a block that is final here. */
-  seenPublished(height: number, hash: Uint8Array, commitBytes: Uint8Array): void {
-    try {
-      this.#publication.seen(height, hash, decodeCommit(commitBytes))
-    } catch {
-      // Not even canonical: as good as not seen.
-    }
+  /** Somebody published a block that is final here, with a good commit. */
+  seenPublished(height: number, hash: Uint8Array): void {
+    this.#publication.seen(height, hash)
   }
 
   async #write({ height, hash, header, blockBytes, precommits }: Decision): Promise<void> {

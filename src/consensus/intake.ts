@@ -8,6 +8,7 @@ import { type CheapProposal, cheapBlockCheck } from '../chain/check-proposal.ts'
 import { checkCommit, decodeCommit } from '../chain/commit.ts'
 import { blockHash } from '../chain/domain.ts'
 import type { Failure } from '../chain/failures.ts'
+import type { Genesis } from '../chain/genesis.ts'
 import { checkProposal, decodeProposal } from '../chain/proposal.ts'
 import { checkVote, decodeVote } from '../chain/vote.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
@@ -33,6 +34,8 @@ export const IGNORE: Judgement = { verdict: 'ignore' }
  * takes longer to check, and would cost that time again at every hop.
  */
 const FORWARD_WITHIN_MS = 300
+/** Final blocks are forwarded up to so far below the tip: what was published at about the same time comes in any order. */
+const FORWARD_HEIGHTS = 16
 /** Who votes ahead of us is mostly just a little faster: what makes it so is on its way. */
 const ASK_SOON_MS = 200
 
@@ -46,14 +49,16 @@ export interface IntakePorts {
   readonly ask: (delayMs: number) => void
   /** A certified block above the next height was seen. */
   readonly behind: (height: number, from: string) => void
-  /** Somebody published a block that is final here. */
-  readonly published: (height: number, hash: Uint8Array, commitBytes: Uint8Array) => void
+  /** Somebody published a block that is final here, with a good commit. */
+  readonly published: (height: number, hash: Uint8Array) => void
   /** Writes a certified block to the ledger; resolves to what is wrong with its links. */
   readonly finalize: (block: CheckedBlock) => Promise<Failure | undefined>
 }
 
 export class Intake {
   readonly #ports: IntakePorts
+  /** Of the last heights, those whose final block was forwarded. */
+  readonly #forwarded = new Set<number>()
 
   constructor(ports: IntakePorts) {
     this.#ports = ports
@@ -180,10 +185,7 @@ export class Intake {
     if (height <= tip.height) {
       const ours = height === tip.height ? tip.hash : (await ledger.blockAt(height))?.hash
       if (ours === undefined) return IGNORE
-      if (equalBytes(ours, hash)) {
-        published(height, hash, seen.commitBytes)
-        return IGNORE
-      }
+      if (equalBytes(ours, hash)) return this.#finalHere(seen)
     }
     const [result] = await retryCrashed(() => verifier.check([payload]))
     if (result === undefined) return IGNORE
@@ -191,18 +193,35 @@ export class Intake {
     if (result.block.deferred !== undefined) return reject(result.block.deferred.code)
     if ((await this.#ports.finalize(result.block)) !== undefined) return IGNORE
     // Our own write of it may be under way: it is not to be published a second time.
-    published(height, hash, seen.commitBytes)
+    published(height, hash)
+    this.#forwarded.add(height)
+    return ACCEPT
+  }
+
+  /**
+   * Who decided the block by votes has no use for it, but a peer that hears of it by us alone has. Only the first with a
+   * good commit goes on, so that a block crosses a link once whatever commits there are for it.
+   */
+  async #finalHere({ height, hash, blockBytes, commitBytes }: SeenFinalized): Promise<Judgement> {
+    const { ledger, published } = this.#ports
+    const { genesis } = ledger
+    const isWanted = (): boolean => height > ledger.tip.height - FORWARD_HEIGHTS && !this.#forwarded.has(height)
+    if (!isWanted()) return IGNORE
+    const ours = await ledger.blockAt(height)
+    // The same header in other bytes: they are not what was checked.
+    if (ours === undefined || !equalBytes(ours.blockBytes, blockBytes) || !isWanted()) return IGNORE
+    const failure = commitFailure(genesis, commitBytes, { height, hash })
+    if (failure !== undefined) return reject(failure)
+    this.#forwarded.add(height)
+    for (const one of this.#forwarded) if (one <= ledger.tip.height - FORWARD_HEIGHTS) this.#forwarded.delete(one)
+    published(height, hash)
     return ACCEPT
   }
 
   /** Whether it is certified is all that is looked at: the rest of it is of no use yet. */
   #ahead({ height, hash, commitBytes }: SeenFinalized, from: string): Judgement {
-    try {
-      const failure = checkCommit(this.#ports.ledger.genesis, decodeCommit(commitBytes), { height, hash })
-      if (failure !== undefined) return reject(failure.code)
-    } catch {
-      return reject('NON_CANONICAL')
-    }
+    const failure = commitFailure(this.#ports.ledger.genesis, commitBytes, { height, hash })
+    if (failure !== undefined) return reject(failure)
     this.#ports.behind(height, from)
     return IGNORE
   }
@@ -215,6 +234,15 @@ export class Intake {
         resolve(failure)
       }, reject)
     })
+  }
+}
+
+/** The code of what is wrong with the commit. */
+function commitFailure(genesis: Genesis, bytes: Uint8Array, block: Parameters<typeof checkCommit>[2]) {
+  try {
+    return checkCommit(genesis, decodeCommit(bytes), block)?.code
+  } catch {
+    return 'NON_CANONICAL'
   }
 }
 
@@ -247,6 +275,7 @@ function peekProposal(
 interface SeenFinalized {
   readonly height: number
   readonly hash: Uint8Array
+  readonly blockBytes: Uint8Array
   readonly commitBytes: Uint8Array
 }
 
@@ -255,7 +284,7 @@ function peekFinalized(genesisHash: Uint8Array, payload: Uint8Array): SeenFinali
   try {
     const { block, commit } = splitFinalized(payload)
     const header = headerOfBlock(block)
-    return { height: header.height, hash: blockHash(genesisHash, header), commitBytes: commit }
+    return { height: header.height, hash: blockHash(genesisHash, header), blockBytes: block, commitBytes: commit }
   } catch {
     return undefined
   }

@@ -2,10 +2,8 @@
  * Who publishes a decided block (protocol §8): its proposer at once; if that died, whoever of the validators is next in
  * rank, after a delay, unless somebody has by then.
  */
-import { checkCommit } from '../chain/commit.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
-import type { Commit } from '../codec/generated/chain.ts'
 import { publicationDelay } from './pace.ts'
 import type { Clock } from './ports.ts'
 import { Timers } from './timers.ts'
@@ -40,9 +38,9 @@ export class Publication {
     })
   }
 
-  /** Somebody published a final block. A false commit would keep the true one from those who need it. */
-  seen(height: number, hash: Uint8Array, commit: Commit): void {
-    if (height <= this.#seen || checkCommit(this.#genesis, commit, { height, hash }) !== undefined) return
+  /** Somebody published a final block. With a false commit it would keep the true one from those who need it. */
+  seen(height: number, hash: Uint8Array): void {
+    if (height <= this.#seen) return
     this.#seen = height
     const waiting = this.#waiting
     if (waiting?.height === height && equalBytes(waiting.hash, hash)) this.stop()

@@ -1,5 +1,6 @@
 /** Gossip's verdicts (protocol §10): reject only what nobody should have sent, ignore what is of no use. */
 import { describe, expect, it, vi } from 'vitest'
+import { decodeCommit, encodeCommit } from '../../src/chain/commit.ts'
 import { encodeVote, VoteType } from '../../src/chain/vote.ts'
 import { joinFinalized, splitFinalized } from '../../src/codec/raw.ts'
 import { Lab } from './support/lab.ts'
@@ -167,6 +168,26 @@ describe('finalized blocks', () => {
     const message = lab.finalized(lab.build(0, [lab.network.event()]))
     expect(await gossip(lab, message)).toBe('accept')
     expect(lab.node.tip.height).toBe(1)
+    expect(await gossip(lab, message)).toBe('ignore')
+  })
+
+  it('one that was decided here by votes is forwarded once, whatever its commit', async () => {
+    const lab = await Lab.start()
+    const block = lab.build(0, [lab.network.event()])
+    await lab.node.gossip('block', lab.newBlock(block))
+    for (const validator of [0, 1, 2]) await lab.node.gossip('vote', lab.prevote(validator, block))
+    for (const validator of [0, 1, 2]) {
+      await lab.node.gossip('vote', encodeVote(lab.vote(VoteType.PRECOMMIT, validator, block)))
+    }
+    await vi.waitFor(() => expect(lab.node.tip.height).toBe(1), PATIENCE)
+    const message = lab.finalized(block)
+    expect(await gossip(lab, broken(message))).toBe('reject')
+    expect(await gossip(lab, message)).toBe('accept')
+    const { block: bytes, commit } = splitFinalized(message)
+    const { signatures, ...rest } = decodeCommit(commit)
+    const precommit = lab.vote(VoteType.PRECOMMIT, 3, block)
+    const all = [...signatures.slice(0, 3), { validator: precommit.validator, signature: precommit.signature }]
+    expect(await gossip(lab, joinFinalized(bytes, encodeCommit({ ...rest, signatures: all })))).toBe('ignore')
     expect(await gossip(lab, message)).toBe('ignore')
   })
 

@@ -142,7 +142,8 @@ it('a decided block is published by a validator of rank 2 after twice the delay,
     expect(count()).toBe(0)
     const message = room.finalized(block)
     if (others === 'false') message[message.length - 1]! ^= 1
-    if (others !== 'silent') expect(await node.gossip('finalized', message)).toBe('ignore')
+    const verdict = others === 'false' ? 'reject' : 'accept'
+    if (others !== 'silent') expect(await node.gossip('finalized', message)).toBe(verdict)
     await clock.pass(1)
     const sent = node.published.find(({ topic }) => topic === 'finalized')
     if (sent !== undefined) expect(checkFinalized(room.network.genesis, sent.payload).ok).toBe(true)
