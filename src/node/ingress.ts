@@ -5,11 +5,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type CheckedEvent, checkEvent, verifyEventSignature } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
+import { SIGNATURES_A_TURN, splitGossipEvents } from '../chain/gossip-events.ts'
 import type { Mempool } from '../chain/mempool.ts'
 import { toHex } from '../codec/bytes.ts'
-import { assertCanonical } from '../codec/canonical.ts'
-import { splitEvents } from '../codec/raw.ts'
-import { EVENTS } from '../codec/rules.ts'
 import { MolochError } from '../error.ts'
 import type { Verdict } from '../network/types.ts'
 
@@ -35,11 +33,6 @@ export interface IngressPorts {
   readonly halt: () => { readonly code: string; readonly message: string } | undefined
   readonly now: () => number
 }
-
-/** More events than this in one gossip message are refused unread: a decode flood. */
-const GOSSIP_MAX_EVENTS = 2048
-/** Checks between which others get a turn: 2048 in a row would hold the loop for 150 ms. */
-const SIGNATURES_A_TURN = 50
 
 export class EventIngress {
   readonly #ports: IngressPorts
@@ -102,14 +95,7 @@ export class EventIngress {
   /** The events of a message that are of use here. @throws MolochError if it should never have been sent */
   async #checkAll(payload: Uint8Array): Promise<CheckedEvent[]> {
     const { genesis, mempool, isFinalized } = this.#ports
-    assertCanonical(EVENTS, payload)
-    const parts = splitEvents(payload)
-    if (parts.length === 0 || parts.length > GOSSIP_MAX_EVENTS) {
-      throw new MolochError(
-        'EVENT_MALFORMED',
-        `${parts.length} events in a message; 1 to ${GOSSIP_MAX_EVENTS} are accepted`
-      )
-    }
+    const parts = splitGossipEvents(payload)
     const events: CheckedEvent[] = []
     let signatures = 0
     for (const bytes of parts) {

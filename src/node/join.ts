@@ -24,8 +24,9 @@ export interface Joined {
 /** Who hears what from whom. */
 export function join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry }: Joined): void {
   network.subscribe('events', (payload, from) => ingress.gossiped(payload, from))
-  network.sessions.on('ready', ({ peerId }) => {
-    driver.peerReady(peerId)
+  network.sessions.on('ready', ({ peerId, source }) => {
+    // An observer keeps no chain: there is nothing to ask it for.
+    if (source) driver.peerReady(peerId)
     outbox.peerReady()
   })
   const source = (peer: PeerView): void => {
