@@ -11,6 +11,7 @@ const floors = [
   'consensus',
   'sync',
   'light',
+  'observer',
   'api',
   'dashboard',
   'node',
