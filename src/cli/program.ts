@@ -11,6 +11,8 @@ import { eventListCommand } from './commands/event-list.ts'
 import { eventSubmitCommand } from './commands/event-submit.ts'
 import { genesisHashCommand } from './commands/genesis-hash.ts'
 import { genesisNewCommand } from './commands/genesis-new.ts'
+import { gossipRecordCommand } from './commands/gossip-record.ts'
+import { gossipStatsCommand } from './commands/gossip-stats.ts'
 import { gossipWatchCommand } from './commands/gossip-watch.ts'
 import { initCommand } from './commands/init.ts'
 import { keysNewCommand } from './commands/keys-new.ts'
@@ -52,7 +54,11 @@ export function createProgram(cli: Cli): Command {
       genesisNewCommand(cli),
       genesisHashCommand(cli)
     ]),
-    newGroup(cli, 'gossip', 'watch, record and measure the gossip of a network', [gossipWatchCommand(cli)]),
+    newGroup(cli, 'gossip', 'watch, record and measure the gossip of a network', [
+      gossipWatchCommand(cli),
+      gossipRecordCommand(cli),
+      gossipStatsCommand(cli)
+    ]),
     newGroup(cli, 'db', "a node's database", [dbVerifyCommand(cli)]),
     newGroup(cli, 'config', 'settings', [configShowCommand(cli)]),
     versionCommand(cli)

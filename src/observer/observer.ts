@@ -22,7 +22,7 @@ import { Outages } from './outages.ts'
 import { Slots } from './slots.ts'
 
 export type ObserverOptions = Pick<NetworkOptions, 'genesis' | 'bootstrap' | 'userAgent' | 'log'> &
-  Partial<Pick<NetworkOptions, 'listen' | 'settings'>> & {
+  Partial<Pick<NetworkOptions, 'listen' | 'settings' | 'trace'>> & {
     /** How long a height may be late before it is missed. Default: 3000. */
     readonly graceMs?: number
   }

@@ -10,8 +10,8 @@ import { Until } from './until.ts'
 export interface Observing {
   /** Undefined: until a signal. */
   readonly seconds: number | undefined
-  /** To be called with the observer before it starts; `end` ends it. @returns what to do before it is stopped */
-  readonly attach: (observer: Observer, end: () => void) => void
+  /** Called with the observer before it starts; `end` ends it. */
+  readonly attach?: (observer: Observer, end: () => void) => void
   readonly more?: Partial<ObserverOptions>
 }
 
@@ -29,7 +29,7 @@ export async function observe(cli: Cli, target: Target, { seconds, attach, more 
       log: warnings(cli),
       ...more
     })
-    attach(observer, () => until.now('enough'))
+    attach?.(observer, () => until.now('enough'))
     await observer.start()
     cli.err(`observing ${scope(genesis)} by way of ${[...bootstrap, ...observer.addresses()].join(' ')}`)
     const why = await until.end
