@@ -69,6 +69,10 @@ export class HeightGaps {
 
   /** @returns what is missed for sure by now, each once */
   settle(now: number): HeightRange[] {
+    if (this.#settled === undefined) {
+      this.#due = this.#due.slice(-1)
+      return []
+    }
     let upTo = 0
     while (this.#due[0] !== undefined && this.#due[0].at + this.#graceMs <= now) upTo = this.#due.shift()?.height ?? 0
     return this.#settleTo(upTo)

@@ -27,12 +27,7 @@ export function gossipRecordCommand(cli: Cli): Command {
         .choices(TRACE_FORMATS)
         .default('pb')
     )
-    .option(
-      '--max-file-bytes <n>',
-      'begin the next file before one is larger',
-      wholeNumber(4096, 2 ** 40),
-      64 << 20
-    )
+    .option('--max-file-bytes <n>', 'begin the next file before one is larger', wholeNumber(4096, 2 ** 40), 64 << 20)
     .option('--keep <n>', 'files that are kept, those of earlier runs included', wholeNumber(1, 100_000), 16)
     .option('--json', 'print JSON: the files and what they hold')
     .action((peers: readonly string[], options: RecordOptions) => record(cli, peers, options))

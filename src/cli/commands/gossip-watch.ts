@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
 import { newCommand } from '../command.ts'
 import {
+  assertPeers,
   type Filter,
   heightsOption,
   MESSAGE_TYPES,
@@ -40,6 +41,7 @@ async function watch(cli: Cli, peers: readonly string[], options: WatchOptions):
   const { observe } = await import('../gossip/observe.ts')
   const target = await findTarget(cli, peers, options)
   const { validators } = target.genesis
+  assertPeers(options, validators)
   let left = options.count ?? Number.POSITIVE_INFINITY
   await observe(cli, target, {
     seconds: options.for,

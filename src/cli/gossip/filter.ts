@@ -4,6 +4,7 @@ import { TOPICS } from '../../network/topics.ts'
 import type { Topic } from '../../network/types.ts'
 import type { DecodedType } from '../../observer/decoded.ts'
 import type { Observation, RejectedMessage, SeenMessage } from '../../observer/observations.ts'
+import { usageError } from '../cli.ts'
 
 export const MESSAGE_TYPES: readonly (DecodedType | 'rejected')[] = [
   'events',
@@ -63,6 +64,14 @@ export const typesOption = choicesOption(MESSAGE_TYPES)
 
 /** What peers' and validators' names are looked up in. */
 export type Names = Pick<Genesis['validators'], 'names'>
+
+/** @throws MolochError USAGE for a peer that could be none */
+export function assertPeers({ peer = [] }: Filter, { names }: Names): void {
+  const wrong = peer.find((one) => one.length < MIN_PEER_CHARS && !names.includes(one))
+  if (wrong === undefined) return
+  const accepted = `a peer id or the last ${MIN_PEER_CHARS} characters of it or more, or one of ${names.join(', ')}`
+  throw usageError(`--peer: ${JSON.stringify(wrong)} is no validator and too short; accepted: ${accepted}`)
+}
 
 /**
  * Whether to show it. Filters by type and peer are for messages: a gap is shown if its topic and heights are asked for, and
