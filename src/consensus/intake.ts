@@ -5,18 +5,17 @@
  */
 import { type CheckedBlock, maxFinalizedBytes } from '../chain/check-block.ts'
 import { type CheapProposal, cheapBlockCheck } from '../chain/check-proposal.ts'
-import { checkCommit, decodeCommit } from '../chain/commit.ts'
 import { blockHash } from '../chain/domain.ts'
 import type { Failure } from '../chain/failures.ts'
-import type { Genesis } from '../chain/genesis.ts'
 import { checkProposal, decodeProposal } from '../chain/proposal.ts'
 import { checkVote, decodeVote } from '../chain/vote.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { type Header, type Vote, VoteType } from '../codec/generated/chain.ts'
-import { splitFinalized, splitNewBlock } from '../codec/raw.ts'
 import type { Early } from './early.ts'
+import { FinalNews } from './final-news.ts'
 import type { Height } from './height.ts'
 import { headerOfBlock, heldProposal, heldVote } from './held.ts'
+import { commitFailure, peekFinalized, peekProposal, type SeenFinalized } from './peek.ts'
 import { type Clock, type LedgerPort, retryCrashed, type Verdict, type VerifierPort } from './ports.ts'
 
 /** What is wrong with it (`reject`), or how it is dealt with. */
@@ -34,8 +33,6 @@ export const IGNORE: Judgement = { verdict: 'ignore' }
  * takes longer to check, and would cost that time again at every hop.
  */
 const FORWARD_WITHIN_MS = 300
-/** Final blocks are forwarded up to so far below the tip: what was published at about the same time comes in any order. */
-const FORWARD_HEIGHTS = 16
 /** Who votes ahead of us is mostly just a little faster: what makes it so is on its way. */
 const ASK_SOON_MS = 200
 
@@ -57,11 +54,11 @@ export interface IntakePorts {
 
 export class Intake {
   readonly #ports: IntakePorts
-  /** Of the last heights, those whose final block was forwarded. */
-  readonly #forwarded = new Set<number>()
+  readonly #news: FinalNews
 
   constructor(ports: IntakePorts) {
     this.#ports = ports
+    this.#news = new FinalNews(ports.ledger)
   }
 
   vote(payload: Uint8Array): Judgement {
@@ -194,27 +191,16 @@ export class Intake {
     if ((await this.#ports.finalize(result.block)) !== undefined) return IGNORE
     // Our own write of it may be under way: it is not to be published a second time.
     published(height, hash)
-    this.#forwarded.add(height)
+    this.#news.told(height)
     return ACCEPT
   }
 
-  /**
-   * Who decided the block by votes has no use for it, but a peer that hears of it by us alone has. Only the first with a
-   * good commit goes on, so that a block crosses a link once whatever commits there are for it.
-   */
-  async #finalHere({ height, hash, blockBytes, commitBytes }: SeenFinalized): Promise<Judgement> {
-    const { ledger, published } = this.#ports
-    const { genesis } = ledger
-    const isWanted = (): boolean => height > ledger.tip.height - FORWARD_HEIGHTS && !this.#forwarded.has(height)
-    if (!isWanted()) return IGNORE
-    const ours = await ledger.blockAt(height)
-    // The same header in other bytes: they are not what was checked.
-    if (ours === undefined || !equalBytes(ours.blockBytes, blockBytes) || !isWanted()) return IGNORE
-    const failure = commitFailure(genesis, commitBytes, { height, hash })
-    if (failure !== undefined) return reject(failure)
-    this.#forwarded.add(height)
-    for (const one of this.#forwarded) if (one <= ledger.tip.height - FORWARD_HEIGHTS) this.#forwarded.delete(one)
-    published(height, hash)
+  /** Who decided it by votes has no use for it, but a peer that hears of it by us alone has. */
+  async #finalHere(seen: SeenFinalized): Promise<Judgement> {
+    const news = await this.#news.judge(seen)
+    if (news === 'old') return IGNORE
+    if (news !== 'new') return reject(news)
+    this.#ports.published(seen.height, seen.hash)
     return ACCEPT
   }
 
@@ -237,15 +223,6 @@ export class Intake {
   }
 }
 
-/** The code of what is wrong with the commit. */
-function commitFailure(genesis: Genesis, bytes: Uint8Array, block: Parameters<typeof checkCommit>[2]) {
-  try {
-    return checkCommit(genesis, decodeCommit(bytes), block)?.code
-  } catch {
-    return 'NON_CANONICAL'
-  }
-}
-
 function reject(code: string): Judgement {
   return { verdict: 'reject', code }
 }
@@ -253,39 +230,4 @@ function reject(code: string): Judgement {
 function proposalOf({ header, round, validRound, hash, signature }: CheapProposal): Parameters<typeof heldProposal>[0] {
   const fields = { height: header.height, round, blockHash: hash, signature: new Uint8Array(signature) }
   return validRound === undefined ? fields : { ...fields, validRound }
-}
-
-/** Enough to know the slot; unchecked. */
-function peekProposal(
-  genesisHash: Uint8Array,
-  payload: Uint8Array
-): { height: number; round: number; validRound: number; hash: string } | undefined {
-  try {
-    const { round, validRound, block } = splitNewBlock(payload)
-    const header = headerOfBlock(block)
-    // Block 0 is nobody's to propose: a header that says so is none.
-    if (header.height === 0) return undefined
-    const hash = toHex(blockHash(genesisHash, header))
-    return { height: header.height, round, validRound: validRound ?? -1, hash }
-  } catch {
-    return undefined
-  }
-}
-
-interface SeenFinalized {
-  readonly height: number
-  readonly hash: Uint8Array
-  readonly blockBytes: Uint8Array
-  readonly commitBytes: Uint8Array
-}
-
-/** Unchecked. */
-function peekFinalized(genesisHash: Uint8Array, payload: Uint8Array): SeenFinalized | undefined {
-  try {
-    const { block, commit } = splitFinalized(payload)
-    const header = headerOfBlock(block)
-    return { height: header.height, hash: blockHash(genesisHash, header), blockBytes: block, commitBytes: commit }
-  } catch {
-    return undefined
-  }
 }
