@@ -3,6 +3,7 @@ import type { NodeStatus } from './api-client.ts'
 import type { Devnet } from './devnet.ts'
 import type { LateNodeResult } from './late-node.ts'
 import type { Latencies } from './latency.ts'
+import type { TraceSummary } from './traces.ts'
 
 export interface DevnetResult {
   readonly chain_id: string
@@ -22,7 +23,7 @@ export interface DevnetResult {
     readonly finalized_hash: string
   }[]
   /** The nodes' gossip traces, if they were asked for. */
-  readonly trace: { readonly files: readonly string[] } | null
+  readonly trace: TraceSummary | null
 }
 
 /** How long the nodes may take to come to one height once nothing is fed any more. */

@@ -13,7 +13,7 @@ import type { RunOptions } from './options.ts'
 import { collectResult, type DevnetResult, disagreement } from './result.ts'
 import { LATE } from './spec.ts'
 import { type Picture, Screen } from './table.ts'
-import { TRACES, traceReport } from './traces.ts'
+import { summarizeTraces, TRACES } from './traces.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 const DRAW_MS = 250
@@ -28,8 +28,8 @@ const STANDSTILL_MS = 90_000
 export async function runDevnet(options: RunOptions): Promise<void> {
   const screen = new Screen(process.stderr)
   const input = await openInput(options)
-  const trace = options.trace === true ? join(options.dir, TRACES) : options.trace
-  const devnet = await Devnet.create(options.dir, { ...options, trace })
+  const traceDir = options.trace === true ? join(options.dir, TRACES) : options.trace
+  const devnet = await Devnet.create(options.dir, { ...options, trace: traceDir })
   const interrupt = new AbortController()
   const onSignal = () => {
     if (interrupt.signal.aborted) devnet.stopNow()
@@ -42,9 +42,9 @@ export async function runDevnet(options: RunOptions): Promise<void> {
     const ended = await new Run(devnet, input, options, screen, interrupt.signal).result()
     await devnet.stop()
     const { traces } = devnet
-    if (traces !== undefined) screen.say(await traceReport(traces))
+    const trace = traces === undefined ? null : await summarizeTraces(traces, (text) => screen.say(text))
     if (ended === undefined) throw new MolochError('INTERRUPTED', 'interrupted before the end')
-    const result = traces === undefined ? ended : { ...ended, trace: { files: traces } }
+    const result = { ...ended, trace }
     process.stdout.write(`${options.json ? JSON.stringify(result) : summary(result)}\n`)
     const wrong = disagreement(result)
     if (wrong !== undefined) throw new MolochError('DISAGREEMENT', wrong)

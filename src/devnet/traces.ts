@@ -2,6 +2,9 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MolochError } from '../error.ts'
+import { measureFiles } from '../trace/measure-files.ts'
+import type { GossipStats } from '../trace/measures/gossip-stats.ts'
+import { reportText } from '../trace/report/text.ts'
 
 /** Where they are if nobody says where, within the devnet's directory. */
 export const TRACES = 'traces'
@@ -27,10 +30,21 @@ export function assertNoTraces(dir: string, names: readonly string[]): void {
   throw new MolochError('TRACES_EXIST', what, { dir })
 }
 
-/** What is said of the traces when all nodes have stopped. The merged report of them belongs here: `files` is what it reads. */
-export async function traceReport(files: readonly string[]): Promise<string> {
+export interface TraceSummary {
+  readonly files: readonly string[]
+  /** What `moloch gossip stats --json` prints for them. */
+  readonly stats: GossipStats
+}
+
+/** The measures of all nodes' traces together, when all have stopped; said on the way: where they are, and the report. */
+export async function summarizeTraces(files: readonly string[], say: (text: string) => void): Promise<TraceSummary> {
   const [first] = files
-  return first === undefined
-    ? 'no gossip traces were written'
-    : `gossip traces: ${files.length} files in ${dirname(first)}`
+  say(
+    first === undefined
+      ? 'no gossip traces were written'
+      : `gossip traces: ${files.length} files in ${dirname(first)}; for plots and tables: moloch gossip stats`
+  )
+  const stats = await measureFiles(files, say)
+  if (first !== undefined) say(reportText(stats).trimEnd())
+  return { files, stats }
 }

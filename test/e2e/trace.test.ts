@@ -18,6 +18,7 @@ test('a devnet of 8 nodes traces every event message to every node once, and los
   expect(files.map((file) => basename(file, '-000001.pb')).sort()).toEqual(result.nodes.map(({ name }) => name).sort())
   expect(files.every((file) => file.startsWith(join(dir, 'traces')))).toBe(true)
   expect(stderr).toContain(`gossip traces: 9 files in ${join(dir, 'traces')}`)
+  expect(stderr).toContain('Propagation delay (ms)')
 
   const nodes = new Map<string, TraceEvent[]>()
   for (const file of files) {
@@ -49,6 +50,12 @@ test('a devnet of 8 nodes traces every event message to every node once, and los
   }
   const of = (type: TraceEvent['type']): number =>
     [...nodes.values()].reduce((sum, all) => sum + all.filter((event) => event.type === type).length, 0)
+  // The merged report counts what the files have.
+  const all = result.trace?.stats.all
+  expect(result.trace?.stats).toMatchObject({ lost_records: 0, lower_bounds: false })
+  expect(all?.published).toBe(of('PUBLISH_MESSAGE'))
+  expect(all?.delivered).toBe(of('DELIVER_MESSAGE'))
+  expect(all?.duplicates).toBe(of('DUPLICATE_MESSAGE'))
   expect(of('RECV_RPC')).toBeGreaterThan(0)
   // What was under way when a node stopped was not received.
   expect(of('RECV_RPC')).toBeLessThanOrEqual(of('SEND_RPC'))

@@ -24,11 +24,11 @@ export function gossipStatsCommand(cli: Cli): Command {
 }
 
 async function stats(cli: Cli, files: readonly string[], options: StatsOptions): Promise<void> {
-  const { measure } = await import('../gossip/measure.ts')
+  const { measureFiles } = await import('../../trace/measure-files.ts')
   const { writeCsv, writePlots } = await import('../gossip/write-stats.ts')
   const { reportText } = await import('../../trace/report/text.ts')
   const { statsOfTopic } = await import('../../trace/report/of-topic.ts')
-  const all = await measure(cli, files)
+  const all = await measureFiles(files, cli.err)
   const measured = options.topic === undefined ? all : statsOfTopic(all, options.topic)
   if (measured === undefined) {
     const known = all.topics.map(({ topic }) => JSON.stringify(topic)).join(', ')

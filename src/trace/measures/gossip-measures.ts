@@ -100,7 +100,7 @@ export class GossipMeasures {
         break
       case 'GRAFT':
         this.#subscriptions.imply(node, event.topic)
-        this.#meshes.graft(node, event.topic, keyOf(event.peer))
+        this.#meshes.graft(node, event.topic, keyOf(event.peer), this.#now)
         for (const scope of this.#scopes(event.topic)) scope.grafts++
         break
       case 'PRUNE':
@@ -109,7 +109,10 @@ export class GossipMeasures {
         for (const scope of this.#scopes(event.topic)) scope.prunes++
         break
       case 'ON_CLOSED_OUTBOUND_STREAM':
-        this.#meshes.closed(node, keyOf(event.peer))
+        this.#meshes.closed(node, keyOf(event.peer), this.#now)
+        break
+      case 'ON_NEW_OUTBOUND_STREAM':
+        this.#meshes.opened(node, keyOf(event.peer), this.#now)
         break
     }
   }

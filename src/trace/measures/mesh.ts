@@ -5,6 +5,8 @@ import type { Subscriptions } from './subscriptions.ts'
 
 const FIRST_STEP_NS = 1e9
 const NS_PER_MS = 1e6
+/** A stream that is replaced closes too, with its peer in all meshes as before; one that is back later begins anew. */
+const REPLACED_NS = 10e9
 
 type Degree = Omit<MeshDegreeStats['samples'][number], 'at_ms'>
 
@@ -17,6 +19,8 @@ export class MeshDegrees {
   readonly #limit: number
   /** Of topic and node, the peers. */
   readonly #meshes = new Map<string, Map<string, Set<string>>>()
+  /** Of a node, the peers to which it has no stream, and since when. They count in no mesh, but may be in one still. */
+  readonly #away = new Map<string, Map<string, number>>()
   #samples: Map<string, Degree>[] = []
   #step = FIRST_STEP_NS
 
@@ -35,7 +39,8 @@ export class MeshDegrees {
     while (this.#samples.length * this.#step <= clock) this.#sample()
   }
 
-  graft(node: string, topic: string, peer: string): void {
+  graft(node: string, topic: string, peer: string, clock: number): void {
+    this.opened(node, peer, clock)
     const nodes = getOrMake(this.#meshes, topic, () => new Map<string, Set<string>>())
     getOrMake(nodes, node, () => new Set<string>()).add(peer)
   }
@@ -44,7 +49,19 @@ export class MeshDegrees {
     this.#meshes.get(topic)?.get(node)?.delete(peer)
   }
 
-  closed(node: string, peer: string): void {
+  closed(node: string, peer: string, clock: number): void {
+    const away = getOrMake(this.#away, node, () => new Map<string, number>())
+    if (!away.has(peer)) away.set(peer, clock)
+  }
+
+  opened(node: string, peer: string, clock: number): void {
+    const since = this.#away.get(node)?.get(peer)
+    if (since === undefined) return
+    this.#away.get(node)?.delete(peer)
+    if (clock - since > REPLACED_NS) this.#forget(node, peer)
+  }
+
+  #forget(node: string, peer: string): void {
     for (const nodes of this.#meshes.values()) nodes.get(node)?.delete(peer)
   }
 
@@ -63,6 +80,7 @@ export class MeshDegrees {
   }
 
   #sample(): void {
+    this.#sweep(this.#samples.length * this.#step)
     const sample = new Map<string, Degree>()
     for (const topic of this.#subscriptions.topics()) {
       const degree = this.#degree(topic)
@@ -74,12 +92,25 @@ export class MeshDegrees {
     this.#step *= 2
   }
 
+  #sweep(clock: number): void {
+    for (const [node, away] of this.#away) {
+      for (const [peer, since] of away) if (clock - since > REPLACED_NS) this.opened(node, peer, clock)
+    }
+  }
+
+  #present(node: string, mesh: ReadonlySet<string> | undefined): number {
+    const away = this.#away.get(node)
+    let count = 0
+    for (const peer of mesh ?? []) if (away?.has(peer) !== true) count += 1
+    return count
+  }
+
   #degree(topic: string): Degree {
     const subscribed = this.#subscriptions.nodes(topic)
     const meshes = this.#meshes.get(topic)
     let [sum, min, max] = [0, Number.POSITIVE_INFINITY, 0]
     for (const node of subscribed) {
-      const degree = meshes?.get(node)?.size ?? 0
+      const degree = this.#present(node, meshes?.get(node))
       sum += degree
       min = Math.min(min, degree)
       max = Math.max(max, degree)

@@ -59,7 +59,12 @@ export function gossipTraces(random: Random, options: NetworkOptions): TraceEven
       }
     }
     if (random.below(3) === 0) {
-      put(node, random.float() * ms, { type: 'ON_CLOSED_OUTBOUND_STREAM', peer: peer(other(node)) })
+      const [gone, at] = [peer(other(node)), random.float() * ms]
+      put(node, at, { type: 'ON_CLOSED_OUTBOUND_STREAM', peer: gone })
+      if (random.below(2) === 0) {
+        const back = at + random.float() * (random.below(2) === 0 ? 5000 : 20_000)
+        put(node, back, { type: 'ON_NEW_OUTBOUND_STREAM', peer: gone, protocol: '/meshsub/1.2.0' })
+      }
     }
   }
 

@@ -239,14 +239,21 @@ export function meshOracle(events: readonly TraceEvent[], topic: string, limit: 
     const nodes = subscribed(events, last, topic)
     const degrees = nodes.map((node) => {
       let mesh: string[] = []
-      for (const e of events.slice(0, last + 1)) {
+      const away = new Map<string, number>()
+      for (const [i, e] of events.slice(0, last + 1).entries()) {
         if (hex(e.peerId) !== node) continue
+        // Back with a stream, in the meshes it was in if that took no longer than to replace one.
+        if (e.type === 'GRAFT' || e.type === 'ON_NEW_OUTBOUND_STREAM') {
+          const since = away.get(hex(e.peer))
+          away.delete(hex(e.peer))
+          if (since !== undefined && (clock[i] as number) - since > 10e9) mesh = mesh.filter((p) => p !== hex(e.peer))
+        }
         if (e.type === 'GRAFT' && e.topic === topic) mesh = [...new Set([...mesh, hex(e.peer)])]
         if (e.type === 'PRUNE' && e.topic === topic) mesh = mesh.filter((p) => p !== hex(e.peer))
-        if (e.type === 'ON_CLOSED_OUTBOUND_STREAM') mesh = mesh.filter((p) => p !== hex(e.peer))
+        if (e.type === 'ON_CLOSED_OUTBOUND_STREAM' && !away.has(hex(e.peer))) away.set(hex(e.peer), clock[i] as number)
         if (e.type === 'LEAVE' && e.topic === topic) mesh = []
       }
-      return mesh.length
+      return mesh.filter((p) => !away.has(p)).length
     })
     if (nodes.length === 0) continue
     const mean = sum(degrees) / nodes.length
