@@ -11,9 +11,12 @@ const VALIDATORS = 4
 const NODES = 1
 /** Events a second: what a network that is in use has. */
 const RATE = 200
-const SECONDS = 8
-/** Each kind at least this often; it is the pairs that are compared, for other work on the machine changes in minutes. */
-const LEAST_PAIRS = 12
+const SECONDS = 6
+/** Of two devnets; then come two new ones, for what the compiler made of the code in one process is luck. */
+const PAIRS = 7
+/** Until the code is compiled, an event costs twice as much. */
+const WARM_UPS = 2
+const LEAST_ROUNDS = 3
 
 interface Pair {
   /** CPU ms of all nodes for an event that became final. */
@@ -21,53 +24,59 @@ interface Pair {
   readonly off: number
 }
 
-/** What a gossip trace costs a network that writes one at every node. */
+/**
+ * What a gossip trace costs a network that writes one at every node. Both devnets of a pair are fed at the same time: what
+ * else the machine does, which changes from second to second, is on top of both alike.
+ */
 export const traceCost: Benchmark = {
   name: 'trace.cost',
   summary: 'CPU time of a devnet per finalized event with gossip traces; ratio: to the same without',
   async run(context) {
-    const { folder, remove } = tempFolder()
-    const trace = join(folder, 'traces')
-    const spec = { validators: VALIDATORS, nodes: NODES, late: false }
-    // Both run all the time, and in turn one of them is fed: so neither is warmer than the other.
-    const on = await Devnet.create(join(folder, 'on'), { ...spec, trace })
-    const off = await Devnet.create(join(folder, 'off'), spec)
-    const stopNow = atEnd(() => {
-      on.stopNow()
-      off.stopNow()
-    })
-    try {
-      await on.start()
-      await off.start()
-      const pairs = await measure(on, off, context)
-      await on.stop()
-      const traced = (on.traces ?? []).reduce((sum, file) => sum + statSync(file).size, 0)
-      const events = RATE * SECONDS * (pairs.length + 1)
-      return costRow(pairs, {
-        validators: VALIDATORS,
-        'full nodes': NODES,
-        'events/s': RATE,
-        'seconds a run': SECONDS,
-        'trace kB/event, all nodes': rounded(traced / 1000 / events)
-      })
-    } finally {
-      await Promise.all([on.stop(), off.stop()])
-      stopNow()
-      remove()
+    const pairs: Pair[] = []
+    let traced = 0
+    const rounds = Math.max(LEAST_ROUNDS, Math.ceil(context.runs / PAIRS))
+    for (let i = 0; i < rounds; i++) {
+      const round = await twoDevnets(i % 2 === 0, context)
+      pairs.push(...round.pairs)
+      traced += round.traced
     }
+    return costRow(pairs, {
+      validators: VALIDATORS,
+      'full nodes': NODES,
+      'events/s': RATE,
+      'seconds a run': SECONDS,
+      'trace kB/event, all nodes': rounded(traced / 1000 / (rounds * (WARM_UPS + PAIRS) * RATE * SECONDS))
+    })
   }
 }
 
-async function measure(on: Devnet, off: Devnet, { runs, say }: Context): Promise<Pair[]> {
+async function twoDevnets(onFirst: boolean, context: Context): Promise<{ pairs: Pair[]; traced: number }> {
+  const { folder, remove } = tempFolder()
+  const spec = { validators: VALIDATORS, nodes: NODES, late: false }
+  const on = await Devnet.create(join(folder, 'on'), { ...spec, trace: join(folder, 'traces') })
+  const off = await Devnet.create(join(folder, 'off'), spec)
+  const both = onFirst ? [on, off] : [off, on]
+  const stopNow = atEnd(() => {
+    for (const devnet of both) devnet.stopNow()
+  })
+  try {
+    for (const devnet of both) await devnet.start()
+    const pairs = await measure(on, off, context)
+    await on.stop()
+    return { pairs, traced: (on.traces ?? []).reduce((sum, file) => sum + statSync(file).size, 0) }
+  } finally {
+    await Promise.all(both.map((devnet) => devnet.stop()))
+    stopNow()
+    remove()
+  }
+}
+
+async function measure(on: Devnet, off: Devnet, { say }: Context): Promise<Pair[]> {
   const pairs: Pair[] = []
-  for (let i = 0; i <= Math.max(LEAST_PAIRS, runs); i++) {
-    // The first of a pair finds the machine as the second of the one before has left it: each is first as often.
-    const first = i % 2 === 0 ? await cost(on, i) : undefined
-    const without = await cost(off, i)
-    const pair = { on: first ?? (await cost(on, i)), off: without }
-    say(`trace.cost: ${pair.on.toFixed(2)} ms CPU an event with traces, ${pair.off.toFixed(2)} without`)
-    // The first pair warms up.
-    if (i > 0) pairs.push(pair)
+  for (let i = 0; i < WARM_UPS + PAIRS; i++) {
+    const [traced, without] = await Promise.all([cost(on, i), cost(off, i)])
+    say(`trace.cost: ${traced.toFixed(2)} ms CPU an event with traces, ${without.toFixed(2)} without`)
+    if (i >= WARM_UPS) pairs.push({ on: traced, off: without })
   }
   return pairs
 }
@@ -79,7 +88,7 @@ async function cost(devnet: Devnet, seed: number): Promise<number> {
   return ((cpuSeconds(pids) - before) * 1000) / (RATE * SECONDS)
 }
 
-/** The median of the pairs' ratios: of each pair both ran within seconds. */
+/** The median of the pairs' ratios. */
 export function costRow(pairs: readonly Pair[], conditions: Row['conditions']): Row {
   return rowOf(
     'trace.cost',

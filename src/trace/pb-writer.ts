@@ -27,17 +27,15 @@ export class PbWriter {
     return this.#bytes.length - this.#at
   }
 
-  /** What was written, with its length before it; the writer is empty then. */
-  takeDelimited(): Uint8Array {
+  /** What was written, with its length before it. It is good until the writer is used again. */
+  delimited(): Uint8Array {
     this.#varint(this.length)
-    const record = this.#bytes.slice(this.#at)
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(FIRST_BYTES)
-    this.#at = this.#bytes.length
-    return record
+    return this.#bytes.subarray(this.#at)
   }
 
-  /** Throws away what was written. */
+  /** Begins another message. */
   clear(): void {
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(FIRST_BYTES)
     this.#at = this.#bytes.length
   }
 

@@ -1,9 +1,13 @@
 /** The protobuf form of a trace: each event's length as a varint, then the event. */
 import * as wire from '../codec/generated/trace.ts'
 import type { TraceEvent } from './event.ts'
+import { encodeProtobufOnce } from './pb-encode.ts'
 import { fromSchema } from './schema.ts'
 
-export { encodeProtobuf } from './pb-encode.ts'
+/** The event after its length. */
+export function encodeProtobuf(event: TraceEvent): Uint8Array {
+  return encodeProtobufOnce(event).slice()
+}
 
 /**
  * @param message an event without its length
