@@ -22,6 +22,7 @@ import {
 import { handleErrors } from './problem.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { eventRoutes } from './routes/events.ts'
+import { gossipRoutes } from './routes/gossip.ts'
 import { healthRoutes } from './routes/health.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { peerRoutes } from './routes/peers.ts'
@@ -66,6 +67,7 @@ export class Api {
     healthRoutes(this.#app, source)
     nodeRoutes(this.#app, source)
     peerRoutes(this.#app, source)
+    gossipRoutes(this.#app, source)
     blockRoutes(this.#app, source)
     eventRoutes(this.#app, source)
     submitRoutes(this.#app, source, this.#waiters, options.max_wait_ms)

@@ -118,6 +118,34 @@ export type PeersJson = Type.Static<typeof PeersJson>
 
 export const PeerIdJson = Type.Object({ peer_id: Type.String() })
 
+export const TopicsJson = Type.Object({
+  topics: Type.Array(
+    Type.Object({
+      topic: Type.String(),
+      id: Type.String({ description: 'its name on the wire' }),
+      mesh: Type.Array(Type.String(), { description: 'ids of peers that full messages are exchanged with' }),
+      subscribers: Type.Array(Type.String(), { description: 'ids of peers that follow it' })
+    })
+  )
+})
+
+const Count = Type.Integer({ minimum: 0 })
+export const GossipStatsJson = Type.Object({
+  topics: Type.Record(
+    Type.String(),
+    Type.Object({
+      mesh: Count,
+      published: Count,
+      received: Count,
+      duplicates: Count,
+      accepted: Count,
+      ignored: Count,
+      rejected: Count
+    }),
+    { description: "gossipsub's own counts since the node started; accepted, ignored and rejected are of first copies" }
+  )
+})
+
 export const ValidatorsJson = Type.Object({
   quorum: Type.Integer(),
   validators: Type.Array(

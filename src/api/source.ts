@@ -4,7 +4,7 @@
  */
 import type { Genesis } from '../chain/genesis.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { HeldPeer, PeerView } from '../network/types.ts'
+import type { HeldPeer, PeerView, TopicView } from '../network/types.ts'
 
 /** The parts of the ledger that are shown. */
 export type ChainView = Pick<
@@ -78,6 +78,8 @@ export interface ApiSource {
   /** Live sessions. */
   readonly peers: () => readonly PeerView[]
   readonly peerBook: PeerBook
+  /** Gossip topics that this node follows. */
+  readonly topics: () => readonly TopicView[]
   /** Listen addresses with the peer id. */
   readonly addresses: () => readonly string[]
   readonly sync: () => SyncView

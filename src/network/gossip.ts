@@ -4,13 +4,14 @@ import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { networkError } from './errors.ts'
+import { GossipCounters } from './gossip-counters.ts'
 import { GossipGate, type Rpc } from './gossip-gate.ts'
 import { scoreParams } from './gossip-score.ts'
 import { messageId } from './message-id.ts'
 import type { NetworkSettings } from './settings.ts'
 import { TOPICS, topicId } from './topics.ts'
 import { GossipTap, type TapOptions } from './trace/tap.ts'
-import type { Topic, Verdict } from './types.ts'
+import type { Topic, TopicView, Verdict } from './types.ts'
 import { Validating } from './validating.ts'
 
 /** One RPC frame: the largest message and what rides with it. it-length-prefixed itself stops at 4 MiB. */
@@ -73,6 +74,7 @@ export class Gossip {
   readonly #gate: GossipGate
   readonly #handlers = new Map<string, GossipHandler>()
   readonly #validating: Validating
+  readonly #counters = new GossipCounters()
   readonly #tried = new Map<string, number>()
   /** Set while libp2p runs: before, gossipsub throws at whatever is asked of it. */
   #router: Router | undefined
@@ -100,7 +102,9 @@ export class Gossip {
       heartbeatInterval: settings.gossipHeartbeatMs,
       maxInboundDataLength: MAX_RPC_BYTES,
       maxOutboundBufferSize: settings.gossipBufferBytes,
-      scoreParams: scoreParams(scope, settings, penaltyPoints)
+      scoreParams: scoreParams(scope, settings, penaltyPoints),
+      metricsRegister: this.#counters.register,
+      metricsTopicStrToLabel: new Map(TOPICS.map((topic) => [topicId(scope, topic), topic]))
     })
   }
 
@@ -180,9 +184,16 @@ export class Gossip {
     return this.#router?.getScore(peerId) ?? 0
   }
 
-  /** Peers of a topic's mesh. */
-  mesh(topic: Topic): string[] {
-    return this.#router?.getMeshPeers(topicId(this.#options.scope, topic)) ?? []
+  /** Of each topic that this node is subscribed to: who is in its mesh, who else follows it, and what it has carried. */
+  topics(): TopicView[] {
+    const router = this.#router
+    if (router === undefined) return []
+    return TOPICS.flatMap((topic) => {
+      const id = topicId(this.#options.scope, topic)
+      if (!this.#handlers.has(id)) return []
+      const subscribers = router.getSubscribers(id).map(String)
+      return [{ topic, id, mesh: router.getMeshPeers(id), subscribers, counts: this.#counters.of(topic) }]
+    })
   }
 
   /** Whether the peer has told us of a subscription, so that a publish reaches it. */

@@ -11,7 +11,17 @@ import type { NetworkOptions } from './options.ts'
 import { buildParts, type Parts } from './parts.ts'
 import { serveProtocols } from './serving.ts'
 import type { PeerSessions } from './sessions.ts'
-import type { GetVotes, GoodbyeName, HeldPeer, Network, RawVotes, RequestOptions, Topic, Verdict } from './types.ts'
+import type {
+  GetVotes,
+  GoodbyeName,
+  HeldPeer,
+  Network,
+  RawVotes,
+  RequestOptions,
+  Topic,
+  TopicView,
+  Verdict
+} from './types.ts'
 
 export type { NetworkOptions } from './options.ts'
 
@@ -146,6 +156,10 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
 
   subscribe(topic: Topic, handler: (payload: Uint8Array, from: string) => Promise<Verdict>): () => void {
     return this.#parts.gossip.subscribe(topic, handler)
+  }
+
+  topics(): TopicView[] {
+    return this.#parts.gossip.topics()
   }
 
   headChanged(): void {

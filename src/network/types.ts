@@ -5,6 +5,7 @@
 import type { Commit, Header } from '../codec/generated/chain.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import type { Hold } from '../store/peer-store.ts'
+import type { TopicCounts } from './gossip-counters.ts'
 import type { Fault } from './penalties.ts'
 
 export type { GetVotes, RawVotes }
@@ -100,6 +101,18 @@ export interface PeerView {
   readonly reason: string | undefined
 }
 
+/** A gossip topic as this node sees it. */
+export interface TopicView {
+  readonly topic: Topic
+  /** Its name on the wire. */
+  readonly id: string
+  /** Peers that full messages are exchanged with. */
+  readonly mesh: readonly string[]
+  /** Peers that follow it. */
+  readonly subscribers: readonly string[]
+  readonly counts: TopicCounts
+}
+
 /** A peer that is held out, by the table of verdicts or by an operator (code OPERATOR). */
 export interface HeldPeer extends Hold {
   readonly peerId: string
@@ -180,6 +193,8 @@ export interface Network {
   publish(topic: Topic, payload: Uint8Array): Promise<number>
   /** One handler a topic; it is asked only about messages from peers that passed Hello. Returns the unsubscriber. */
   subscribe(topic: Topic, handler: (payload: Uint8Array, from: string) => Promise<Verdict>): () => void
+  /** Topics that this node follows. */
+  topics(): TopicView[]
   /** Tell the network that our tip moved (head() says where): sessions follow and peers hear of it soon. */
   headChanged(): void
   /**

@@ -36,6 +36,7 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     chain: ledger,
     peers: () => network.sessions.list(),
     peerBook: network,
+    topics: () => network.topics(),
     addresses: () => network.addresses(),
     sync: () => sync.state(),
     pending,

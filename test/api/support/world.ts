@@ -9,7 +9,7 @@ import { Mempool } from '../../../src/chain/mempool.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import { silentLog } from '../../../src/log.ts'
-import type { PeerView } from '../../../src/network/types.ts'
+import type { PeerView, TopicView } from '../../../src/network/types.ts'
 import { EventIngress } from '../../../src/node/ingress.ts'
 import { applyAll } from '../../support/chain-builder.ts'
 import { ChainMaker, type ChainSpec } from '../../support/chain-maker.ts'
@@ -37,6 +37,7 @@ export class World {
   sync: SyncView
   pending: PendingView | undefined
   fault: ReturnType<ApiSource['fault']>
+  topics: TopicView[] = []
   /** Set by tests that have a network. */
   peerBook: Pick<PeerBook, 'held' | 'knownPeers'> & Partial<PeerBook> = { held: () => [], knownPeers: 0 }
   #path = ''
@@ -112,6 +113,7 @@ export class World {
       chain: ledger,
       peers: () => this.peers,
       addresses: () => ['/ip4/127.0.0.1/tcp/9645'],
+      topics: () => this.topics,
       peerBook: {
         held: () => book().held(),
         get knownPeers() {
