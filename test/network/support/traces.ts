@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto'
 import type { Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
+import { scope } from '../../../src/chain/genesis.ts'
 import type { Libp2pNetwork } from '../../../src/network/node.ts'
+import { topicId } from '../../../src/network/topics.ts'
+import type { Topic } from '../../../src/network/types.ts'
 import type { TraceEvent, TraceType } from '../../../src/trace/event.ts'
-import { type NodeOptions, node, type TestNode } from './nodes.ts'
+import { chain, type NodeOptions, node, type TestNode } from './nodes.ts'
 
 export type EventOf<T extends TraceType> = TraceEvent & { readonly type: T }
 
@@ -54,4 +58,17 @@ export function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]))
+}
+
+export function id(topic: Topic): string {
+  return topicId(scope(chain().genesis), topic)
+}
+
+export function idOf(topic: Topic, payload: Uint8Array): string {
+  return createHash('sha256').update(id(topic)).update(payload).digest('hex')
+}
+
+/** Its mesh for votes. */
+export function meshOf(of: TestNode): string[] {
+  return inside(of).getMeshPeers(id('vote'))
 }
