@@ -172,7 +172,11 @@ describe('watch', () => {
       // Not all of them: what gossip still remembers when the peer is back comes late.
       expect(missed.length).toBeGreaterThan(0)
       for (const height of missed) expect(shown).not.toContain(height)
-      for (const { disconnected_ms } of gaps) expect(disconnected_ms).toBe(joined[1]?.disconnected_ms)
+      // What was missed while nobody was there says so; a slow machine misses some more before the new mesh is made.
+      const told = new Set(gaps.map(({ disconnected_ms }) => disconnected_ms))
+      expect(told).toContain(joined[1]?.disconnected_ms)
+      told.delete(joined[1]?.disconnected_ms)
+      expect([...told].every((ms) => ms === null)).toBe(true)
       const first = Math.min(...shown)
       const last = Math.max(...heights(watch, 'finalized'))
       const all = new Set([...shown, ...missed].filter((height) => height <= last))
