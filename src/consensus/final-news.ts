@@ -1,4 +1,4 @@
-import { equalBytes } from '../codec/bytes.ts'
+import { equalBytes, toHex } from '../codec/bytes.ts'
 import { commitFailure, type SeenFinalized } from './peek.ts'
 import type { LedgerPort } from './ports.ts'
 
@@ -8,16 +8,20 @@ const NEWS_HEIGHTS = 16
 /** Which final blocks that gossip brings are still to be told to others, though they are final here: the first of a height. */
 export class FinalNews {
   readonly #ledger: LedgerPort
-  /** Of the last heights, those of which others were told. */
-  readonly #told = new Set<number>()
+  /** Of the last heights, the blocks of which others were told: two of one height are news of their own. */
+  readonly #told = new Map<string, number>()
 
   constructor(ledger: LedgerPort) {
     this.#ledger = ledger
   }
 
-  told(height: number): void {
-    this.#told.add(height)
-    for (const one of this.#told) if (one <= this.#ledger.tip.height - NEWS_HEIGHTS) this.#told.delete(one)
+  /** @returns whether it is the first time */
+  told(height: number, hash: Uint8Array): boolean {
+    const block = toHex(hash)
+    if (this.#told.has(block)) return false
+    this.#told.set(block, height)
+    for (const [old, at] of this.#told) if (at <= this.#ledger.tip.height - NEWS_HEIGHTS) this.#told.delete(old)
+    return true
   }
 
   /**
@@ -26,17 +30,17 @@ export class FinalNews {
    * @returns `new`, which is remembered; `old`; or the code of what is wrong with its commit
    */
   async judge({ height, hash, blockBytes, commitBytes }: SeenFinalized): Promise<string> {
-    if (!this.#isNew(height)) return 'old'
+    if (!this.#isNew(height, hash)) return 'old'
     const ours = await this.#ledger.blockAt(height)
     // The same header in other bytes: they are not what was checked.
-    if (ours === undefined || !equalBytes(ours.blockBytes, blockBytes) || !this.#isNew(height)) return 'old'
+    if (ours === undefined || !equalBytes(ours.blockBytes, blockBytes) || !this.#isNew(height, hash)) return 'old'
     const failure = commitFailure(this.#ledger.genesis, commitBytes, { height, hash })
     if (failure !== undefined) return failure
-    this.told(height)
+    this.told(height, hash)
     return 'new'
   }
 
-  #isNew(height: number): boolean {
-    return height > this.#ledger.tip.height - NEWS_HEIGHTS && !this.#told.has(height)
+  #isNew(height: number, hash: Uint8Array): boolean {
+    return height > this.#ledger.tip.height - NEWS_HEIGHTS && !this.#told.has(toHex(hash))
   }
 }

@@ -191,8 +191,8 @@ export class Intake {
     if ((await this.#ports.finalize(result.block)) !== undefined) return IGNORE
     // Our own write of it may be under way: it is not to be published a second time.
     published(height, hash)
-    this.#news.told(height)
-    return ACCEPT
+    // Of copies with other commits that were checked at the same time one goes on.
+    return this.#news.told(height, hash) ? ACCEPT : IGNORE
   }
 
   /** Who decided it by votes has no use for it, but a peer that hears of it by us alone has. */

@@ -2,8 +2,8 @@
 import { checkCommit, decodeCommit } from '../chain/commit.ts'
 import { blockHash } from '../chain/domain.ts'
 import type { Genesis } from '../chain/genesis.ts'
-import { toHex } from '../codec/bytes.ts'
-import { splitFinalized, splitNewBlock } from '../codec/raw.ts'
+import { equalBytes, toHex } from '../codec/bytes.ts'
+import { joinFinalized, splitFinalized, splitNewBlock } from '../codec/raw.ts'
 import { headerOfBlock } from './held.ts'
 
 /** Enough to know the slot; unchecked. */
@@ -30,10 +30,11 @@ export interface SeenFinalized {
   readonly commitBytes: Uint8Array
 }
 
-/** Unchecked. */
+/** Unchecked, but of the one form that it may have: in any other the same block would be news again, and rejected elsewhere. */
 export function peekFinalized(genesisHash: Uint8Array, payload: Uint8Array): SeenFinalized | undefined {
   try {
     const { block, commit } = splitFinalized(payload)
+    if (!equalBytes(joinFinalized(block, commit), payload)) return undefined
     const header = headerOfBlock(block)
     return { height: header.height, hash: blockHash(genesisHash, header), blockBytes: block, commitBytes: commit }
   } catch {

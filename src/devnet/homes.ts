@@ -10,7 +10,7 @@ import { createHome } from '../node/create-home.ts'
 import { homePaths, readHomeGenesis } from '../node/home.ts'
 import { Database } from '../store/database.ts'
 import { type DevnetRole, type DevnetSpec, isMemberName, keySeed, members } from './spec.ts'
-import { assertNoTraces, TRACES } from './traces.ts'
+import { assertNoTraces, removeTraces, TRACES } from './traces.ts'
 
 /** Where a node is: what the others dial and what its API answers on. */
 export interface Place {
@@ -120,7 +120,7 @@ async function clear(dir: string): Promise<void> {
   }
   mkdirSync(dir, { recursive: true })
   removeMembers(dir)
-  rmSync(join(dir, TRACES), { recursive: true, force: true })
+  removeTraces(join(dir, TRACES))
   writeFileSync(join(dir, MARKER), `${JSON.stringify({ pid: process.pid })}\n`)
 }
 

@@ -1,22 +1,34 @@
 /** The gossip traces of a devnet's nodes: NAME-000001.pb and on of each, all in one folder. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MolochError } from '../error.ts'
 import { measureFiles } from '../trace/measure-files.ts'
 import type { GossipStats } from '../trace/measures/gossip-stats.ts'
 import { reportText } from '../trace/report/text.ts'
+import { isMemberName } from './spec.ts'
 
 /** Where they are if nobody says where, within the devnet's directory. */
 export const TRACES = 'traces'
 
+const OF_NODE = /^(.+)-\d{6,}\.(pb|ndjson)(\.gz)?$/
+
 /** The trace files of the nodes, sorted: those of one node in order. */
 export function traceFiles(dir: string, names: readonly string[]): string[] {
   if (!existsSync(dir)) return []
-  const [known, ofNode] = [new Set(names), /^(.+)-\d{6,}\.(pb|ndjson)(\.gz)?$/]
+  const known = new Set(names)
   return readdirSync(dir)
-    .filter((file) => known.has(ofNode.exec(file)?.[1] ?? ''))
+    .filter((file) => known.has(OF_NODE.exec(file)?.[1] ?? ''))
     .sort()
     .map((file) => join(dir, file))
+}
+
+/** Removes the traces of an earlier devnet, and the folder unless somebody has put something else there. */
+export function removeTraces(dir: string): void {
+  if (!existsSync(dir)) return
+  for (const file of readdirSync(dir)) {
+    if (isMemberName(OF_NODE.exec(file)?.[1] ?? '')) rmSync(join(dir, file))
+  }
+  if (readdirSync(dir).length === 0) rmdirSync(dir)
 }
 
 /**

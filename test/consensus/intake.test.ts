@@ -163,6 +163,17 @@ describe('blocks', () => {
 describe('finalized blocks', () => {
   const gossip = (lab: Lab, payload: Uint8Array) => lab.node.gossip('finalized', payload)
 
+  it('only the one form of a message is a final block: what others would reject is not passed on', async () => {
+    const lab = await Lab.start()
+    const message = lab.finalized(lab.build())
+    await gossip(lab, message)
+    const junk = Uint8Array.of(...message, 0x7a, 0x03, 9, 9, 9)
+    const twice = Uint8Array.of(...message, ...message)
+    expect([await gossip(lab, junk), await gossip(lab, twice)]).toEqual(['reject', 'reject'])
+    const other = await Lab.start()
+    expect(await gossip(other, Uint8Array.of(...other.finalized(other.build()), 0x7a, 0x03, 9, 9, 9))).toBe('reject')
+  })
+
   it('the next one is applied and forwarded, a second time it is ignored', async () => {
     const lab = await Lab.start()
     const message = lab.finalized(lab.build(0, [lab.network.event()]))

@@ -156,5 +156,7 @@ test('every node is told where to trace to, and traces outlive the homes', async
     `${traces} has traces of an earlier run (3 files)`
   )
   await Devnet.create(own, { validators: 1, nodes: 0, trace: traces })
-  expect((await readdir(own)).sort()).toEqual(['devnet.json', 'late', 'validator-1'])
+  // What somebody put beside the old traces is not the devnet's to remove.
+  expect((await readdir(own)).sort()).toEqual(['devnet.json', 'late', 'traces', 'validator-1'])
+  expect(await readdir(traces)).toEqual(['notes.txt'])
 })

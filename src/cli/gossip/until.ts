@@ -1,12 +1,13 @@
 import { EXIT } from '../cli.ts'
 
+const SLICE_MS = 3_600_000
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /** What a command that runs until it is told to end waits for. */
 export class Until {
   /** Resolves once, with why. */
   readonly end: Promise<string>
-  readonly #timer: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
   #resolve: (why: string) => void = () => {}
   #signals = 0
 
@@ -16,7 +17,14 @@ export class Until {
       this.#resolve = resolve
     })
     for (const signal of SIGNALS) process.on(signal, this.#signalled)
-    if (seconds !== undefined) this.#timer = setTimeout(() => this.now('time'), seconds * 1000)
+    if (seconds !== undefined) this.#wait(performance.now() + seconds * 1000)
+  }
+
+  /** In slices: a timer of Node's reaches 24 days. */
+  #wait(until: number): void {
+    const left = until - performance.now()
+    if (left <= 0) this.now('time')
+    else this.#timer = setTimeout(() => this.#wait(until), Math.min(SLICE_MS, left))
   }
 
   now(why: string): void {

@@ -91,6 +91,8 @@ export class GossipMeasures {
         break
       case 'JOIN':
         this.#subscriptions.join(node, event.topic)
+        // A node that was killed has left nothing: what its last run had in its mesh is gone.
+        this.#meshes.leave(node, event.topic)
         // Of a topic where nothing comes, the report says so.
         this.#topic(event.topic)
         break

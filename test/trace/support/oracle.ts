@@ -251,7 +251,7 @@ export function meshOracle(events: readonly TraceEvent[], topic: string, limit: 
         if (e.type === 'GRAFT' && e.topic === topic) mesh = [...new Set([...mesh, hex(e.peer)])]
         if (e.type === 'PRUNE' && e.topic === topic) mesh = mesh.filter((p) => p !== hex(e.peer))
         if (e.type === 'ON_CLOSED_OUTBOUND_STREAM' && !away.has(hex(e.peer))) away.set(hex(e.peer), clock[i] as number)
-        if (e.type === 'LEAVE' && e.topic === topic) mesh = []
+        if ((e.type === 'LEAVE' || e.type === 'JOIN') && e.topic === topic) mesh = []
       }
       return mesh.filter((p) => !away.has(p)).length
     })
