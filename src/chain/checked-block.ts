@@ -122,7 +122,7 @@ function bodiesFailure(events: readonly Uint8Array[]): Failure | undefined {
   }
 }
 
-function validatorsHashFailure(genesis: Genesis, header: Header): Failure | undefined {
+export function validatorsHashFailure(genesis: Genesis, header: Header): Failure | undefined {
   const { hash } = genesis.validators
   // The second is for changes of the set, which this version does not have: it repeats the first.
   for (const name of ['validatorsHash', 'nextValidatorsHash'] as const) {

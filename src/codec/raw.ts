@@ -5,7 +5,7 @@
  * None of these checks anything but the frame they split: walk the bytes first (canonical.ts). Views pin the buffer
  * they were cut from: copy what is kept.
  */
-import { RawBlock, RawFinalizedBlock } from './generated/chain.ts'
+import { RawBlock, RawFinalizedBlock, RawTrustedHeader } from './generated/chain.ts'
 import { RawEvents, RawNewBlock } from './generated/gossip.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -66,6 +66,25 @@ export function joinNewBlock(parts: {
     ...(parts.validRound === undefined ? {} : { validRound: parts.validRound }),
     block: parts.block as Bytes,
     signature: parts.signature as Bytes
+  })
+}
+
+export interface TrustedHeaderParts {
+  /** Encoded Header. */
+  readonly header: Uint8Array
+  readonly seal: Uint8Array
+  /** Encoded Commit. */
+  readonly commit: Uint8Array
+  /** The root after the block. */
+  readonly mmrRoot: Uint8Array
+}
+
+export function joinTrustedHeader({ header, seal, commit, mmrRoot }: TrustedHeaderParts): Bytes {
+  return RawTrustedHeader.encode({
+    header: header as Bytes,
+    seal: seal as Bytes,
+    commit: commit as Bytes,
+    mmrRoot: mmrRoot as Bytes
   })
 }
 

@@ -3,12 +3,12 @@
  * certified ones: a commit of the genesis's validators was verified for them.
  */
 import type { Commit, Header } from '../codec/generated/chain.ts'
-import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
+import type { GetProof, GetVotes, Proof, RawVotes } from '../codec/generated/sync.ts'
 import type { Hold } from '../store/peer-store.ts'
 import type { TopicCounts } from './gossip-counters.ts'
 import type { Fault } from './penalties.ts'
 
-export type { GetVotes, RawVotes }
+export type { GetProof, GetVotes, Proof, RawVotes }
 
 /** How a node takes part (Hello.mode). Only FULL and WARP peers are sync sources. */
 export type NodeMode = 'FULL' | 'LIGHT' | 'WARP' | 'OBSERVER'
@@ -52,6 +52,8 @@ export type NetworkErrorCode =
   | 'WRONG_GENESIS'
   | 'WRONG_VERSION'
   | 'BAD_SIGNATURE'
+  | 'UNKNOWN_EVENT'
+  | 'ANCHOR_TOO_OLD'
   /** A publish above what gossipsub carries (libp2p alone would drop it in silence). */
   | 'MESSAGE_TOO_LARGE'
   /** dial(): the address is no multiaddr, or nobody answered there. */
@@ -153,6 +155,43 @@ export interface NetworkPorts {
    */
   readBlocks(start: number, count: number, maxBytes: number): AsyncIterable<Uint8Array>
   readVotes(request: GetVotes): Promise<RawVotes>
+}
+
+/** One frame of an answer to GetHeaders: views on one buffer of their own. */
+export interface HeadersFrame {
+  /** Of the range over the blocks before `start`, largest first; with the first frame only. */
+  readonly peaks: readonly Uint8Array[]
+  /** Encoded TrustedHeaders. */
+  readonly headers: Uint8Array[]
+}
+
+/** What a node that holds the chain answers light clients with. */
+export interface ProvingPorts {
+  /** Encoded TrustedHeaders from `start` (≥ 1) up, in order, at most `count`; ends early where the chain does. */
+  readHeaders(start: number, count: number): AsyncIterable<Uint8Array>
+  /** Peaks of the range over blocks 0 … leafCount − 1, largest first. */
+  readPeaks(leafCount: number): Promise<Uint8Array[]>
+  /**
+   * Exactly one of the answer's fields is set.
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | BAD_REQUEST
+   */
+  prove(request: GetProof): Promise<Proof>
+}
+
+/** What a light client asks of peers. */
+export interface ProofRequests {
+  /**
+   * TrustedHeaders start … start+count−1 of one peer, a frame at a time; bounded in count, bytes and time but not
+   * checked otherwise; a prefix is a valid answer.
+   * @throws MolochError with a NetworkErrorCode
+   */
+  getHeaders(
+    peerId: string,
+    range: { start: number; count: number },
+    options?: RequestOptions
+  ): AsyncGenerator<HeadersFrame, void, undefined>
+  /** Canonical, and of the kind asked for; nothing else is checked. @throws MolochError with a NetworkErrorCode */
+  getProof(peerId: string, request: GetProof, options?: RequestOptions): Promise<Proof>
 }
 
 export interface RequestOptions {

@@ -5,9 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { cheapBlockCheck, checkFinalized } from '../chain/check-block.ts'
 import { mayAct } from '../chain/check-events.ts'
-import { canonicalFailure, sealFailure, sizeFailure } from '../chain/checked-block.ts'
-import { checkCommit, maxCommitBytes } from '../chain/commit.ts'
-import { blockHash } from '../chain/domain.ts'
+import { checkHeader } from '../chain/check-header.ts'
 import { type CheckedEvent, checkEvent, verifyEventSignature } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { SIGNATURES_A_TURN, splitGossipEvents } from '../chain/gossip-events.ts'
@@ -15,8 +13,6 @@ import type { Header } from '../chain/header.ts'
 import { checkVote, decodeVote, isNil, type Vote, VoteType } from '../chain/vote.ts'
 import { toHex } from '../codec/bytes.ts'
 import type { Commit } from '../codec/generated/chain.ts'
-import { TrustedHeader } from '../codec/generated/gossip.ts'
-import { TRUSTED_HEADER } from '../codec/rules.ts'
 import { MolochError } from '../error.ts'
 import type { Topic } from '../network/types.ts'
 import type { Decoded, DecodedFinalized } from './decoded.ts'
@@ -29,9 +25,6 @@ export interface EventsContext {
   /** Unix ms. */
   readonly now: () => number
 }
-
-/** Header, seal and root beside the commit. */
-const TRUSTED_HEADER_BYTES = 512
 
 export async function checkMessage(
   genesis: Genesis,
@@ -47,7 +40,7 @@ export async function checkMessage(
     case 'finalized':
       return checkFinalizedMessage(genesis, payload)
     case 'header':
-      return checkHeader(genesis, payload)
+      return checkHeaderMessage(genesis, payload)
     case 'events':
       return checkEventsMessage(genesis, payload, context)
   }
@@ -88,17 +81,11 @@ function checkFinalizedMessage(genesis: Genesis, payload: Uint8Array): Checked {
   return good(finalizedOf('finalized', genesis, header, hash, commit as Commit))
 }
 
-function checkHeader(genesis: Genesis, payload: Uint8Array): Checked {
-  const form =
-    sizeFailure('header', payload, TRUSTED_HEADER_BYTES + maxCommitBytes(genesis)) ??
-    canonicalFailure(TRUSTED_HEADER, payload)
-  if (form !== undefined) return bad(form.code)
-  // The walk has found both there.
-  const { header, seal, commit } = TrustedHeader.decode(payload) as { header: Header; seal: Uint8Array; commit: Commit }
-  const hash = blockHash(genesis.hash, header)
-  const failure =
-    sealFailure(genesis, header, hash, seal) ?? checkCommit(genesis, commit, { height: header.height, hash })
-  return failure === undefined ? good(finalizedOf('header', genesis, header, hash, commit)) : bad(failure.code)
+function checkHeaderMessage(genesis: Genesis, payload: Uint8Array): Checked {
+  const result = checkHeader(genesis, payload)
+  if (!result.ok) return bad(result.failure.code)
+  const { header, hash, commit, deferred } = result.header
+  return deferred === undefined ? good(finalizedOf('header', genesis, header, hash, commit)) : bad(deferred.code)
 }
 
 /** Events that are known or may not be posted now are passed over, as nodes do: they are no fault of who sent them. */

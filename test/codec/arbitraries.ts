@@ -125,7 +125,7 @@ export const subjects: readonly Subject[] = [
   subject(
     'TRUSTED_HEADER',
     rules.TRUSTED_HEADER,
-    gossip.TrustedHeader,
+    chain.TrustedHeader,
     fc.record({ header, seal: fixed(64), commit, mmrRoot: fixed(32) })
   )
 ]
