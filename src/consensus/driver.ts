@@ -13,6 +13,7 @@ import { Asker } from './asker.ts'
 import { Early } from './early.ts'
 import { type Evidence, keepEvidence } from './evidence.ts'
 import { Finalizer } from './finalizer.ts'
+import { HeaderIntake } from './header-intake.ts'
 import { Height } from './height.ts'
 import { Intake } from './intake.ts'
 import {
@@ -72,6 +73,7 @@ export class Driver extends Emitter<DriverEvents> {
   /** For what others can bring about. */
   readonly #quiet: Log
   readonly #intake: Intake
+  readonly #headers: HeaderIntake
   readonly #asker: Asker
   readonly #exchange: VotesExchange
   readonly #finalizer: Finalizer
@@ -106,7 +108,10 @@ export class Driver extends Emitter<DriverEvents> {
       verifier,
       clock,
       log,
-      publish: (payload) => this.#publish('finalized', payload),
+      publish: ({ finalized, header }) => {
+        this.#publish('finalized', finalized)
+        this.#publish('header', header)
+      },
       self: () => this.#seat.index,
       failed: (error) => this.#halt(error)
     })
@@ -121,6 +126,7 @@ export class Driver extends Emitter<DriverEvents> {
       published: (height, hash) => this.#finalizer.seenPublished(height, hash),
       finalize: (block) => this.#finalizer.apply(block)
     })
+    this.#headers = new HeaderIntake({ ledger, behind: (height, peer) => this.emit('behind', { height, peer }) })
     this.#exchange = new VotesExchange({
       ledger,
       intake: this.#intake,
@@ -145,7 +151,8 @@ export class Driver extends Emitter<DriverEvents> {
       ledger.on('conflict', ({ description }) => this.#halt(new MolochError('CONFLICTING_FINALITY', description))),
       gossip.subscribe('vote', async (payload) => this.#intake.vote(payload).verdict),
       gossip.subscribe('block', async (payload) => (await this.#intake.block(payload)).verdict),
-      gossip.subscribe('finalized', async (payload, from) => (await this.#intake.finalized(payload, from)).verdict)
+      gossip.subscribe('finalized', async (payload, from) => (await this.#intake.finalized(payload, from)).verdict),
+      gossip.subscribe('header', async (payload, from) => (await this.#headers.header(payload, from)).verdict)
     ]
     this.#finalizer.open()
     const { conflict } = ledger

@@ -6,19 +6,19 @@ import type { CheckedBlock } from '../chain/check-block.ts'
 import { buildCommit, encodeCommit } from '../chain/commit.ts'
 import type { Failure } from '../chain/failures.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
-import { joinFinalized } from '../codec/raw.ts'
+import { joinFinalized, joinTrustedHeader, splitBlock } from '../codec/raw.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Decision } from './height.ts'
 import { type Clock, type LedgerPort, retryCrashed, type VerifierPort } from './ports.ts'
-import { Publication } from './publication.ts'
+import { Publication, type Published } from './publication.ts'
 
 export interface FinalizerPorts {
   readonly ledger: LedgerPort
   readonly verifier: VerifierPort
   readonly clock: Clock
   readonly log: Log
-  readonly publish: (finalized: Uint8Array) => void
+  readonly publish: (messages: Published) => void
   /** Own index, −1 for an observer. */
   readonly self: () => number
   /** Nothing can be decided any more. */
@@ -90,14 +90,22 @@ export class Finalizer {
   async #write({ height, hash, header, blockBytes, precommits }: Decision): Promise<void> {
     const { ledger, verifier, self } = this.#ports
     const { genesis } = ledger
-    const finalized = joinFinalized(blockBytes, encodeCommit(buildCommit(genesis, precommits)))
+    const commit = encodeCommit(buildCommit(genesis, precommits))
+    const finalized = joinFinalized(blockBytes, commit)
     const [result] = await retryCrashed(() => verifier.check([finalized]))
     if (result === undefined) return
     const failure = result.ok ? await this.apply(result.block) : result.failure
     if (failure !== undefined) throw new MolochError(failure.code, `the decided block is refused: ${failure.message}`)
-    if (!this.#open) return
-    const proposer = genesis.validators.indexOf(header.proposer)
-    this.#publication.decided(self(), { height, hash: fromHex(hash, 32) as Uint8Array, proposer }, finalized)
+    if (!this.#open || self() < 0) return
+    const block = {
+      height,
+      hash: fromHex(hash, 32) as Uint8Array,
+      proposer: genesis.validators.indexOf(header.proposer)
+    }
+    const { header: headerBytes, seal } = splitBlock(blockBytes)
+    const mmrRoot = await ledger.rootAfter(height, block.hash)
+    const trusted = joinTrustedHeader({ header: headerBytes, seal, commit, mmrRoot })
+    if (this.#open) this.#publication.decided(self(), block, { finalized, header: trusted })
   }
 
   async #track<T>(write: Promise<T>): Promise<T> {

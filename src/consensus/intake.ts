@@ -15,18 +15,9 @@ import type { Early } from './early.ts'
 import { FinalNews } from './final-news.ts'
 import type { Height } from './height.ts'
 import { headerOfBlock, heldProposal, heldVote } from './held.ts'
+import { ACCEPT, IGNORE, type Judgement, reject } from './judgement.ts'
 import { commitFailure, peekFinalized, peekProposal, type SeenFinalized } from './peek.ts'
-import { type Clock, type LedgerPort, retryCrashed, type Verdict, type VerifierPort } from './ports.ts'
-
-/** What is wrong with it (`reject`), or how it is dealt with. */
-export interface Judgement {
-  readonly verdict: Verdict
-  /** Of a rejected message: the failure's code. */
-  readonly code?: string
-}
-
-export const ACCEPT: Judgement = { verdict: 'accept' }
-export const IGNORE: Judgement = { verdict: 'ignore' }
+import { type Clock, type LedgerPort, retryCrashed, type VerifierPort } from './ports.ts'
 
 /**
  * A proposal is forwarded when its deep checks are done, and in any case after this: a block of thousands of events
@@ -221,10 +212,6 @@ export class Intake {
       }, reject)
     })
   }
-}
-
-function reject(code: string): Judgement {
-  return { verdict: 'reject', code }
 }
 
 function proposalOf({ header, round, validRound, hash, signature }: CheapProposal): Parameters<typeof heldProposal>[0] {

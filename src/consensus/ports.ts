@@ -11,7 +11,7 @@ import type { VerifyPool } from '../verify/pool.ts'
 /** What gossip does with a message: forward it, drop it silently, drop it and blame who sent it (protocol §10). */
 export type Verdict = 'accept' | 'ignore' | 'reject'
 
-export type ConsensusTopic = 'block' | 'vote' | 'finalized'
+export type ConsensusTopic = 'block' | 'vote' | 'finalized' | 'header'
 
 export type GossipHandler = (payload: Uint8Array, from: string) => Promise<Verdict>
 
@@ -21,6 +21,8 @@ export type LedgerPort = Pick<
   | 'tip'
   | 'conflict'
   | 'apply'
+  | 'compareHeader'
+  | 'rootAfter'
   | 'checkProposal'
   | 'buildBlock'
   | 'hasRecentEvent'

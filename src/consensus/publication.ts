@@ -8,33 +8,41 @@ import { publicationDelay } from './pace.ts'
 import type { Clock } from './ports.ts'
 import { Timers } from './timers.ts'
 
+/** What goes to the topics of a final block. */
+export interface Published {
+  /** The FinalizedBlock. */
+  readonly finalized: Uint8Array
+  /** The TrustedHeader. */
+  readonly header: Uint8Array
+}
+
 export class Publication {
   readonly #genesis: Genesis
   readonly #timers: Timers
-  readonly #publish: (finalized: Uint8Array) => void
+  readonly #publish: (messages: Published) => void
   /** The highest height of which somebody else has published the final block. */
   #seen = 0
   #waiting: { readonly height: number; readonly hash: Uint8Array } | undefined
 
-  constructor(genesis: Genesis, clock: Clock, publish: (finalized: Uint8Array) => void) {
+  constructor(genesis: Genesis, clock: Clock, publish: (messages: Published) => void) {
     this.#genesis = genesis
     this.#timers = new Timers(clock)
     this.#publish = publish
   }
 
   /** @param self own index; −1 for an observer, which publishes nothing */
-  decided(self: number, block: { height: number; hash: Uint8Array; proposer: number }, finalized: Uint8Array): void {
+  decided(self: number, block: { height: number; hash: Uint8Array; proposer: number }, messages: Published): void {
     if (self < 0) return
     const delay = publicationDelay(self, block.proposer, this.#genesis.validators.size)
     if (delay > 0 && block.height <= this.#seen) return
     if (delay === 0) {
-      this.#publish(finalized)
+      this.#publish(messages)
       return
     }
     this.#waiting = block
     this.#timers.set('publish', delay, () => {
       this.#waiting = undefined
-      this.#publish(finalized)
+      this.#publish(messages)
     })
   }
 

@@ -3,7 +3,8 @@ import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { joinFinalized } from '../codec/raw.ts'
 import { noVotes, votesAnswer, votesRequest } from './catch-up.ts'
 import type { Height } from './height.ts'
-import type { Intake, Judgement } from './intake.ts'
+import type { Intake } from './intake.ts'
+import type { Judgement } from './judgement.ts'
 import type { LedgerPort } from './ports.ts'
 
 export interface VotesExchangePorts {

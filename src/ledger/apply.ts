@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type CheckedBlock, checkLink, type NextBlock } from '../chain/check-block.ts'
+import type { CheckedHeader } from '../chain/check-header.ts'
 import type { Failure } from '../chain/failures.ts'
 import { HASH_BYTES, leafHash } from '../chain/merkle.ts'
 import type { StateIndexes } from '../chain/state.ts'
@@ -9,7 +10,7 @@ import type { WriteBatch } from '../store/batch.ts'
 import { corrupt } from '../store/errors.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
-import { conflictRecord } from './conflict.ts'
+import { type Certified, certified, conflictRecord } from './conflict.ts'
 import type { ChainHead, Tip } from './head.ts'
 import type { Stores } from './stores.ts'
 
@@ -127,15 +128,31 @@ export class Applier {
     return { applied }
   }
 
+  /** As `apply` does, of a certified header of a height up to the next: whether it is of another chain. */
+  async compareHeader({ height, hash, header, commit, bytes }: CheckedHeader): Promise<void> {
+    const { tip } = this.#head
+    const theirs: Certified = { height, hash, header, commit, bytes }
+    if (height === tip.height + 1 && tip.height > 0 && !equalBytes(header.parentHash, tip.hash)) {
+      await this.#conflict(tip.height, theirs)
+    }
+    if (height > 0 && height <= tip.height && !equalBytes(await this.#leafAt(height), leafHash(hash))) {
+      await this.#conflict(height, theirs)
+    }
+  }
+
   /** A block at a final height: the one that is stored, or proof that finality is broken. */
   async #compare(block: CheckedBlock): Promise<Failure | undefined> {
-    const { mmr, database } = this.#stores
-    const leaf = await mmr.row(block.height)
-    if (leaf === undefined) throw corrupt(database.path, `the MMR's leaf ${block.height} is missing`)
-    if (equalBytes(leaf.subarray(0, HASH_BYTES), leafHash(block.hash))) return undefined
+    if (equalBytes(await this.#leafAt(block.height), leafHash(block.hash))) return undefined
     // Without a commit that verifies it is only a bad block.
     if (block.deferred !== undefined) return block.deferred
-    return this.#conflict(block.height, block)
+    return this.#conflict(block.height, certified(block))
+  }
+
+  async #leafAt(height: number): Promise<Uint8Array> {
+    const { mmr, database } = this.#stores
+    const leaf = await mmr.row(height)
+    if (leaf === undefined) throw corrupt(database.path, `the MMR's leaf ${height} is missing`)
+    return leaf.subarray(0, HASH_BYTES)
   }
 
   /**
@@ -144,10 +161,10 @@ export class Applier {
    */
   async #forked(block: CheckedBlock): Promise<void> {
     const { height } = this.#head.tip
-    if (block.deferred === undefined && height > 0) await this.#conflict(height, block)
+    if (block.deferred === undefined && height > 0) await this.#conflict(height, certified(block))
   }
 
-  async #conflict(height: number, theirs: CheckedBlock): Promise<never> {
+  async #conflict(height: number, theirs: Certified): Promise<never> {
     const ours = await this.#stores.blocks.get(height)
     if (ours === undefined) throw corrupt(this.#stores.database.path, `block ${height} is missing`)
     return this.#parts.onConflict(conflictRecord(this.#head.genesis, ours, theirs))

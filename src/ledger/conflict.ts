@@ -1,4 +1,5 @@
 import type { CheckedBlock } from '../chain/check-block.ts'
+import type { CheckedHeader } from '../chain/check-header.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { toHex } from '../codec/bytes.ts'
 import { Commit } from '../codec/generated/chain.ts'
@@ -14,13 +15,25 @@ export interface Conflict {
   readonly description: string
 }
 
+/** A block or a header that a commit of this chain's validators vouches for. */
+export interface Certified extends Pick<CheckedHeader, 'height' | 'hash' | 'header'> {
+  readonly commit: Commit | undefined
+  /** The FinalizedBlock or TrustedHeader. */
+  readonly bytes: Uint8Array
+}
+
+export function certified(block: CheckedBlock): Certified {
+  const { height, hash, header, commit } = block
+  return { height, hash, header, commit, bytes: joinFinalized(block.blockBytes, block.commitBytes) }
+}
+
 export const CONFLICT = 'conflict'
 
 /**
- * What proves that the validators signed both: the two FinalizedBlocks. `theirs` is at the height of `ours`, or one above
+ * What proves that the validators signed both: our FinalizedBlock and what was seen. `theirs` is at the height of `ours`, or one above
  * it on another parent: whoever certified that vouches for another block at our height.
  */
-export function conflictRecord(genesis: Genesis, ours: Uint8Array, theirs: CheckedBlock): EvidenceRecord {
+export function conflictRecord(genesis: Genesis, ours: Uint8Array, theirs: Certified): EvidenceRecord {
   const ourCommit = Commit.decode(splitFinalized(ours).commit)
   const { height } = ourCommit
   const signers = new Set(ourCommit.signatures.map(({ validator }) => toHex(validator)))
@@ -38,7 +51,7 @@ export function conflictRecord(genesis: Genesis, ours: Uint8Array, theirs: Check
     seenAt: Date.now(),
     validators: both,
     description: `${what}; both are signed by ${names.join(', ')}`,
-    parts: [ours, joinFinalized(theirs.blockBytes, theirs.commitBytes)]
+    parts: [ours, theirs.bytes]
   }
 }
 

@@ -1,8 +1,11 @@
 import type { CheckedBlock, NextBlock, ProposedBlock } from '../chain/check-block.ts'
+import type { CheckedHeader } from '../chain/check-header.ts'
 import type { CheckedEvent } from '../chain/event.ts'
 import type { EventWindow } from '../chain/event-window.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
+import { leafHash } from '../chain/merkle.ts'
+import { Mmr } from '../chain/mmr.ts'
 import type { Header } from '../codec/generated/chain.ts'
 import { Emitter } from '../emitter.ts'
 import { MolochError } from '../error.ts'
@@ -116,6 +119,30 @@ export class Ledger extends Emitter<LedgerEvents> {
     })
     this.#lastApply = apply.catch(() => {})
     return apply
+  }
+
+  /**
+   * Compares a certified header (no `deferred` fault) of a height up to the next with the chain.
+   * @returns the root after it
+   * @throws MolochError CONFLICTING_FINALITY if it is of another chain: evidence is kept, nothing more is applied;
+   * LEDGER_CLOSED
+   */
+  async compareHeader(header: CheckedHeader): Promise<Uint8Array> {
+    if (this.#closed) throw new MolochError('LEDGER_CLOSED', 'the ledger is closed')
+    const compare = this.#lastApply.then(async () => {
+      if (this.#conflict !== undefined) throw conflictError(this.#conflict)
+      await this.#applier.compareHeader(header)
+      return this.rootAfter(header.height, header.hash)
+    })
+    this.#lastApply = compare.catch(() => {})
+    return compare
+  }
+
+  /** The root over the hashes of blocks 0 … height−1, which are final, and one more. */
+  async rootAfter(height: number, hash: Uint8Array): Promise<Uint8Array> {
+    const mmr = Mmr.from(height, await this.#stores.mmr.peaks(height))
+    mmr.append(leafHash(hash))
+    return mmr.root()
   }
 
   /** The part of protocol §8's valid(block) that needs the chain: its links, and events that are in no ancestor. */

@@ -43,7 +43,7 @@ describe('record, then stats', () => {
     expect(topic('vote')?.delivered).toBeGreaterThanOrEqual(3 * 4)
     // Some came together.
     expect(topic('events')?.delivered).toBeGreaterThanOrEqual(1)
-    expect(topic('header')).toMatchObject({ messages: 0 })
+    expect(topic('header')?.delivered).toBeGreaterThanOrEqual(3)
   })
 
   test('files are ended in time, the last few are kept, and stats takes them as one trace', async () => {
