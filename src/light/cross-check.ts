@@ -1,0 +1,117 @@
+import { type CheckedHeader, checkHeader } from '../chain/check-header.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import { equalBytes } from '../codec/bytes.ts'
+import { hasCode, MolochError, messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+import type { ProofRequests } from '../network/types.ts'
+
+export interface CrossCheckPorts {
+  readonly genesis: Genesis
+  tip(): { readonly height: number; readonly hash: Uint8Array }
+  /** Peers whose certified height is at least this. */
+  holders(height: number): string[]
+  readonly getHeaders: ProofRequests['getHeaders']
+  /** Compares a certified header with ours. @throws MolochError CONFLICTING_FINALITY: evidence is kept by then */
+  compare(header: CheckedHeader): Promise<Uint8Array>
+  penalise(peer: string, code: string, message: string): void
+  readonly log: Log
+}
+
+/** The last comparison that came to an end. */
+export interface CrossChecked {
+  readonly height: number
+  /** Peers that showed the same certified header. */
+  readonly peers: readonly string[]
+  /** Unix ms. */
+  readonly at: number
+}
+
+/** Peers that are asked for their header of our tip: with one alone, who lies and who is lied to look the same. */
+export const CROSS_CHECK_PEERS = 2
+/** A new tip every second need not mean a request every second. */
+const INTERVAL_MS = 10_000
+
+/**
+ * A light client hears of the chain from whoever it is connected to. If more than a third of the validators signed two
+ * chains, each peer alone looks right: so the tip is compared with what other peers have at its height, again and again,
+ * with other peers each time.
+ */
+export class CrossCheck {
+  readonly #ports: CrossCheckPorts
+  readonly #closing = new AbortController()
+  #last: CrossChecked | undefined
+  /** When each peer was last asked. */
+  readonly #asked = new Map<string, number>()
+  #running: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(ports: CrossCheckPorts) {
+    this.#ports = ports
+  }
+
+  get last(): CrossChecked | undefined {
+    return this.#last
+  }
+
+  start(intervalMs = INTERVAL_MS): void {
+    this.#timer = setInterval(() => this.soon(), intervalMs)
+  }
+
+  /** Begins a comparison unless one is under way. */
+  soon(): void {
+    if (this.#closing.signal.aborted) return
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#closing.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { height, hash } = this.#ports.tip()
+    if (height === 0) return
+    const holders = this.#ports.holders(height)
+    for (const peer of this.#asked.keys()) if (!holders.includes(peer)) this.#asked.delete(peer)
+    const last = (peer: string): number => this.#asked.get(peer) ?? 0
+    const agreed: string[] = []
+    for (const peer of holders.sort((a, b) => last(a) - last(b))) {
+      if (agreed.length === CROSS_CHECK_PEERS || this.#closing.signal.aborted) break
+      this.#asked.set(peer, performance.now())
+      if (await this.#agrees(peer, height, hash)) agreed.push(peer)
+    }
+    if (agreed.length > 0) this.#last = { height, peers: agreed, at: Date.now() }
+  }
+
+  async #agrees(peer: string, height: number, hash: Uint8Array): Promise<boolean> {
+    const { genesis, getHeaders, penalise, compare, log } = this.#ports
+    try {
+      for await (const frame of getHeaders(peer, { start: height, count: 1 }, { signal: this.#closing.signal })) {
+        const checked = checkHeader(genesis, frame.headers[0] ?? new Uint8Array(0))
+        const failure = checked.ok ? checked.header.deferred : checked.failure
+        if (!checked.ok || failure !== undefined) {
+          if (failure !== undefined) penalise(peer, failure.code, failure.message)
+          return false
+        }
+        const { header } = checked
+        if (header.height !== height) {
+          penalise(peer, 'BAD_HEIGHT', `a header of height ${header.height} where ${height} was asked for`)
+          return false
+        }
+        if (!equalBytes(await compare(header), header.claimedRoot)) {
+          penalise(peer, 'BAD_MMR_ROOT', `the root after header ${height} is not the one that it says`)
+          return false
+        }
+        return equalBytes(header.hash, hash)
+      }
+    } catch (error) {
+      if (hasCode(error, 'CONFLICTING_FINALITY')) return false
+      if (error instanceof MolochError) penalise(peer, error.code, messageOf(error))
+      log.debug({ peer, err: messageOf(error) }, 'a peer did not answer for its header')
+    }
+    return false
+  }
+}
