@@ -73,7 +73,7 @@ export const StatusJson = Type.Object({
   earliest_height: Type.Integer(),
   mmr_root: Hash,
   state_root: Hash,
-  event_total: Type.Integer(),
+  event_total: Type.Union([Type.Integer(), Type.Null()], { description: 'null: a light node does not see events' }),
   peers: Type.Object({ connected: Type.Integer(), sessions: Type.Record(Type.String(), Type.Integer()) }),
   mempool: Type.Object({ events: Type.Integer(), bytes: Type.Integer() }),
   uptime_seconds: Type.Integer()

@@ -29,7 +29,8 @@ export interface NodeStatus {
     readonly signatures: number
     readonly needed: number
   } | null
-  readonly event_total: number
+  /** Null at a light node, which does not see events. */
+  readonly event_total: number | null
   readonly peers: { readonly connected: number }
   readonly mempool: { readonly events: number }
 }

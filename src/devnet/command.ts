@@ -1,16 +1,7 @@
 import type { Command } from 'commander'
 import { MolochError } from '../error.ts'
 import { byHostName, createHomes, membersIn, releaseHomes } from './homes.ts'
-import {
-  duration,
-  eventRate,
-  heightNumber,
-  lightCount,
-  nodeCount,
-  type RunOptions,
-  seedNumber,
-  validatorCount
-} from './options.ts'
+import { duration, eventRate, heightNumber, nodeCount, type RunOptions, seedNumber, validatorCount } from './options.ts'
 import { runDevnet } from './run.ts'
 import { DEFAULT_SPEC, members } from './spec.ts'
 
@@ -23,7 +14,9 @@ Examples:
   moloch devnet --for 60s --rate 400 --validators 5 --keep
       a minute at 400 events/s, five validators; the homes and logs stay in .devnet
   moloch devnet --nodes 8 --for 60s --trace
-      every message and RPC of gossip at every node, in .devnet/traces`
+      every message and RPC of gossip at every node, in .devnet/traces
+  moloch devnet --light 2
+      with two light nodes, which hold no events and prove them all the same: moloch proof event ID`
 
 const HOMES_EXAMPLE = `
 Example:
@@ -37,7 +30,7 @@ export function devnetCommand(program: Command): void {
     .description('run a local network of real nodes that finalizes audit events, with a node that joins late')
     .option('--validators <n>', 'validators', validatorCount, 4)
     .option('--nodes <n>', 'full nodes beside them', nodeCount, 1)
-    .option('--light <n>', 'light nodes; there are none yet, so 0', lightCount, 0)
+    .option('--light <n>', 'light nodes, which follow headers only', nodeCount, 0)
     .option('--dir <dir>', 'directory of the homes; an earlier devnet in it is removed', '.devnet')
     .option('--seed <n>', 'seed of all keys', seedNumber, 1)
     .option('--events <file>', 'feed the events of a file of JSON lines (.jsonl, .jsonl.gz)')
@@ -63,7 +56,7 @@ export function devnetCommand(program: Command): void {
 }
 
 async function writeHomes(options: { validators: number; nodes: number; dir: string; seed: number }): Promise<void> {
-  const spec = { ...DEFAULT_SPEC, ...options, late: false, trace: undefined }
+  const spec = { ...DEFAULT_SPEC, ...options, light: 0, late: false, trace: undefined }
   const found = membersIn(options.dir)
   if (found.length > 0) {
     const wanted = members(spec).map(({ name }) => name)

@@ -79,8 +79,10 @@ export async function createHomes(directory: string, spec: DevnetSpec, addressin
 }
 
 function settings(place: Place, all: readonly Place[]) {
-  const others = all.filter((other) => other !== place && other.role !== 'late')
+  // A light node has nothing to give.
+  const others = all.filter((other) => other !== place && (other.role === 'validator' || other.role === 'full'))
   return {
+    ...(place.role === 'light' && { mode: 'light' }),
     'p2p.listen': [place.listen],
     'p2p.bootstrap': others.map((other) => `${other.address}/p2p/${other.peerId}`),
     // All nodes share one address or a few, and all of them dial at once.

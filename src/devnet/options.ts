@@ -4,6 +4,7 @@ import { InvalidArgumentError } from 'commander'
 export interface RunOptions {
   readonly validators: number
   readonly nodes: number
+  readonly light: number
   readonly dir: string
   readonly seed: number
   readonly events?: string
@@ -34,11 +35,6 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 
 export const validatorCount = wholeNumber(1, MAX_NODES)
 export const nodeCount = wholeNumber(0, MAX_NODES)
-/** The option is there for scripts that give it. */
-export function lightCount(text: string): number {
-  if (/^0+$/.test(text)) return 0
-  throw new InvalidArgumentError('Light nodes are not there yet; 0 is accepted.')
-}
 export const seedNumber = wholeNumber(0, 0xffff_ffff)
 export const eventRate = wholeNumber(0, MAX_RATE)
 export const heightNumber = wholeNumber(1, 1_000_000_000)

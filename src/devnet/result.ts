@@ -52,12 +52,20 @@ export async function collectResult(
   return {
     chain_id: lowest.chain_id,
     finalized_height: height,
-    events_finalized: lowest.event_total,
+    events_finalized: eventsAt(height, statuses),
     finality_ms: { p50: latencies.percentile(0.5) ?? null, p99: latencies.percentile(0.99) ?? null },
     late_node: late ?? null,
     nodes,
     trace: null
   }
+}
+
+/** What a node that keeps events and has come to this height counts. */
+function eventsAt(height: number, statuses: ReadonlyMap<string, NodeStatus>): number {
+  const counts = [...statuses.values()].flatMap(({ finalized, event_total: total }) =>
+    finalized.height === height && total !== null ? [total] : []
+  )
+  return counts[0] ?? 0
 }
 
 /** Statuses with one finalized height, or the last ones seen if the nodes do not come to one. */

@@ -78,8 +78,9 @@ class Run {
 
   /** Undefined if it was interrupted before its goal; without a goal an interrupt is its end. */
   async result(): Promise<DevnetResult | undefined> {
-    const { validators, nodes, rate } = this.#options
-    this.#say(`${validators} validators and ${nodes} full nodes in ${this.#devnet.dir}`)
+    const { validators, nodes, light, rate } = this.#options
+    const lights = light === 0 ? '' : `, ${light} light nodes`
+    this.#say(`${validators} validators, ${nodes} full nodes${lights} in ${this.#devnet.dir}`)
     if (!(await this.#unlessInterrupted(this.#devnet.start()))) return undefined
     this.#say(`all are ready; feeding ${rate} events/s: ${this.#input.name}`)
     const feeder = await this.#feeder()

@@ -7,6 +7,8 @@ export interface DevnetSpec {
   readonly validators: number
   /** Full nodes that are there from the start. */
   readonly nodes: number
+  /** Light nodes: they follow headers, from block 0 on. */
+  readonly light: number
   /** A full node that has a home but is not started with the others. */
   readonly late: boolean
   /** A number for a devnet that is the same each time; hex of 32 random bytes for keys that nobody else is to have. */
@@ -17,7 +19,7 @@ export interface DevnetSpec {
   readonly trace?: string | undefined
 }
 
-export type DevnetRole = 'validator' | 'full' | 'late'
+export type DevnetRole = 'validator' | 'full' | 'light' | 'late'
 
 export interface Member {
   readonly name: string
@@ -27,6 +29,7 @@ export interface Member {
 export const DEFAULT_SPEC: DevnetSpec = {
   validators: 4,
   nodes: 1,
+  light: 0,
   late: true,
   seed: 1,
   chainId: 'devnet',
@@ -38,19 +41,20 @@ export const DEFAULT_SPEC: DevnetSpec = {
 export const LATE = 'late'
 
 /** Validators first, in genesis order. */
-export function members(spec: Pick<DevnetSpec, 'validators' | 'nodes' | 'late'>): Member[] {
+export function members(spec: Pick<DevnetSpec, 'validators' | 'nodes' | 'light' | 'late'>): Member[] {
   const named = (count: number, role: DevnetRole, prefix: string): Member[] =>
     Array.from({ length: count }, (_, i) => ({ name: `${prefix}-${i + 1}`, role }))
   return [
     ...named(spec.validators, 'validator', 'validator'),
     ...named(spec.nodes, 'full', 'node'),
+    ...named(spec.light, 'light', 'light'),
     ...(spec.late ? [{ name: LATE, role: 'late' } as const] : [])
   ]
 }
 
 /** Whether a directory of this name is a member's home. */
 export function isMemberName(name: string): boolean {
-  return name === LATE || /^(validator|node)-[1-9]\d*$/.test(name)
+  return name === LATE || /^(validator|node|light)-[1-9]\d*$/.test(name)
 }
 
 /** The 32-byte seed of a devnet's key: known to everybody who knows the devnet's seed, so good for a devnet only. */

@@ -34,7 +34,7 @@ export function tableLines(picture: Picture, width: number): string[] {
 /** Everything in one line, for logs. */
 export function summaryLine({ statuses, feed, target, elapsedMs }: Picture): string {
   const heights = [...statuses.values()].map((status) => status.finalized.height)
-  const events = Math.max(0, ...[...statuses.values()].map((status) => status.event_total))
+  const events = Math.max(0, ...[...statuses.values()].map((status) => status.event_total ?? 0))
   const { p50, p99 } = feed
   return [
     `${(elapsedMs / 1000).toFixed(0)} s`,

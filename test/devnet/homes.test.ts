@@ -6,7 +6,6 @@ import { Command } from 'commander'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { devnetCommand } from '../../src/devnet/command.ts'
 import { Devnet } from '../../src/devnet/devnet.ts'
-import { lightCount } from '../../src/devnet/options.ts'
 import { freePorts } from '../../src/devnet/ports.ts'
 import { loadConfig } from '../../src/node/config/load.ts'
 import { homePaths, openHome } from '../../src/node/home.ts'
@@ -79,9 +78,15 @@ test('a network that a node runs in is not replaced, whoever started the node', 
   expect((await readdir(dir)).sort()).toEqual(['devnet.json', 'validator-1'])
 })
 
-test('light nodes: 0 is accepted, more are refused in one line', () => {
-  expect(lightCount('0')).toBe(0)
-  for (const wrong of ['1', '-1', '']) expect(() => lightCount(wrong)).toThrow('Light nodes are not there yet')
+test('light nodes dial the others, and nobody dials them', async () => {
+  const devnet = await Devnet.create(join(dir, 'net'), { validators: 1, nodes: 1, light: 2, late: false })
+  expect(devnet.nodes.map((node) => node.name)).toEqual(['validator-1', 'node-1', 'light-1', 'light-2'])
+  for (const node of devnet.nodes) {
+    const { config } = loadConfig({ home: node.home, file: join(node.home, 'config.toml') })
+    expect(config.mode).toBe(node.role === 'light' ? 'light' : 'full')
+    const others = devnet.nodes.filter((other) => other.name !== node.name && other.role !== 'light')
+    expect(config.p2p.bootstrap).toEqual(others.map((other) => other.address))
+  }
 })
 
 test('ports in use are not given out, nor one twice', async () => {

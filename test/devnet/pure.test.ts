@@ -133,10 +133,11 @@ test('keys are a function of seed, purpose and name', () => {
   ]
   expect(new Set(seeds.map(String)).size).toBe(5)
   expect(keySeed(1, 'chain', 'a')).toEqual(seeds[0])
-  expect(members({ validators: 2, nodes: 1, late: true }).map((member) => member.name)).toEqual([
+  expect(members({ validators: 2, nodes: 1, light: 1, late: true }).map((member) => member.name)).toEqual([
     'validator-1',
     'validator-2',
     'node-1',
+    'light-1',
     'late'
   ])
 })

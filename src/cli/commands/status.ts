@@ -33,7 +33,7 @@ function describe(status: StatusJson): [string, string][] {
     ['sync', describeSync(sync)],
     ['finalized', `${finalized.height} ${finalized.hash} at ${timeText(finalized.timestamp)}`],
     ['pending', pending === null ? 'none' : describePending(pending)],
-    ['events', String(status.event_total)],
+    ['events', status.event_total === null ? 'not seen by a light node' : String(status.event_total)],
     ['peers', sessions.length === 0 ? 'none' : sessions.join(', ')],
     ['mempool', `${mempool.events} events, ${mempool.bytes} bytes`],
     ['uptime', `${status.uptime_seconds} s`]

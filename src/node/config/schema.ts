@@ -10,7 +10,7 @@ import { TRACE_FORMATS } from '../../trace/format.ts'
 /** What a setting may say about itself beyond JSON Schema's own words. */
 export interface SettingOptions extends TSchemaOptions {
   /** A format checked by checks.ts. */
-  check?: 'multiaddr' | 'host'
+  check?: 'multiaddr' | 'host' | 'checkpoint'
   /** Never shown by `config show` nor logged. */
   secret?: boolean
   /** Too dangerous to be left behind in a file: only a flag of `moloch start` sets it. */
@@ -37,7 +37,16 @@ const MiB = 2 ** 20
 
 export const configSchema = Type.Object(
   {
-    mode: oneOf(['full'], 'full', 'what the node keeps: full = every block, checked from genesis'),
+    mode: oneOf(
+      ['full', 'light'],
+      'full',
+      'what the node keeps: full = every block, checked from genesis; light = headers only, and proofs on demand'
+    ),
+    checkpoint: text(
+      '',
+      'HEIGHT:HASH of a block that you trust (moloch checkpoint show); where a light node begins; empty = block 0',
+      { check: 'checkpoint' }
+    ),
     p2p: section(
       {
         listen: list(['/ip4/0.0.0.0/tcp/9645'], 'multiaddrs to accept peers on', { check: 'multiaddr' }),

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
+import { parseCheckpoint } from '../../chain/checkpoint.ts'
 import type { Setting, SettingValue } from './settings.ts'
 
 /** A value or, if it is refused, what would have been accepted. */
@@ -57,6 +58,7 @@ export function accepted(setting: Setting): string {
         ? `a list of multiaddrs such as /ip4/127.0.0.1/tcp/9645${setting.key === 'p2p.bootstrap' ? '/p2p/<peer id>' : ''}`
         : 'a list of texts'
     case 'text':
+      if (setting.check === 'checkpoint') return 'HEIGHT:HASH, the hash as 64 hex digits, or nothing'
       return setting.check === 'host' ? 'an IP address or a host name' : 'text'
   }
 }
@@ -74,8 +76,18 @@ function isTextList(value: unknown): value is string[] {
 
 function wellFormed(setting: Setting, text: string): boolean {
   if (setting.check === 'host') return isIP(text) !== 0 || /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$/.test(text)
+  if (setting.check === 'checkpoint') return text === '' || isCheckpoint(text)
   if (setting.check === 'multiaddr') return isPeerAddress(text, setting.key === 'p2p.bootstrap')
   return true
+}
+
+function isCheckpoint(text: string): boolean {
+  try {
+    parseCheckpoint(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Bootstrap peers are named by id: an address alone would be whoever answers there. */

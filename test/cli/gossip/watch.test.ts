@@ -105,7 +105,8 @@ describe('watch', () => {
     expect(ran.code).toBe(0)
     const shown = ran.out.split('\n').filter((line) => !/ (JOINED|GAP) /.test(line))
     expect(shown).toHaveLength(12)
-    for (const line of shown) expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} {2}(new-block|prevote|precommit|finalized|header) /)
+    for (const line of shown)
+      expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} {2}(new-block|prevote|precommit|finalized|header) /)
     const vote = / precommit {2}\d+\/0 {2}[0-9a-f]{10}… {2}by v[12] {2}\d+ B {2}\+\d+ ms {2}from v1$/
     expect(shown.some((line) => vote.test(line))).toBe(true)
     expect(ran.err).toMatch(/^observing gossip-[0-9a-f]{8} by way of \/ip4\/127.0.0.1\/tcp\/\d+\/p2p\//)
