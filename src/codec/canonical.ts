@@ -14,6 +14,8 @@ import { isUtf8 } from './utf8.ts'
 const WIRE_VARINT = 0
 const WIRE_LENGTH = 2
 
+const HASH_BYTES = 32
+
 // Where the walk is. A module variable, as walks are synchronous and a result object for each varint would cost more
 // than reading it.
 let at = 0
@@ -40,7 +42,7 @@ function walk(rule: MessageRule, bytes: Uint8Array, start: number, end: number):
     const field = fields[number]
     if (field === undefined) throw fault(rule, `unknown field with tag ${tag}`)
     if (number < last) throw fault(rule, `${field.name} comes after a field with a higher number`)
-    if (number === last && !(field.kind === 'message' && field.repeated === true)) {
+    if (number === last && !isRepeated(field)) {
       throw fault(rule, `${field.name} is there twice`)
     }
     last = number
@@ -83,9 +85,17 @@ function content(rule: MessageRule, field: FieldRule, bytes: Uint8Array, start: 
         throw fault(rule, `${field.name} is ${length} bytes long; accepted: ${field.lengths.join(' or ')}`)
       }
       return
+    case 'hashes':
+      // Each one is written, whatever its length: an empty one would not be left out.
+      if (length !== HASH_BYTES) throw fault(rule, `${field.name} has ${length} bytes; accepted: ${HASH_BYTES} each`)
+      return
     case 'blob':
       if (length === 0) throw fault(rule, `${field.name} is written though it is empty`)
   }
+}
+
+function isRepeated(field: FieldRule): boolean {
+  return field.kind === 'hashes' || (field.kind === 'message' && field.repeated === true)
 }
 
 /** Reads a varint of at most 2⁵³−1 in its shortest form, moving `at` behind it. */

@@ -96,6 +96,14 @@ export function joinEvents(events: readonly Uint8Array[]): Bytes {
   return RawEvents.encode({ events: events as Bytes[] })
 }
 
+/** Header (encoded) and seal of a canonical Block, without looking at its events. */
+export function sealedHeaderOf(block: Uint8Array): { header: Uint8Array; seal: Uint8Array } {
+  const header = headerOf(block)
+  // Field 2, 64 bytes: a tag and a length of a byte each.
+  const seal = header.byteOffset - block.byteOffset + header.byteLength + 2
+  return { header, seal: block.subarray(seal, seal + 64) }
+}
+
 /** The encoded Header of a canonical Block, without looking at its events. */
 export function headerOf(block: Uint8Array): Uint8Array {
   // Field 1 comes first. A header is shorter than 2^14 bytes: a length of one or two.

@@ -8,6 +8,8 @@ export type FieldRule =
   | { readonly kind: 'varint'; readonly name: string; readonly max: number; readonly optional?: boolean }
   /** Byte string whose length is one of `lengths`; a length 0 in the list means that it may be absent. */
   | { readonly kind: 'bytes'; readonly name: string; readonly lengths: readonly number[] }
+  /** Any number of hashes, 32 bytes each. */
+  | { readonly kind: 'hashes'; readonly name: string }
   /** Byte string of any length but 0. */
   | { readonly kind: 'blob'; readonly name: string; readonly required?: boolean }
   /** Strictly valid UTF-8. With `optional` the empty string may be written. */
@@ -61,6 +63,8 @@ const text = (name: string): FieldRule => ({ kind: 'string', name })
 const optional = (field: FieldRule): FieldRule => ({ ...field, optional: true }) as FieldRule
 const one = (name: string, rule: MessageRule): FieldRule => ({ kind: 'message', name, rule, required: true })
 const many = (name: string, rule: MessageRule): FieldRule => ({ kind: 'message', name, rule, repeated: true })
+const maybe = (name: string, rule: MessageRule): FieldRule => ({ kind: 'message', name, rule })
+const hashes = (name: string): FieldRule => ({ kind: 'hashes', name })
 
 const RESOURCE = message('Resource', text('kind'), text('id'))
 const METADATA = message('Metadata', text('key'), text('value'))
@@ -148,4 +152,27 @@ export const TRUSTED_HEADER = message(
   fixed('seal', 64),
   one('commit', COMMIT),
   fixed('mmr_root', 32)
+)
+
+const COMPACT_PROOF = message(
+  'CompactProof',
+  one('event', SIGNED_EVENT),
+  u32('event_index'),
+  u32('event_count'),
+  hashes('event_path'),
+  one('header', HEADER),
+  hashes('mmr_path'),
+  u64('anchor_height')
+)
+
+const HEADER_PROOF = message('HeaderProof', one('header', HEADER), hashes('mmr_path'), u64('anchor_height'))
+
+const CONSISTENCY_PROOF = message('ConsistencyProof', u64('from'), u64('to'), hashes('path'))
+
+/** An answer that is no refusal; which of the three it has to be depends on what was asked. */
+export const PROOF = message(
+  'Proof',
+  maybe('event', COMPACT_PROOF),
+  maybe('header', HEADER_PROOF),
+  maybe('consistency', CONSISTENCY_PROOF)
 )

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import * as chain from '../../src/codec/generated/chain.ts'
 import * as event from '../../src/codec/generated/event.ts'
 import * as gossip from '../../src/codec/generated/gossip.ts'
+import * as sync from '../../src/codec/generated/sync.ts'
 import * as rules from '../../src/codec/rules.ts'
 
 const u32 = fc.oneof(fc.constantFrom(0, 1, 127, 128, 0xffff_ffff), fc.nat(0xffff_ffff))
@@ -93,6 +94,28 @@ const newBlock: fc.Arbitrary<gossip.NewBlock> = partly(
   maybe('validRound', u32)
 ) as unknown as fc.Arbitrary<gossip.NewBlock>
 
+const path = some(fixed(32))
+
+/** None of its kinds, one, or more: the rule takes what is asked for to be known elsewhere. */
+const proof = partly(
+  maybe(
+    'event',
+    fc.record({
+      event: signedEvent,
+      eventIndex: u32,
+      eventCount: u32,
+      eventPath: path,
+      header,
+      mmrPath: path,
+      anchorHeight: u64
+    })
+  ),
+  partly(
+    maybe('header', fc.record({ header, mmrPath: path, anchorHeight: u64 })),
+    maybe('consistency', fc.record({ from: u64, to: u64, path }))
+  )
+) as fc.Arbitrary<sync.Proof>
+
 export interface Subject {
   readonly name: string
   readonly rule: rules.MessageRule
@@ -127,5 +150,6 @@ export const subjects: readonly Subject[] = [
     rules.TRUSTED_HEADER,
     chain.TrustedHeader,
     fc.record({ header, seal: fixed(64), commit, mmrRoot: fixed(32) })
-  )
+  ),
+  subject('PROOF', rules.PROOF, sync.Proof, proof)
 ]

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concatBytes, equalBytes, fromHex, utf8 } from '../../src/codec/bytes.ts'
 import { assertCanonical, assertCanonicalRange } from '../../src/codec/canonical.ts'
-import { COMMIT, EVENT_BODY, HEADER, type MessageRule, SIGNED_EVENT, VOTE } from '../../src/codec/rules.ts'
+import { COMMIT, EVENT_BODY, HEADER, type MessageRule, PROOF, SIGNED_EVENT, VOTE } from '../../src/codec/rules.ts'
 import { hasCode } from '../../src/error.ts'
 import { runs } from '../support/runs.ts'
 import { subjects } from './arbitraries.ts'
@@ -147,6 +147,10 @@ describe('each fault by itself', () => {
     ['a string that is not UTF-8', 'not valid UTF-8', EVENT_BODY, hex('1a02 c080')],
     ['a lone surrogate', 'not valid UTF-8', EVENT_BODY, hex('1a03 eda080')],
     ['an empty blob', 'body', SIGNED_EVENT, hex('0a00')],
+    ['a hash in a path that is too short', 'has 1 bytes', PROOF, hex('1a 07 0801 1002 1a01 ff')],
+    ['an empty hash in a path', 'has 0 bytes', PROOF, hex('1a 06 0801 1002 1a00')],
+    ['a proof twice', 'there twice', PROOF, hex('1a 02 0801 1a 02 0801')],
+    ['a refusal beside a proof', 'unknown field', PROOF, hex('1a 02 0801 7a 02 0801')],
     ['a header of nothing but hashes twice', 'is missing', HEADER, tagged(0x1a, hash)]
   ]
 

@@ -11,6 +11,7 @@ import {
   joinEvents,
   joinFinalized,
   joinNewBlock,
+  sealedHeaderOf,
   splitBlock,
   splitEvents,
   splitFinalized,
@@ -28,6 +29,8 @@ test('a block and its raw view have one wire form', () => {
       const parts = splitBlock(bytes)
       same(parts.header, Header.encode(value.header as Header))
       same(headerOf(bytes), parts.header)
+      same(sealedHeaderOf(bytes).header, parts.header)
+      same(sealedHeaderOf(bytes.subarray(0)).seal, parts.seal)
       same(parts.seal, value.seal)
       expect(parts.events.length).toBe(value.events.length)
       parts.events.forEach((event, i) => {
