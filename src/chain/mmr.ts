@@ -96,25 +96,36 @@ export function peakPositions(leafCount: number): number[] {
   return rangePositions(0, leafCount)
 }
 
-/**
- * Positions of the roots of the perfect subtrees that make up leaves `start` … `end − 1`, from the left; `start` must
- * be a multiple of the largest power of two ≤ end − start, as every subtree of the RFC tree has it. Bagging their
- * hashes gives the subtree's root, so proofs over the chain read O(log n) nodes (see inclusionRanges in merkle.ts).
- */
+/** Positions of the roots of `perfectSubtrees`. */
 export function rangePositions(start: number, end: number): number[] {
+  return perfectSubtrees(start, end).map((subtree) => nodePosition(subtree.start, subtree.height))
+}
+
+/** Leaves `start` … `start + 2^height − 1`. */
+export interface PerfectSubtree {
+  readonly start: number
+  readonly height: number
+}
+
+/**
+ * The perfect subtrees that make up leaves `start` … `end − 1`, from the left; `start` must be a multiple of the largest
+ * power of two ≤ end − start, as every subtree of the RFC tree has it. Bagging their roots gives the range's root, so
+ * proofs over the chain read O(log n) nodes (see inclusionRanges in merkle-proof.ts).
+ */
+export function perfectSubtrees(start: number, end: number): PerfectSubtree[] {
   assertCount(start)
   assertCount(end)
-  const positions: number[] = []
+  const subtrees: PerfectSubtree[] = []
   let at = start
   let height = largestHeight(end - start)
   for (; at < end; height--) {
     const width = 2 ** height
     if (at + width > end) continue
     if (at % width !== 0) throw new RangeError(`leaves ${start} to ${end} are not a subtree`)
-    positions.push(nodePosition(at, height))
+    subtrees.push({ start: at, height })
     at += width
   }
-  return positions
+  return subtrees
 }
 
 function popcount(value: number): number {

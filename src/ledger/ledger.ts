@@ -7,6 +7,7 @@ import type { Genesis } from '../chain/genesis.ts'
 import { leafHash } from '../chain/merkle.ts'
 import { Mmr } from '../chain/mmr.ts'
 import type { Header } from '../codec/generated/chain.ts'
+import type { GetProof, Proof } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
 import { MolochError } from '../error.ts'
 import type { Log } from '../log.ts'
@@ -18,6 +19,7 @@ import { type Conflict, conflictError, conflictOf } from './conflict.ts'
 import { type ExpiredPage, expiredPage } from './expired.ts'
 import type { Tip } from './head.ts'
 import { type LedgerOptions, type LedgerParts, openParts } from './open.ts'
+import { Prover } from './proofs.ts'
 import { type EventFilter, type EventPage, queryEvents, SCAN_BOUNDS, type ScanBounds } from './query.ts'
 import { ChainReader, type FoundEvent, type StoredBlock } from './reader.ts'
 import { repeatedEvent } from './repeats.ts'
@@ -44,6 +46,7 @@ export class Ledger extends Emitter<LedgerEvents> {
   readonly #log: Log
   readonly #stores: Stores
   readonly #reader: ChainReader
+  readonly #prover: Prover
   readonly #applier: Applier
   readonly #window: EventWindow
   readonly #scanBounds: ScanBounds
@@ -63,6 +66,7 @@ export class Ledger extends Emitter<LedgerEvents> {
     this.#pending = parts.pending
     this.#conflict = parts.conflict
     this.#reader = new ChainReader(genesis, stores, () => this.tip)
+    this.#prover = new Prover({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight })
     this.#applier = new Applier({
       head,
       stores,
@@ -184,6 +188,24 @@ export class Ledger extends Emitter<LedgerEvents> {
    */
   readRange(start: number, count: number, maxBytes: number): AsyncGenerator<Uint8Array> {
     return this.#reader.readRange(start, count, maxBytes)
+  }
+
+  /** Encoded TrustedHeaders from height `start` ≥ 1, at most `count`; ends early where the chain does, or to bound its reads. */
+  readHeaders(start: number, count: number): AsyncGenerator<Uint8Array> {
+    return this.#reader.readHeaders(start, count)
+  }
+
+  /** Peaks of the range over blocks 0 … leafCount − 1, largest first. @throws MolochError UNAVAILABLE */
+  readPeaks(leafCount: number): Promise<Uint8Array[]> {
+    return this.#prover.peaks(leafCount)
+  }
+
+  /**
+   * The one that is asked for. Anchor 0 is the header of the block itself; one above it covers it.
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | BAD_REQUEST
+   */
+  prove(request: GetProof): Promise<Proof> {
+    return this.#prover.prove(request)
   }
 
   /** A finalized event by its id. */

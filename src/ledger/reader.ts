@@ -3,7 +3,15 @@ import type { Genesis } from '../chain/genesis.ts'
 import { encodeHeader, genesisBlockHash, genesisHeader } from '../chain/header.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { Header } from '../codec/generated/chain.ts'
-import { joinBlock, splitBlock, splitFinalized } from '../codec/raw.ts'
+import {
+  type FinalizedParts,
+  headerOf,
+  joinBlock,
+  joinTrustedHeader,
+  sealedHeaderOf,
+  splitBlock,
+  splitFinalized
+} from '../codec/raw.ts'
 import { corrupt } from '../store/errors.ts'
 import type { Tip } from './head.ts'
 import type { Stores } from './stores.ts'
@@ -26,6 +34,12 @@ export interface FoundEvent {
 
 /** A peer that downloads slowly holds this much in memory, whatever it asked for. */
 const READ_AHEAD_BYTES = 256 << 10
+
+/**
+ * Of blocks that are read for one answer of headers: they lie in the blocks' rows, and those of 1024 full blocks are a
+ * gigabyte. Against requests that cost little to ask and to send, and much to read.
+ */
+const HEADERS_READ_BYTES = 32 << 20
 
 const NOTHING = new Uint8Array(0)
 
@@ -51,7 +65,7 @@ export class ChainReader {
 
   async headerAt(height: number): Promise<{ header: Header; hash: Uint8Array } | undefined> {
     const block = await this.blockAt(height)
-    return block && { header: Header.decode(splitBlock(block.blockBytes).header), hash: block.hash }
+    return block && { header: Header.decode(headerOf(block.blockBytes)), hash: block.hash }
   }
 
   async commitAt(height: number): Promise<Uint8Array | undefined> {
@@ -72,6 +86,29 @@ export class ChainReader {
       left -= bytes.byteLength
       yield bytes
     }
+  }
+
+  /** Encoded TrustedHeaders; the root after each is what the next header carries, or the tip's. */
+  async *readHeaders(start: number, count: number): AsyncGenerator<Uint8Array> {
+    const tip = this.#tip()
+    const end = start + count
+    let at = start
+    let left = HEADERS_READ_BYTES
+    let before: FinalizedParts | undefined
+    for await (const { height, bytes } of this.#stores.blocks.range(
+      start,
+      Math.min(end, tip.height),
+      READ_AHEAD_BYTES
+    )) {
+      if (height !== at) throw corrupt(this.#stores.database.path, `block ${at} is missing`)
+      const parts = splitFinalized(bytes)
+      if (before !== undefined) yield trustedHeader(before, Header.decode(headerOf(parts.block)).mmrRoot)
+      left -= bytes.byteLength
+      if (left < 0 && before !== undefined) return
+      before = at < end ? parts : undefined
+      at++
+    }
+    if (before !== undefined) yield trustedHeader(before, tip.mmrRoot)
   }
 
   async event(id: Uint8Array): Promise<FoundEvent | undefined> {
@@ -104,6 +141,10 @@ export class ChainReader {
   }
 
   #hashOf(blockBytes: Uint8Array): Uint8Array {
-    return blockHash(this.#genesis.hash, Header.decode(splitBlock(blockBytes).header))
+    return blockHash(this.#genesis.hash, Header.decode(headerOf(blockBytes)))
   }
+}
+
+function trustedHeader({ block, commit }: FinalizedParts, mmrRoot: Uint8Array): Uint8Array {
+  return joinTrustedHeader({ ...sealedHeaderOf(block), commit, mmrRoot })
 }

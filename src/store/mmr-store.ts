@@ -1,5 +1,5 @@
-import { HASH_BYTES } from '../chain/merkle.ts'
-import type { MmrNode } from '../chain/mmr.ts'
+import { HASH_BYTES, type LeafRange } from '../chain/merkle.ts'
+import { bagPeaks, type MmrNode, perfectSubtrees } from '../chain/mmr.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
 import { corrupt } from './errors.ts'
@@ -46,15 +46,18 @@ export class MmrStore {
   }
 
   /** The peaks of the range of the first `leafCount` leaves, largest first. */
-  async peaks(leafCount: number): Promise<Uint8Array[]> {
-    const peaks: Uint8Array[] = []
-    let start = 0
-    for (let level = Math.floor(Math.log2(leafCount + 1)) + 1; level >= 0; level--) {
-      if (start + 2 ** level > leafCount) continue
-      peaks.push(await this.node(start, level))
-      start += 2 ** level
-    }
-    return peaks
+  peaks(leafCount: number): Promise<Uint8Array[]> {
+    return this.#roots(0, leafCount)
+  }
+
+  /** The root of one of the RFC tree's subtrees, of at least one leaf: O(log n) reads, one if it is perfect. */
+  async rangeRoot({ start, end }: LeafRange): Promise<Uint8Array> {
+    return bagPeaks(await this.#roots(start, end))
+  }
+
+  /** Side by side: each read is a trip to another thread. */
+  #roots(start: number, end: number): Promise<Uint8Array[]> {
+    return Promise.all(perfectSubtrees(start, end).map((subtree) => this.node(subtree.start, subtree.height)))
   }
 }
 
