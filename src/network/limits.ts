@@ -4,7 +4,7 @@ import { type Rate, TokenBucket } from './token-bucket.ts'
 export interface Quota extends Rate {
   /** Answers under way at once. */
   readonly concurrent: number
-  /** Blocks that it is sent. Against few requests that each cost much. */
+  /** Blocks or headers that it is sent. Against few requests that each cost much. */
   readonly blocks?: Rate
   /** Bytes that it is sent. */
   readonly bytes?: Rate

@@ -12,10 +12,12 @@ import { buildParts, type Parts } from './parts.ts'
 import { serveProtocols } from './serving.ts'
 import type { PeerSessions } from './sessions.ts'
 import type {
+  GetProof,
   GetVotes,
   GoodbyeName,
   HeldPeer,
   Network,
+  Proof,
   RawVotes,
   RequestOptions,
   Topic,
@@ -148,6 +150,14 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
 
   getVotes(peerId: string, request: GetVotes, options: RequestOptions = {}): Promise<RawVotes> {
     return this.#parts.requests.votes(peerId, request, options)
+  }
+
+  getHeaders(peerId: string, range: { start: number; count: number }, options: RequestOptions = {}) {
+    return this.#parts.requests.headers(peerId, range, options)
+  }
+
+  getProof(peerId: string, request: GetProof, options: RequestOptions = {}): Promise<Proof> {
+    return this.#parts.requests.proof(peerId, request, options)
   }
 
   publish(topic: Topic, payload: Uint8Array): Promise<number> {

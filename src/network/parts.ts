@@ -1,5 +1,6 @@
 import type { Connection, ConnectionGater } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { maxTrustedHeaderBytes } from '../chain/check-header.ts'
 import { scope } from '../chain/genesis.ts'
 import { Certifier } from './certify.ts'
 import { Dialer } from './dialer.ts'
@@ -19,6 +20,7 @@ import { StatusExchange } from './status-exchange.ts'
 import type { RequestLimits } from './streams/client.ts'
 import { frameLimit } from './streams/frames.ts'
 import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES } from './streams/messages.ts'
+import { maxProofBytes } from './streams/proof.ts'
 import { protocolId } from './topics.ts'
 import type { GoodbyeName, Head } from './types.ts'
 
@@ -105,7 +107,13 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     random,
     log
   })
-  const requests = new Requests(sessions, chain, limits)
+  const requests = new Requests({
+    sessions,
+    scope: chain,
+    limits,
+    maxHeaderBytes: maxTrustedHeaderBytes(genesis),
+    maxProofBytes: maxProofBytes(genesis.params.maxEventBytes)
+  })
   const about = { peerId: peerId.toString(), settings, limits, scope: chain }
   return { ...about, sessions, gossip, gater, known, refill, dialer, discipline, handshake, status, requests }
 }

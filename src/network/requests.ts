@@ -5,23 +5,38 @@ import type { PeerSessions } from './sessions.ts'
 import { assertRange, makeGetBlocks, readBlocks } from './streams/blocks.ts'
 import { type RequestLimits, request, requestOne } from './streams/client.ts'
 import { GOODBYE_PROTOCOL, makeGoodbye } from './streams/goodbye.ts'
+import { assertHeadersRange, makeGetHeaders, readHeaders } from './streams/headers.ts'
+import { assertProofRequest, makeGetProof, readProof } from './streams/proof.ts'
 import { makeGetVotes, readVotes } from './streams/votes.ts'
 import { protocolId } from './topics.ts'
-import type { GetVotes, GoodbyeName, RawVotes, RequestOptions } from './types.ts'
+import type { GetProof, GetVotes, GoodbyeName, HeadersFrame, Proof, RawVotes, RequestOptions } from './types.ts'
 
 /** A goodbye is a courtesy: nothing waits longer for it. */
 const GOODBYE_MS = 500
+
+export interface RequestsOptions {
+  readonly sessions: PeerSessions
+  readonly scope: string
+  readonly limits: RequestLimits
+  /** The longest that a TrustedHeader of the chain, and a proof, can be. */
+  readonly maxHeaderBytes: number
+  readonly maxProofBytes: number
+}
 
 /** What we ask of peers. */
 export class Requests {
   readonly #sessions: PeerSessions
   readonly #scope: string
   readonly #limits: RequestLimits
+  readonly #maxHeaderBytes: number
+  readonly #maxProofBytes: number
 
-  constructor(sessions: PeerSessions, scope: string, limits: RequestLimits) {
-    this.#sessions = sessions
-    this.#scope = scope
-    this.#limits = limits
+  constructor(options: RequestsOptions) {
+    this.#sessions = options.sessions
+    this.#scope = options.scope
+    this.#limits = options.limits
+    this.#maxHeaderBytes = options.maxHeaderBytes
+    this.#maxProofBytes = options.maxProofBytes
   }
 
   async *blocks(
@@ -39,6 +54,25 @@ export class Requests {
     const protocol = protocolId(this.#scope, 'votes')
     const message = makeGetVotes(wanted)
     return readVotes(await requestOne(this.#connectionTo(peerId), protocol, message, this.#limits, signal), peerId)
+  }
+
+  async *headers(
+    peerId: string,
+    range: { readonly start: number; readonly count: number },
+    { signal }: RequestOptions
+  ): AsyncGenerator<HeadersFrame, void, undefined> {
+    assertHeadersRange(range)
+    const protocol = protocolId(this.#scope, 'headers')
+    const answer = request(this.#connectionTo(peerId), protocol, makeGetHeaders(range), this.#limits, signal)
+    yield* readHeaders(answer, { ...range, maxHeaderBytes: this.#maxHeaderBytes }, peerId)
+  }
+
+  async proof(peerId: string, wanted: GetProof, { signal }: RequestOptions): Promise<Proof> {
+    assertProofRequest(wanted)
+    const protocol = protocolId(this.#scope, 'proof')
+    const limits = { ...this.#limits, maxFrameBytes: this.#maxProofBytes }
+    const frame = await requestOne(this.#connectionTo(peerId), protocol, makeGetProof(wanted), limits, signal)
+    return readProof(frame, wanted, peerId)
   }
 
   /** Never throws. */

@@ -12,8 +12,10 @@ import { serveBlocks } from './streams/blocks.ts'
 import { budgeted } from './streams/budgeted.ts'
 import type { Frame } from './streams/frames.ts'
 import { GOODBYE_PROTOCOL, readGoodbye } from './streams/goodbye.ts'
+import { serveHeaders } from './streams/headers.ts'
 import { HELLO_PROTOCOL } from './streams/hello.ts'
 import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES, MAX_VOTES_REQUEST_BYTES } from './streams/messages.ts'
+import { serveProof } from './streams/proof.ts'
 import { refusal } from './streams/refusal.ts'
 import { type Admitted, type Asker, type Handler, serve } from './streams/server.ts'
 import { serveVotes } from './streams/votes.ts'
@@ -133,4 +135,22 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
   await handle('votes', protocolId(scope, 'votes'), MAX_VOTES_REQUEST_BYTES, (frame, asker) =>
     (options.isValidator(asker.peerId) ? votes : votesToOthers)(frame, asker)
   )
+  const { proving } = ports
+  if (proving === undefined) return
+  const headers = serveHeaders({
+    head: () => ports.head(),
+    readHeaders: (start, count) => proving.readHeaders(start, count),
+    readPeaks: (leafCount) => proving.readPeaks(leafCount),
+    answerBytes: settings.headersAnswerBytes,
+    frameBytes
+  })
+  // Proofs are small, but reading for them is not: they stand in the same line.
+  const proof = serveProof((request) => proving.prove(request))
+  for (const [name, handler] of [
+    ['headers', headers],
+    ['proof', proof]
+  ] as const) {
+    const held = budgeted(handler, budget, settings.serveMs)
+    await handle(name, protocolId(scope, name), MAX_SMALL_REQUEST_BYTES, held)
+  }
 }

@@ -1,7 +1,7 @@
 import type { Quota } from './limits.ts'
 
 /** Protocols that have a quota a peer. */
-export type ProtocolName = 'hello' | 'status' | 'blocks' | 'votes' | 'goodbye'
+export type ProtocolName = 'hello' | 'status' | 'blocks' | 'votes' | 'headers' | 'proof' | 'goodbye'
 
 /**
  * Every number of the network that may be set. Defaults suit a node on the open Internet; `devnetSettings` many nodes
@@ -42,13 +42,15 @@ export interface NetworkSettings {
 
   /** Of one GetBlocks answer: bounds what a single request costs. */
   readonly blocksAnswerBytes: number
-  /** Frames of blocks are cut near this size (one block may be larger): small enough to overlap checks with downloads. */
+  /** Of one GetHeaders answer: with 128 validators a header has 9 KiB, and 1024 of them would be as much as many blocks. */
+  readonly headersAnswerBytes: number
+  /** Frames of blocks and headers are cut near this size (one block may be larger): small enough to overlap checks with downloads. */
   readonly blocksFrameBytes: number
-  /** Answers of blocks under way at once, all peers together. Against crowds: each holds buffers and disk reads. */
+  /** Answers of blocks, headers and proofs under way at once, all peers together. Against crowds: each holds buffers and disk reads. */
   readonly serveAnswers: number
-  /** How long one answer of blocks may take; against readers that dawdle. */
+  /** How long one such answer may take; against readers that dawdle. */
   readonly serveMs: number
-  /** Bytes of blocks a second, all peers together: what is left of the uplink is for consensus and gossip. */
+  /** Bytes of such answers a second, all peers together: what is left of the uplink is for consensus and gossip. */
   readonly serveBytesPerSecond: number
   /** What one peer may ask. Against request and stream floods. */
   readonly quotas: Readonly<Record<ProtocolName, Quota>>
@@ -102,6 +104,7 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   graceMs: 5000,
 
   blocksAnswerBytes: 16 << 20,
+  headersAnswerBytes: 4 << 20,
   blocksFrameBytes: 512 << 10,
   serveAnswers: 16,
   serveMs: 60_000,
@@ -121,6 +124,18 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
     },
     // On every round, vote from ahead, and timeout without progress.
     votes: { burst: 32, perSecond: 16, concurrent: 4, bytes: { burst: 32 << 20, perSecond: 4 << 20 } },
+    // As fast as two cores check signatures of four validators, twice over. Few bytes, but each header is read with its
+    // block: against requests that cost the disk more than the peer.
+    headers: {
+      burst: 128,
+      perSecond: 96,
+      concurrent: 8,
+      blocks: { burst: 65_536, perSecond: 16_384 },
+      bytes: { burst: 64 << 20, perSecond: 32 << 20 }
+    },
+    // A reader of proofs asks for one at a time. A block of 10 000 events costs 10 ms of hashing for one of them: against
+    // requests that cost the main loop more than the peer.
+    proof: { burst: 64, perSecond: 16, concurrent: 4, bytes: { burst: 4 << 20, perSecond: 1 << 20 } },
     goodbye: { burst: 4, perSecond: 0.1, concurrent: 1 }
   },
 

@@ -155,6 +155,8 @@ export interface NetworkPorts {
    */
   readBlocks(start: number, count: number, maxBytes: number): AsyncIterable<Uint8Array>
   readVotes(request: GetVotes): Promise<RawVotes>
+  /** Absent: this node proves nothing, and does not speak the protocols of light clients. */
+  readonly proving?: ProvingPorts
 }
 
 /** One frame of an answer to GetHeaders: views on one buffer of their own. */
@@ -198,7 +200,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
 }
 
-export interface Network {
+export interface Network extends ProofRequests {
   readonly peerId: string
   readonly sessions: Sessions
   /** @throws MolochError LISTEN_FAILED */

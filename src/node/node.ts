@@ -103,7 +103,8 @@ async function build(config: Config, home: Home, log: Log, closers: Closers, tun
     ports: {
       head: () => head.get(sync.isSyncing),
       readBlocks: (start, count, maxBytes) => ledger.readRange(start, count, maxBytes),
-      readVotes: (request) => driver.readVotes(request)
+      readVotes: (request) => driver.readVotes(request),
+      proving: ledger
     },
     ...(trace && { trace: (event) => trace.record(event) }),
     log

@@ -1,0 +1,76 @@
+import { HASH_BYTES } from '../../chain/domain.ts'
+import { assertCanonical } from '../../codec/canonical.ts'
+import { GetProof, Proof } from '../../codec/generated/sync.ts'
+import { PROOF } from '../../codec/rules.ts'
+import { messageOf } from '../../error.ts'
+import { networkError } from '../errors.ts'
+import type { ProvingPorts } from '../types.ts'
+import type { Frame } from './frames.ts'
+import { assertHeight, decoded } from './messages.ts'
+import { throwIfRefused } from './refusal.ts'
+import type { Handler } from './server.ts'
+
+/** No path is longer: heights are below 2⁵³. */
+const MAX_PATH = 64
+/** Two paths, a header, a few numbers, and the fields around them. */
+const ROOM_BYTES = 2 * MAX_PATH * (HASH_BYTES + 2) + 1024
+
+/** No proof of this chain is longer. Against frames that are made as long as a block's may be. */
+export function maxProofBytes(maxEventBytes: number): number {
+  return maxEventBytes + ROOM_BYTES
+}
+
+export function makeGetProof(request: GetProof): Uint8Array {
+  return GetProof.encode(request)
+}
+
+/** Answers GetProof with one frame; the refusals say why there is no such proof. */
+export function serveProof(prove: ProvingPorts['prove']): Handler {
+  return async function* (frame) {
+    const request = decoded('get proof', () => GetProof.decode(frame))
+    assertProofRequest(request)
+    yield Proof.encode(await prove(request))
+  }
+}
+
+/** Canonical, and of the kind asked for. @throws MolochError BAD_FRAME, or the refusal's code */
+export function readProof(frame: Frame, request: GetProof, peer: string): Proof {
+  const proof = decoded('proof', () => Proof.decode(frame))
+  throwIfRefused(proof.refusal, described(request), peer)
+  try {
+    assertCanonical(PROOF, frame)
+  } catch (error) {
+    throw networkError('BAD_FRAME', `proof: ${messageOf(error)}`, { peer })
+  }
+  const kinds = kindsOf(proof)
+  if (kinds.length === 1 && kinds[0] === kindsOf(request)[0]) return proof
+  throw networkError('BAD_FRAME', `${described(request)} answered with ${kinds.join(' and ') || 'nothing'}`, { peer })
+}
+
+/** @throws MolochError BAD_REQUEST | BAD_FRAME */
+export function assertProofRequest(request: GetProof): void {
+  const kinds = kindsOf(request)
+  if (kinds.length !== 1) {
+    const asked = kinds.length === 0 ? 'no proof' : `proofs of ${kinds.join(' and ')}`
+    throw networkError('BAD_REQUEST', `${asked} in one request; accepted: one of event, header, consistency`)
+  }
+  const { event, header, consistency } = request
+  if (event !== undefined && event.eventId.byteLength !== HASH_BYTES) {
+    const has = `an event id of ${event.eventId.byteLength} bytes`
+    throw networkError('BAD_REQUEST', `${has}; accepted: ${HASH_BYTES}`)
+  }
+  for (const [name, value] of Object.entries({ ...header, ...consistency })) assertHeight(name, value)
+  if (event !== undefined) assertHeight('anchor height', event.anchorHeight)
+}
+
+type Kind = 'event' | 'header' | 'consistency'
+const KINDS: readonly Kind[] = ['event', 'header', 'consistency']
+
+function kindsOf(message: GetProof | Proof): Kind[] {
+  return KINDS.filter((kind) => message[kind] !== undefined)
+}
+
+function described(request: GetProof): string {
+  const [kind] = kindsOf(request)
+  return `${kind === 'consistency' ? kind : `${kind} inclusion`} proof`
+}
