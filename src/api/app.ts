@@ -26,6 +26,7 @@ import { gossipRoutes } from './routes/gossip.ts'
 import { healthRoutes } from './routes/health.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { peerRoutes } from './routes/peers.ts'
+import { proofRoutes } from './routes/proofs.ts'
 import { submitRoutes } from './routes/submit.ts'
 import type { ApiSource } from './source.ts'
 
@@ -70,6 +71,7 @@ export class Api {
     gossipRoutes(this.#app, source)
     blockRoutes(this.#app, source)
     eventRoutes(this.#app, source)
+    proofRoutes(this.#app, source)
     submitRoutes(this.#app, source, this.#waiters, options.max_wait_ms)
   }
 

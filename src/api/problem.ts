@@ -4,7 +4,7 @@ import { MolochError } from '../error.ts'
 import type { Log } from '../log.ts'
 import { RETRY_AFTER_SECONDS } from './limits.ts'
 
-/** Codes that the API itself gives; those of the floors below (events, mempool, store) pass through. */
+/** Codes that the API itself gives; those of the floors below (events, proofs, mempool, store) pass through. */
 export type ApiErrorCode =
   /** A parameter or body that is not what the endpoint takes; the detail says what is. */
   | 'BAD_REQUEST'
@@ -44,6 +44,10 @@ const STATUSES: Readonly<Record<string, number>> = {
   BLOCK_UNKNOWN: 404,
   EVENT_UNKNOWN: 404,
   NOT_BANNED: 404,
+  // Of proofs. An anchor that does not cover the event never will; what is not held here another node may have.
+  UNKNOWN_EVENT: 404,
+  UNAVAILABLE: 404,
+  ANCHOR_TOO_OLD: 422,
   BAD_ADDRESS: 400,
   BAD_PEER_ID: 400,
   DIAL_FAILED: 502,

@@ -3,6 +3,8 @@
  * nothing but waiting requests, and can be served before the node has synced (or has even one peer).
  */
 import type { Genesis } from '../chain/genesis.ts'
+import type { Header } from '../codec/generated/chain.ts'
+import type { GetProof, Proof } from '../codec/generated/sync.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { HeldPeer, PeerView, TopicView } from '../network/types.ts'
 
@@ -75,6 +77,8 @@ export interface ApiSource {
   /** Seconds since the node started. */
   readonly uptimeSeconds: () => number
   readonly chain: ChainView
+  /** Absent: this node can give no proofs. */
+  readonly proofs?: ProofSource
   /** Live sessions. */
   readonly peers: () => readonly PeerView[]
   readonly peerBook: PeerBook
@@ -97,6 +101,17 @@ export interface ApiSource {
   readonly isPending: (id: Uint8Array) => boolean
   /** Calls back after each finalized block with its event ids (32·n bytes, flat). Returns the unsubscriber. */
   readonly onFinalized: (listener: (block: { height: number; eventIds: Uint8Array }) => void) => () => void
+}
+
+/** Where proofs come from: the node's own chain, or peers, checked. */
+export interface ProofSource {
+  /**
+   * Exactly one of the answer's fields is set. Anchor 0 is the header of the block itself.
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | BAD_REQUEST
+   */
+  readonly prove: (request: GetProof) => Promise<Proof>
+  /** A header that this node trusts. */
+  readonly headerAt: (height: number) => Promise<{ readonly header: Header } | undefined>
 }
 
 /** What operators may do about peers. */

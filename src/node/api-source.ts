@@ -34,6 +34,7 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     chainKey: toHex(parts.chainKey.publicKey),
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
     chain: ledger,
+    proofs: { prove: (request) => ledger.prove(request), headerAt: (height) => ledger.headerAt(height) },
     peers: () => network.sessions.list(),
     peerBook: network,
     topics: () => network.topics(),

@@ -111,6 +111,7 @@ export class World {
       chainKey: toHex(maker.validators[0]?.publicKey ?? new Uint8Array(32)),
       uptimeSeconds: () => 12.7,
       chain: ledger,
+      proofs: { prove: (request) => ledger.prove(request), headerAt: (height) => ledger.headerAt(height) },
       peers: () => this.peers,
       addresses: () => ['/ip4/127.0.0.1/tcp/9645'],
       topics: () => this.topics,

@@ -1,0 +1,67 @@
+import { Type } from 'typebox'
+import { Hash, HeaderJson, Height } from './schemas.ts'
+
+/** Proof files: docs/protocol.md has what each shows. */
+
+export const PROOF_FORMAT = 'moloch-proof/1'
+
+const Path = Type.Array(Hash, { description: 'lowest hash first' })
+const Chain = { format: Type.Literal(PROOF_FORMAT), chain_id: Type.String(), genesis_hash: Hash }
+
+const Anchor = Type.Object(
+  {
+    height: Height,
+    hash: Hash,
+    header: Type.Optional(HeaderJson)
+  },
+  { description: 'what has to be trusted; without a header it is the one that is proven' }
+)
+
+export const EventProofJson = Type.Object({
+  ...Chain,
+  kind: Type.Literal('event'),
+  anchor: Anchor,
+  event: Type.Object({
+    id: Hash,
+    bytes: Type.String({ description: 'base64 of the SignedEvent' }),
+    index: Type.Integer(),
+    count: Type.Integer(),
+    path: Path
+  }),
+  header: HeaderJson,
+  mmr_path: Path
+})
+export type EventProofJson = Type.Static<typeof EventProofJson>
+
+export const HeaderProofJson = Type.Object({
+  ...Chain,
+  kind: Type.Literal('header'),
+  anchor: Anchor,
+  header: HeaderJson,
+  mmr_path: Path
+})
+export type HeaderProofJson = Type.Static<typeof HeaderProofJson>
+
+const Side = Type.Object({ height: Height, header: HeaderJson })
+
+export const ConsistencyProofJson = Type.Object({
+  ...Chain,
+  kind: Type.Literal('consistency'),
+  from: Side,
+  to: Side,
+  path: Path
+})
+export type ConsistencyProofJson = Type.Static<typeof ConsistencyProofJson>
+
+export const ProofJson = Type.Union([EventProofJson, HeaderProofJson, ConsistencyProofJson])
+export type ProofJson = Type.Static<typeof ProofJson>
+
+export const CheckpointJson = Type.Object({
+  height: Height,
+  hash: Hash,
+  chain_id: Type.String(),
+  genesis_hash: Hash,
+  timestamp: Type.Integer(),
+  checkpoint: Type.String({ description: 'HEIGHT:HASH, what a light node is started with' })
+})
+export type CheckpointJson = Type.Static<typeof CheckpointJson>
