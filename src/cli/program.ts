@@ -4,6 +4,7 @@ import type { Cli } from './cli.ts'
 import { EXIT } from './cli.ts'
 import { newCommand, newGroup } from './command.ts'
 import { blockGetCommand } from './commands/block-get.ts'
+import { checkpointShowCommand } from './commands/checkpoint-show.ts'
 import { configShowCommand } from './commands/config-show.ts'
 import { dbVerifyCommand } from './commands/db-verify.ts'
 import { eventGetCommand } from './commands/event-get.ts'
@@ -49,6 +50,7 @@ export function createProgram(cli: Cli): Command {
       eventListCommand(cli)
     ]),
     newGroup(cli, 'block', 'read blocks', [blockGetCommand(cli)]),
+    newGroup(cli, 'checkpoint', 'what a light node starts from', [checkpointShowCommand(cli)]),
     newGroup(cli, 'keys', 'make keys and show their public parts', [keysNewCommand(cli), keysShowCommand(cli)]),
     newGroup(cli, 'genesis', 'make and check what a chain starts from', [
       genesisNewCommand(cli),

@@ -352,6 +352,7 @@ describe('--help', () => {
     'event get',
     'event list',
     'block get',
+    'checkpoint show',
     'keys new',
     'keys show',
     'genesis new',

@@ -54,6 +54,24 @@ test('status, for people and programs', async () => {
   expect(out).toMatch(/^state +CONNECTING$/m)
 })
 
+test('checkpoint show: what a light node starts from', async () => {
+  const shown = await json(['checkpoint', 'show'])
+  const { hash, header } = await json(['block', 'get', String(shown.height)])
+  expect(shown).toEqual({
+    height: header.height,
+    hash,
+    chain_id: 'online',
+    genesis_hash: (await json(['status'])).genesis_hash,
+    timestamp: header.timestamp,
+    checkpoint: `${header.height}:${hash}`
+  })
+  const { out } = await moloch(['checkpoint', 'show'], { env })
+  expect(out).toMatch(/^checkpoint +\d+:[0-9a-f]{64}$/m)
+  expect(out).toMatch(/^time +20\S+Z \(\d+ s ago\)$/m)
+  expect(out).toMatch(new RegExp(`^chain +online \\(genesis ${shown.genesis_hash}\\)$`, 'm'))
+  expect(out).toMatch(/^option +--checkpoint \d+:[0-9a-f]{64}$/m)
+})
+
 test('peers: none, and what can be done about them', async () => {
   expect(await json(['peers'])).toEqual({ peers: [], held: [], known: 0 })
   expect(await json(['peers', 'list'])).toEqual({ peers: [], held: [], known: 0 })
