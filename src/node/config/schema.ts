@@ -121,11 +121,15 @@ export const configSchema = Type.Object(
     ),
     serve: section(
       {
-        max_answers: integer(16, [1, 1000], 'block answers under way, all peers together; crowds take memory and disk'),
+        max_answers: integer(
+          16,
+          [1, 1000],
+          'answers of blocks, headers and proofs under way, all peers together; crowds take memory and disk'
+        ),
         max_bytes_per_second: integer(
           128 * MiB,
           [256 * 1024, 65_536 * MiB],
-          'bytes of blocks, all peers together; crowds take the uplink that votes need'
+          'bytes of blocks, headers and proofs, all peers together; crowds take the uplink that votes need'
         ),
         peer_bytes_per_second: integer(
           64 * MiB,
