@@ -4,6 +4,7 @@ import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Benchmark, Context } from './bench.ts'
 import { boundVerify } from './bound-verify.ts'
+import { proofEvent } from './proof-event.ts'
 import { type Row, table } from './rows.ts'
 import { serveLoad } from './serve-load.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
@@ -20,7 +21,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...syncParallels,
   syncMemory,
   serveLoad,
-  traceCost
+  traceCost,
+  proofEvent
 ]
 const DEFAULT_RUNS = 3
 

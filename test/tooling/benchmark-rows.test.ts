@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
+import { proofRow } from '../../scripts/benchmarks/proof-event.ts'
 import { median, rowOf, table } from '../../scripts/benchmarks/rows.ts'
 import { loadRow, type Phase } from '../../scripts/benchmarks/serve-load.ts'
 import { type Measured, parallelRow } from '../../scripts/benchmarks/sync-parallel.ts'
@@ -83,5 +84,18 @@ test('the row of what a trace costs is the median of the ratios of pairs', () =>
     'on CPU ms/event': 6,
     'off CPU ms/event': 4,
     runs: [2, 1.1, 1.5]
+  })
+})
+
+test('the row of a proof has the medians of its runs, and the largest of all proofs', () => {
+  const run = (...ms: number[]) => ms.map((makeMs) => ({ makeMs, verifyMs: makeMs / 2, bytes: 100 * makeMs }))
+  const row = proofRow([run(1, 2, 9), run(3, 4, 5), run(1, 1, 1)], { blocks: 7 })
+  expect(row).toMatchObject({ name: 'proof.event', value: 2, unit: 'ms', baseline: null })
+  expect(row.conditions).toEqual({
+    blocks: 7,
+    proofs: 3,
+    'check ms': 1,
+    'bytes beside the event, at most': 900,
+    runs: [2, 4, 1]
   })
 })
