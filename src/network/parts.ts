@@ -73,7 +73,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     passed: (peer) => sessions.passed(peer),
     penaltyPoints: (peer) => penalties.points(peer),
     connections: () => sessions.open().flatMap((peer) => openConnection(peer) ?? []),
-    trace: trace && { self, sink: trace, scoresMs: settings.traceScoresMs, log },
+    trace: trace && { self, sink: trace, scoresMs: settings.traceScoresMs, batchMs: settings.traceBatchMs, log },
     log
   })
   const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)

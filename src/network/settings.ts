@@ -83,6 +83,8 @@ export interface NetworkSettings {
   readonly maxValidating: number
   /** Between two samples of all peers' scores in a gossip trace. */
   readonly traceScoresMs: number
+  /** How long what happens may wait until it is written into a gossip trace, many things at once. */
+  readonly traceBatchMs: number
 }
 
 export const DEFAULT_SETTINGS: NetworkSettings = {
@@ -155,7 +157,8 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   ipColocationThreshold: 10,
   gossipBufferBytes: 16 << 20,
   maxValidating: 512,
-  traceScoresMs: 5000
+  traceScoresMs: 5000,
+  traceBatchMs: 500
 }
 
 /** For many nodes on one machine: one address is not one party. */

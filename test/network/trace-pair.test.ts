@@ -128,7 +128,8 @@ describe('the trace of a pair', () => {
 })
 
 it('another version of gossipsub is refused by name', () => {
-  const attach = () => new GossipTap({}, { self: new Uint8Array(0), sink: () => {}, scoresMs: 1, log: silentLog })
+  const attach = () =>
+    new GossipTap({}, { self: new Uint8Array(0), sink: () => {}, scoresMs: 1, batchMs: 0, log: silentLog })
   expect(attach).toThrow(TypeError)
   expect(attach).toThrow(/no msgIdFn, handleReceivedRpc.*; expected is @libp2p\/gossipsub 17\.1\.1/)
 })

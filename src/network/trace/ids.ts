@@ -7,36 +7,33 @@ const NO_BYTES = new Uint8Array(0)
 const MAX_PEERS = 4096
 
 /**
- * Ids of messages, hashed once each: a message is received or published once, and then sent to many. They are kept by the
- * payload, the one object that gossipsub hands on from the RPC to its own form of the message.
+ * Ids of messages, hashed once each: a message is received or published once, and then sent to many. What gossipsub asks for
+ * is kept by the payload, the one object that it hands on from the RPC to its own form of the message.
  */
 export class MessageIds {
   readonly #hash: (topic: string, data: Uint8Array) => Uint8Array
-  readonly #known = new WeakMap<Uint8Array, { topic: string; id: Uint8Array; received: boolean }>()
+  /** By the payload; of what was published by the message. */
+  readonly #known = new WeakMap<object, Uint8Array>()
 
   constructor(hash: (topic: string, data: Uint8Array) => Uint8Array) {
     this.#hash = hash
   }
 
-  of({ topic, data = NO_BYTES }: RawMessage): Uint8Array {
-    const known = this.#known.get(data)
-    return known?.topic === topic ? known.id : this.#hash(topic, data)
+  of(message: RawMessage): Uint8Array {
+    const { topic, data = NO_BYTES } = message
+    return this.#known.get(message) ?? this.#known.get(data) ?? this.#hash(topic, data)
   }
 
-  received({ topic, data = NO_BYTES }: RawMessage): Uint8Array {
-    const id = this.#hash(topic, data)
-    this.#known.set(data, { topic, id, received: true })
-    return id
+  /** Its buffer is its owner's, who may fill it anew or publish it to another topic. */
+  published(message: RawMessage, id: Uint8Array): void {
+    this.#known.set(message, id)
   }
 
-  published({ topic, data = NO_BYTES }: RawMessage, id: Uint8Array): void {
-    this.#known.set(data, { topic, id, received: false })
-  }
-
-  /** For gossipsub itself. What is to be published is not looked up: its buffer is its owner's, who may fill it anew. */
+  /** For gossipsub itself. */
   forRouter(topic: string, data: Uint8Array): Uint8Array {
-    const known = this.#known.get(data)
-    return known?.received === true && known.topic === topic ? known.id : this.#hash(topic, data)
+    const id = this.#hash(topic, data)
+    this.#known.set(data, id)
+    return id
   }
 }
 

@@ -22,7 +22,7 @@ export class Incoming {
   readonly #peers: PeerBytes
   readonly #recorder: Recorder
   /** Messages that wait for the application's verdict, by gossipsub's text of their id. */
-  readonly #waiting = new Map<string, { readonly messageId: Uint8Array; readonly topic: string }>()
+  readonly #waiting = new Map<string, RawMessage>()
   #refused = false
 
   constructor(router: TracedRouter, ids: MessageIds, peers: PeerBytes, recorder: Recorder) {
@@ -46,11 +46,11 @@ export class Incoming {
     }
     const handle = router.handleReceivedRpc.bind(router)
     router.handleReceivedRpc = (from, rpc) => {
-      this.#recorder.record((emit) => this.#received(from, rpc, emit))
+      this.#received(from, rpc)
       this.#refused = false
       // It asks acceptFrom before it waits for anything.
       const handled = handle(from, rpc)
-      this.#recorder.record((emit) => this.#dropped(from, rpc, this.#refused, emit))
+      this.#dropped(from, rpc, this.#refused)
       return handled
     }
   }
@@ -61,7 +61,7 @@ export class Incoming {
       const checked = check(from, message)
       // Beside it, not after it: gossipsub is to wait for no more than it did. Its own continuation comes after this one.
       checked.then(
-        (result) => this.#recorder.record((emit) => this.#checked(from, message, result, emit)),
+        (result) => this.#checked(from, message, result),
         () => {}
       )
       return checked
@@ -71,67 +71,58 @@ export class Incoming {
   #wrapVerdicts(): void {
     const report = this.#router.reportMessageValidationResult.bind(this.#router)
     this.#router.reportMessageValidationResult = (id, from, verdict) => {
-      this.#recorder.record((emit) => this.#verdict(id, from, verdict, emit))
+      this.#verdict(id, from, verdict)
       report(id, from, verdict)
     }
   }
 
-  #received(from: PeerId, rpc: RawRpc, emit: TraceSink): void {
-    const timestamp = this.#recorder.time()
-    const meta = rpcMeta(rpc, (message) => this.#ids.received(message))
-    emit({ type: 'RECV_RPC', peerId: this.#recorder.self, timestamp, peer: this.#peers.of(from.toString()), meta })
+  #received(from: PeerId, rpc: RawRpc): void {
+    let bytes = 0
+    if (rpc.messages !== undefined) for (const { data } of rpc.messages) bytes += data?.length ?? 0
+    const note = (emit: TraceSink, timestamp: bigint) => {
+      const meta = rpcMeta(rpc, (message) => this.#ids.of(message))
+      const peer = this.#peers.of(from.toString())
+      emit({ type: 'RECV_RPC', peerId: this.#recorder.self, timestamp, peer, meta })
+    }
+    this.#recorder.record(note, undefined, bytes)
   }
 
-  #dropped(from: PeerId, { messages = [] }: RawRpc, refused: boolean, emit: TraceSink): void {
+  #dropped(from: PeerId, { messages = [] }: RawRpc, refused: boolean): void {
     const { allowedTopics } = this.#router
     for (const message of messages) {
-      if (refused) this.#reject(from.toString(), this.#about(message), 'graylisted peer', emit)
-      else if (allowedTopics?.has(message.topic) === false) {
-        this.#reject(from.toString(), this.#about(message), 'topic not allowed', emit)
-      }
+      if (refused) this.#reject(from.toString(), message, 'graylisted peer')
+      else if (allowedTopics?.has(message.topic) === false) this.#reject(from.toString(), message, 'topic not allowed')
     }
   }
 
-  #checked(from: PeerId, message: RawMessage, result: Checked, emit: TraceSink): void {
-    const about = this.#about(message)
-    if (result.code === 'duplicate') this.#first('DUPLICATE_MESSAGE', from.toString(), about, emit)
-    else if (result.code === 'invalid') this.#reject(from.toString(), about, result.error ?? result.reason, emit)
+  #checked(from: PeerId, message: RawMessage, result: Checked): void {
+    if (result.code === 'duplicate') this.#first('DUPLICATE_MESSAGE', from.toString(), message)
+    else if (result.code === 'invalid') this.#reject(from.toString(), message, result.error ?? result.reason)
     // Nobody is told of it, so there will be no verdict.
-    else if (!this.#router.subscriptions.has(message.topic))
-      this.#reject(from.toString(), about, 'not subscribed', emit)
-    else this.#waiting.set(result.messageId.msgIdStr, about)
+    else if (!this.#router.subscriptions.has(message.topic)) this.#reject(from.toString(), message, 'not subscribed')
+    else this.#waiting.set(result.messageId.msgIdStr, message)
   }
 
-  #verdict(id: string, from: string, verdict: TopicValidatorResult, emit: TraceSink): void {
-    const about = this.#waiting.get(id)
-    if (about === undefined || !this.#waiting.delete(id)) return
-    if (verdict === TopicValidatorResult.Accept) this.#first('DELIVER_MESSAGE', from, about, emit)
-    else this.#reject(from, about, VERDICT_REASONS[verdict], emit)
+  #verdict(id: string, from: string, verdict: TopicValidatorResult): void {
+    const message = this.#waiting.get(id)
+    if (message === undefined || !this.#waiting.delete(id)) return
+    if (verdict === TopicValidatorResult.Accept) this.#first('DELIVER_MESSAGE', from, message)
+    else this.#reject(from, message, VERDICT_REASONS[verdict])
   }
 
-  #about(message: RawMessage): { messageId: Uint8Array; topic: string } {
-    return { messageId: this.#ids.of(message), topic: message.topic }
+  #first(type: 'DELIVER_MESSAGE' | 'DUPLICATE_MESSAGE', from: string, message: RawMessage): void {
+    this.#recorder.record((emit, timestamp) => {
+      const messageId = this.#ids.of(message)
+      const receivedFrom = this.#peers.of(from)
+      emit({ type, peerId: this.#recorder.self, timestamp, messageId, topic: message.topic, receivedFrom })
+    })
   }
 
-  #first(
-    type: 'DELIVER_MESSAGE' | 'DUPLICATE_MESSAGE',
-    from: string,
-    { messageId, topic }: { readonly messageId: Uint8Array; readonly topic: string },
-    emit: TraceSink
-  ): void {
-    const { self } = this.#recorder
-    emit({ type, peerId: self, timestamp: this.#recorder.time(), messageId, topic, receivedFrom: this.#peers.of(from) })
-  }
-
-  #reject(
-    from: string,
-    { messageId, topic }: { readonly messageId: Uint8Array; readonly topic: string },
-    reason: string,
-    emit: TraceSink
-  ): void {
-    const { self } = this.#recorder
-    const timestamp = this.#recorder.time()
-    const receivedFrom = this.#peers.of(from)
-    emit({ type: 'REJECT_MESSAGE', peerId: self, timestamp, messageId, topic, receivedFrom, reason })
+  #reject(from: string, message: RawMessage, reason: string): void {
+    this.#recorder.record((emit, timestamp) => {
+      const messageId = this.#ids.of(message)
+      const about = { messageId, topic: message.topic, receivedFrom: this.#peers.of(from) }
+      emit({ type: 'REJECT_MESSAGE', peerId: this.#recorder.self, timestamp, ...about, reason })
+    })
   }
 }

@@ -21,6 +21,11 @@ export class Membership {
     this.#watchStreams()
   }
 
+  /** gossipsub is about to stop: it leaves all topics without calling it so. */
+  left(): void {
+    for (const topic of this.#router.mesh.keys()) this.#topic('LEAVE', topic)
+  }
+
   #wrapTopics(): void {
     const router = this.#router
     const join = router.join.bind(router)
@@ -54,28 +59,27 @@ export class Membership {
   #watchStreams(): void {
     const recorder = this.#recorder
     watchMap(this.#router.streamsOutbound, {
-      added: (peer, stream) =>
-        recorder.record((emit) => {
-          const about = { peerId: recorder.self, timestamp: recorder.time(), peer: this.#peers.of(peer) }
-          emit({ type: 'ON_NEW_OUTBOUND_STREAM', ...about, protocol: stream.protocol })
+      added: (id, { protocol }) =>
+        recorder.record((emit, timestamp) => {
+          const about = { peerId: recorder.self, timestamp, peer: this.#peers.of(id) }
+          emit({ type: 'ON_NEW_OUTBOUND_STREAM', ...about, protocol })
         }),
-      removed: (peer) =>
-        recorder.record((emit) => {
-          const about = { peerId: recorder.self, timestamp: recorder.time(), peer: this.#peers.of(peer) }
-          emit({ type: 'ON_CLOSED_OUTBOUND_STREAM', ...about })
+      removed: (id) =>
+        recorder.record((emit, timestamp) => {
+          emit({ type: 'ON_CLOSED_OUTBOUND_STREAM', peerId: recorder.self, timestamp, peer: this.#peers.of(id) })
         })
     })
   }
 
   #topic(type: 'JOIN' | 'LEAVE', topic: string): void {
     const recorder = this.#recorder
-    recorder.record((emit) => emit({ type, peerId: recorder.self, timestamp: recorder.time(), topic }))
+    recorder.record((emit, timestamp) => emit({ type, peerId: recorder.self, timestamp, topic }))
   }
 
-  #member(type: 'GRAFT' | 'PRUNE', peer: string, topic: string): void {
+  #member(type: 'GRAFT' | 'PRUNE', id: string, topic: string): void {
     const recorder = this.#recorder
-    recorder.record((emit) => {
-      emit({ type, peerId: recorder.self, timestamp: recorder.time(), peer: this.#peers.of(peer), topic })
-    })
+    recorder.record((emit, timestamp) =>
+      emit({ type, peerId: recorder.self, timestamp, peer: this.#peers.of(id), topic })
+    )
   }
 }

@@ -1,8 +1,7 @@
-import type { RpcMeta } from '../../trace/event.ts'
 import type { MessageIds, PeerBytes } from './ids.ts'
-import { nowNs, type Recorder, type TraceSink } from './recorder.ts'
+import type { Recorder, TraceSink } from './recorder.ts'
 import type { RawRpc, TracedRouter } from './router.ts'
-import { rpcMeta } from './rpc-meta.ts'
+import { rpcMeta, unchanging } from './rpc-meta.ts'
 
 /** What goes out: messages of our own, and each RPC to each peer, sent or dropped for want of a stream with room. */
 export class Outgoing {
@@ -27,15 +26,16 @@ export class Outgoing {
    */
   #wrapPublish(): void {
     const { mcache } = this.#router
+    const recorder = this.#recorder
     const put = mcache.put.bind(mcache)
     mcache.put = (id, message, validated) => {
       if (validated === true) {
-        this.#recorder.record((emit) => {
-          this.#ids.published(message, id.msgId)
-          const timestamp = this.#recorder.time()
-          const { self } = this.#recorder
-          emit({ type: 'PUBLISH_MESSAGE', peerId: self, timestamp, messageId: id.msgId, topic: message.topic })
-        })
+        const { msgId: messageId } = id
+        const { topic } = message
+        this.#ids.published(message, messageId)
+        recorder.record((emit, timestamp) =>
+          emit({ type: 'PUBLISH_MESSAGE', peerId: recorder.self, timestamp, messageId, topic })
+        )
       }
       return put(id, message, validated)
     }
@@ -45,9 +45,10 @@ export class Outgoing {
     const send = this.#router.sendRpc.bind(this.#router)
     this.#router.sendRpc = (peer, rpc) => {
       // Before it is sent, or it might have been received before; but what is sent with it shows afterwards.
-      const since = nowNs()
+      const since = performance.now()
       const sent = send(peer, rpc)
-      this.#recorder.record((emit) => this.#said(peer, this.#meta(rpc), sent, since, emit))
+      const said = unchanging(rpc)
+      this.#recorder.record((emit, timestamp) => this.#said(emit, timestamp, peer, said, sent), since)
       return sent
     }
   }
@@ -55,24 +56,22 @@ export class Outgoing {
   #wrapBatch(): void {
     const send = this.#router.sendRpcInBatch.bind(this.#router)
     this.#router.sendRpcInBatch = (peers, rpc) => {
-      const since = nowNs()
+      const since = performance.now()
       // It removes those to which it was not sent.
       const all = [...peers]
       send(peers, rpc)
       if (all.length === 0) return
-      this.#recorder.record((emit) => {
-        const meta = this.#meta(rpc)
-        for (const peer of all) this.#said(peer, meta, peers.has(peer), since, emit)
-      })
+      const sent = all.map((peer) => peers.has(peer))
+      const said = unchanging(rpc)
+      this.#recorder.record((emit, timestamp) => {
+        for (const [i, peer] of all.entries()) this.#said(emit, timestamp, peer, said, sent[i] === true)
+      }, since)
     }
   }
 
-  #meta(rpc: RawRpc): RpcMeta {
-    return rpcMeta(rpc, (message) => this.#ids.of(message))
-  }
-
-  #said(to: string, meta: RpcMeta, sent: boolean, since: bigint, emit: TraceSink): void {
+  #said(emit: TraceSink, timestamp: bigint, to: string, rpc: RawRpc, sent: boolean): void {
+    const meta = rpcMeta(rpc, (message) => this.#ids.of(message))
     const type = sent ? 'SEND_RPC' : 'DROP_RPC'
-    emit({ type, peerId: this.#recorder.self, timestamp: this.#recorder.time(since), peer: this.#peers.of(to), meta })
+    emit({ type, peerId: this.#recorder.self, timestamp, peer: this.#peers.of(to), meta })
   }
 }

@@ -13,6 +13,8 @@ export interface TapOptions {
   readonly sink: TraceSink
   /** Between two samples of all peers' scores. */
   readonly scoresMs: number
+  /** How long the sink is told nothing, to be told all at once. */
+  readonly batchMs: number
   readonly log: Log
 }
 
@@ -28,6 +30,7 @@ export class GossipTap {
   readonly #router: TracedRouter
   readonly #peers: PeerBytes
   readonly #recorder: Recorder
+  readonly #membership: Membership
   readonly #scoresMs: number
   #sampling: NodeJS.Timeout | undefined
 
@@ -35,33 +38,38 @@ export class GossipTap {
    * @param service gossipsub before it is started and before anybody else wraps it
    * @throws TypeError if it is another version than known
    */
-  constructor(service: object, { self, sink, scoresMs, log }: TapOptions) {
+  constructor(service: object, { scoresMs, ...options }: TapOptions) {
     this.#router = assertTraceable(service)
     this.#peers = new PeerBytes(this.#router.peers)
-    this.#recorder = new Recorder(self, sink, log)
+    this.#recorder = new Recorder(options)
     this.#scoresMs = scoresMs
     const ids = new MessageIds(messageId)
     new Incoming(this.#router, ids, this.#peers, this.#recorder)
     new Outgoing(this.#router, ids, this.#peers, this.#recorder)
-    new Membership(this.#router, this.#peers, this.#recorder)
+    this.#membership = new Membership(this.#router, this.#peers, this.#recorder)
   }
 
-  /** Begins to sample scores. */
+  /** Begins to sample scores, and to gather what happens before it is told. */
   start(): void {
+    this.#recorder.start()
     this.#sampling = setInterval(() => this.#sample(), this.#scoresMs)
     this.#sampling.unref()
   }
 
+  /** gossipsub is about to stop. What it does until it has is told at once. */
   stop(): void {
     clearInterval(this.#sampling)
+    this.#membership.left()
+    this.#recorder.stop()
   }
 
   #sample(): void {
     const { peers } = this.#router
     if (peers.size === 0) return
-    this.#recorder.record((emit) => {
-      const scores = [...peers.keys()].map((id) => ({ peer: this.#peers.of(id), score: this.#router.getScore(id) }))
-      emit({ type: 'SCORES', peerId: this.#recorder.self, timestamp: this.#recorder.time(), scores })
+    const scores = [...peers.keys()].map((id) => ({ id, score: this.#router.getScore(id) }))
+    this.#recorder.record((emit, timestamp) => {
+      const sampled = scores.map(({ id, score }) => ({ peer: this.#peers.of(id), score }))
+      emit({ type: 'SCORES', peerId: this.#recorder.self, timestamp, scores: sampled })
     })
   }
 }

@@ -21,10 +21,14 @@ export interface TracedNode extends TestNode {
   readonly events: TraceEvent[]
 }
 
-/** A started node that keeps its trace. */
+/** A started node that keeps its trace, each event as soon as it happens unless the settings say otherwise. */
 export async function traced(options: NodeOptions = {}): Promise<TracedNode> {
   const events: TraceEvent[] = []
-  const started = await node({ trace: (event) => events.push(event), ...options })
+  const started = await node({
+    trace: (event) => events.push(event),
+    ...options,
+    settings: { traceBatchMs: 0, ...options.settings }
+  })
   return { ...started, events }
 }
 
