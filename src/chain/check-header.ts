@@ -1,3 +1,4 @@
+import { equalBytes, toHex } from '../codec/bytes.ts'
 import { type Commit, type Header, TrustedHeader } from '../codec/generated/chain.ts'
 import { TRUSTED_HEADER } from '../codec/rules.ts'
 import { canonicalFailure, sealFailure, sizeFailure, validatorsHashFailure } from './checked-block.ts'
@@ -38,6 +39,13 @@ export type HeaderCheck = { ok: true; header: CheckedHeader } | { ok: false; fai
 /** For `checkHeader` and the pool that runs it. */
 export function markCheckedHeader(data: HeaderData): CheckedHeader {
   return data as CheckedHeader
+}
+
+/** Whether the root that came with a header is the one after its block. */
+export function rootFailure({ height, claimedRoot }: CheckedHeader, root: Uint8Array): Failure | undefined {
+  if (equalBytes(root, claimedRoot)) return undefined
+  const said = toHex(claimedRoot)
+  return failure('BAD_MMR_ROOT', `the root after header ${height} is said to be ${said}; it is ${toHex(root)}`)
 }
 
 /** Header, seal and root beside the commit. */

@@ -1,5 +1,5 @@
 import { equalBytes, toHex } from '../codec/bytes.ts'
-import type { CheckedHeader } from './check-header.ts'
+import { type CheckedHeader, rootFailure } from './check-header.ts'
 import { type Failure, failure, firstFailure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
 import { genesisBlockHash, genesisHeader, type Header } from './header.ts'
@@ -96,7 +96,8 @@ export class HeaderChain {
     }
     mmr.append(leafHash(to.hash))
     const root = mmr.root()
-    if (!equalBytes(root, to.claimedRoot)) return badRootAfter(to, root)
+    const wrongRoot = rootFailure(to, root)
+    if (wrongRoot !== undefined) return wrongRoot
     this.#mmr = mmr
     this.#tip = { height: to.height, hash: to.hash.slice(), header: copyOf(to.header), mmrRoot: root }
     return undefined
@@ -119,8 +120,7 @@ export class HeaderChain {
     }
     const after = this.#mmr.clone()
     after.append(leafHash(next.hash))
-    const root = after.root()
-    return equalBytes(root, next.claimedRoot) ? undefined : badRootAfter(next, root)
+    return rootFailure(next, after.root())
   }
 }
 
@@ -140,13 +140,6 @@ function rangeBefore(header: Header, peaks: readonly Uint8Array[]): Mmr | undefi
 
 function badPeaks({ height, mmrRoot }: Header): Failure {
   return failure('BAD_MMR_ROOT', `the peaks are not those of header ${height}'s mmr_root ${toHex(mmrRoot)}`)
-}
-
-function badRootAfter({ height, claimedRoot }: CheckedHeader, root: Uint8Array): Failure {
-  return failure(
-    'BAD_MMR_ROOT',
-    `the root after header ${height} is said to be ${toHex(claimedRoot)}; it is ${toHex(root)}`
-  )
 }
 
 function differs(

@@ -13,7 +13,7 @@ import { Asker } from './asker.ts'
 import { Early } from './early.ts'
 import { type Evidence, keepEvidence } from './evidence.ts'
 import { Finalizer } from './finalizer.ts'
-import { HeaderIntake } from './header-intake.ts'
+import { HeaderIntake, type HeadersPort } from './header-intake.ts'
 import { Height } from './height.ts'
 import { Intake } from './intake.ts'
 import {
@@ -126,7 +126,10 @@ export class Driver extends Emitter<DriverEvents> {
       published: (height, hash) => this.#finalizer.seenPublished(height, hash),
       finalize: (block) => this.#finalizer.apply(block)
     })
-    this.#headers = new HeaderIntake({ ledger, behind: (height, peer) => this.emit('behind', { height, peer }) })
+    this.#headers = new HeaderIntake({
+      chain: headersOf(ledger),
+      behind: (height, peer) => this.emit('behind', { height, peer })
+    })
     this.#exchange = new VotesExchange({
       ledger,
       intake: this.#intake,
@@ -308,5 +311,19 @@ export class Driver extends Emitter<DriverEvents> {
     this.#options.gossip.publish(topic, payload).catch((error: unknown) => {
       this.#options.log.debug({ topic, reason: messageOf(error) }, 'not published; peers will ask for it')
     })
+  }
+}
+
+function headersOf(ledger: LedgerPort): HeadersPort {
+  return {
+    genesis: ledger.genesis,
+    get tip() {
+      return ledger.tip
+    },
+    get conflict() {
+      return ledger.conflict
+    },
+    hashAt: async (height) => (await ledger.blockAt(height))?.hash,
+    compareHeader: (header) => ledger.compareHeader(header)
   }
 }

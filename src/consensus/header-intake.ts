@@ -1,19 +1,34 @@
 /**
- * The header topic at a node that holds the chain. It has no use for headers itself: it looks at them so that light
- * clients hear of each final block once and of nothing false (protocol §10), and because a certified header of another
- * chain is evidence.
+ * The header topic (protocol §10). A node that holds the chain has no use for headers itself: it looks at them so that
+ * light clients hear of each final block once and of nothing false. A light node follows the chain by it. To both a
+ * certified header of another chain is evidence.
  */
-import { checkHeader, maxTrustedHeaderBytes } from '../chain/check-header.ts'
+import { type CheckedHeader, checkHeader, maxTrustedHeaderBytes } from '../chain/check-header.ts'
 import { blockHash } from '../chain/domain.ts'
+import type { Failure } from '../chain/failures.ts'
+import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { TrustedHeader } from '../codec/generated/chain.ts'
 import { hasCode } from '../error.ts'
 import { ACCEPT, IGNORE, type Judgement, reject } from './judgement.ts'
-import type { LedgerPort } from './ports.ts'
 import { Told } from './told.ts'
 
+/** A ledger, or a light node's chain of headers. */
+export interface HeadersPort {
+  readonly genesis: Genesis
+  readonly tip: { readonly height: number; readonly hash: Uint8Array }
+  /** Another certified chain was seen. */
+  readonly conflict: unknown
+  hashAt(height: number): Promise<Uint8Array | undefined>
+  /**
+   * Of a certified header of a height up to the next. A chain of headers takes the next one.
+   * @throws MolochError CONFLICTING_FINALITY if it is of another chain, LEDGER_CLOSED
+   */
+  compareHeader(header: CheckedHeader): Promise<Failure | undefined>
+}
+
 export interface HeaderIntakePorts {
-  readonly ledger: Pick<LedgerPort, 'genesis' | 'tip' | 'conflict' | 'blockAt' | 'compareHeader'>
+  readonly chain: HeadersPort
   /** A certified header above the next height was seen. */
   readonly behind: (height: number, from: string) => void
 }
@@ -24,13 +39,13 @@ export class HeaderIntake {
 
   constructor(ports: HeaderIntakePorts) {
     this.#ports = ports
-    this.#told = new Told(() => ports.ledger.tip.height)
+    this.#told = new Told(() => ports.chain.tip.height)
   }
 
   /** Where it stands is looked at first, its signatures after. */
   async header(payload: Uint8Array, from: string): Promise<Judgement> {
-    const { ledger, behind } = this.#ports
-    const { genesis } = ledger
+    const { chain, behind } = this.#ports
+    const { genesis } = chain
     if (payload.byteLength > maxTrustedHeaderBytes(genesis)) return reject('TOO_LARGE')
     const seen = peek(genesis.hash, payload)
     if (seen === undefined) return reject('NON_CANONICAL')
@@ -38,33 +53,33 @@ export class HeaderIntake {
     const ours = await this.#hashAt(height)
     if (ours !== undefined && equalBytes(ours, hash) && !this.#told.isNews(height, hash)) return IGNORE
     // Which of the two chains is ours is not for this node to say any more.
-    if (ledger.conflict !== undefined) return IGNORE
+    if (chain.conflict !== undefined) return IGNORE
     const checked = checkHeader(genesis, payload)
     if (!checked.ok) return reject(checked.failure.code)
     const { header } = checked
     if (header.deferred !== undefined) return reject(header.deferred.code)
-    if (height > ledger.tip.height + 1) {
+    if (height > chain.tip.height + 1) {
       behind(height, from)
       return IGNORE
     }
-    let root: Uint8Array
+    let failure: Failure | undefined
     try {
-      root = await ledger.compareHeader(header)
+      failure = await chain.compareHeader(header)
     } catch (error) {
       if (hasCode(error, 'LEDGER_CLOSED')) return IGNORE
-      // The ledger keeps the evidence and says so. Others shall see it too: that is how they learn of it.
+      // Evidence is kept by now, and it is said. Others shall see it too: that is how they learn of it.
       if (hasCode(error, 'CONFLICTING_FINALITY')) return this.#told.add(height, hash) ? ACCEPT : IGNORE
       throw error
     }
     // The root is under no signature: a copy with another would keep light clients from the true one.
-    if (!equalBytes(root, header.claimedRoot)) return reject('BAD_MMR_ROOT')
+    if (failure !== undefined) return reject(failure.code)
     return this.#told.add(height, hash) ? ACCEPT : IGNORE
   }
 
   async #hashAt(height: number): Promise<Uint8Array | undefined> {
-    const { ledger } = this.#ports
-    if (height === ledger.tip.height) return ledger.tip.hash
-    return height < ledger.tip.height ? (await ledger.blockAt(height))?.hash : undefined
+    const { chain } = this.#ports
+    if (height === chain.tip.height) return chain.tip.hash
+    return height < chain.tip.height ? chain.hashAt(height) : undefined
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CheckedBlock, NextBlock, ProposedBlock } from '../chain/check-block.ts'
-import type { CheckedHeader } from '../chain/check-header.ts'
+import { type CheckedHeader, rootFailure } from '../chain/check-header.ts'
 import type { CheckedEvent } from '../chain/event.ts'
 import type { EventWindow } from '../chain/event-window.ts'
 import type { Failure } from '../chain/failures.ts'
@@ -127,16 +127,16 @@ export class Ledger extends Emitter<LedgerEvents> {
 
   /**
    * Compares a certified header (no `deferred` fault) of a height up to the next with the chain.
-   * @returns the root after it
+   * @returns BAD_MMR_ROOT if the root after it is not the one that came with it
    * @throws MolochError CONFLICTING_FINALITY if it is of another chain: evidence is kept, nothing more is applied;
    * LEDGER_CLOSED
    */
-  async compareHeader(header: CheckedHeader): Promise<Uint8Array> {
+  async compareHeader(header: CheckedHeader): Promise<Failure | undefined> {
     if (this.#closed) throw new MolochError('LEDGER_CLOSED', 'the ledger is closed')
     const compare = this.#lastApply.then(async () => {
       if (this.#conflict !== undefined) throw conflictError(this.#conflict)
       await this.#applier.compareHeader(header)
-      return this.rootAfter(header.height, header.hash)
+      return rootFailure(header, await this.rootAfter(header.height, header.hash))
     })
     this.#lastApply = compare.catch(() => {})
     return compare

@@ -1,4 +1,5 @@
 import { type CheckedHeader, checkHeader } from '../chain/check-header.ts'
+import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
@@ -12,7 +13,7 @@ export interface CrossCheckPorts {
   holders(height: number): string[]
   readonly getHeaders: ProofRequests['getHeaders']
   /** Compares a certified header with ours. @throws MolochError CONFLICTING_FINALITY: evidence is kept by then */
-  compare(header: CheckedHeader): Promise<Uint8Array>
+  compare(header: CheckedHeader): Promise<Failure | undefined>
   penalise(peer: string, code: string, message: string): void
   readonly log: Log
 }
@@ -101,8 +102,9 @@ export class CrossCheck {
           penalise(peer, 'BAD_HEIGHT', `a header of height ${header.height} where ${height} was asked for`)
           return false
         }
-        if (!equalBytes(await compare(header), header.claimedRoot)) {
-          penalise(peer, 'BAD_MMR_ROOT', `the root after header ${height} is not the one that it says`)
+        const wrong = await compare(header)
+        if (wrong !== undefined) {
+          penalise(peer, wrong.code, wrong.message)
           return false
         }
         return equalBytes(header.hash, hash)
