@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MolochError } from '../error.ts'
+import { lockFileName, parseTraceFileName } from '../trace/file-name.ts'
 import { measureFiles } from '../trace/measure-files.ts'
 import type { GossipStats } from '../trace/measures/gossip-stats.ts'
 import { reportText } from '../trace/report/text.ts'
@@ -10,14 +11,12 @@ import { isMemberName } from './spec.ts'
 /** Where they are if nobody says where, within the devnet's directory. */
 export const TRACES = 'traces'
 
-const OF_NODE = /^(.+)-\d{6,}\.(pb|ndjson)(\.gz)?$/
-
 /** The trace files of the nodes, sorted: those of one node in order. */
 export function traceFiles(dir: string, names: readonly string[]): string[] {
   if (!existsSync(dir)) return []
   const known = new Set(names)
   return readdirSync(dir)
-    .filter((file) => known.has(OF_NODE.exec(file)?.[1] ?? ''))
+    .filter((file) => known.has(parseTraceFileName(file)?.name ?? ''))
     .sort()
     .map((file) => join(dir, file))
 }
@@ -26,7 +25,11 @@ export function traceFiles(dir: string, names: readonly string[]): string[] {
 export function removeTraces(dir: string): void {
   if (!existsSync(dir)) return
   for (const file of readdirSync(dir)) {
-    if (isMemberName(OF_NODE.exec(file)?.[1] ?? '')) rmSync(join(dir, file))
+    const name = parseTraceFileName(file)?.name
+    if (name === undefined || !isMemberName(name)) continue
+    rmSync(join(dir, file))
+    // Of one that was killed.
+    rmSync(join(dir, lockFileName(name)), { force: true })
   }
   if (readdirSync(dir).length === 0) rmdirSync(dir)
 }

@@ -1,4 +1,5 @@
-import { basename, dirname, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, relative, resolve } from 'node:path'
+import { MolochError } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { TraceEvent } from '../trace/event.ts'
 import { TraceWriter } from '../trace/writer.ts'
@@ -15,7 +16,7 @@ export interface TraceLog {
 
 /**
  * The trace that the configuration asks for, if it does.
- * @throws MolochError TRACE_FOLDER
+ * @throws MolochError TRACE_FILE for a path that is none, TRACE_FOLDER, TRACE_HELD
  */
 export async function openTrace(
   { home, trace }: Pick<Config, 'home' | 'trace'>,
@@ -23,7 +24,7 @@ export async function openTrace(
   lookEveryMs = LOOK_EVERY_MS
 ): Promise<TraceLog | undefined> {
   if (trace.file === '') return undefined
-  const path = resolve(home, trace.file)
+  const path = pathOf(home, trace.file)
   const writer = await TraceWriter.open({
     folder: dirname(path),
     name: basename(path),
@@ -52,4 +53,16 @@ export async function openTrace(
       await writer.close()
     }
   }
+}
+
+/** What is relative stays within the home, so that a home can be moved with all that is its own. */
+function pathOf(home: string, file: string): string {
+  const refused = (why: string, accepted: string): MolochError =>
+    new MolochError('TRACE_FILE', `trace.file ${file} ${why}; ${accepted} is accepted`, { file })
+  const path = resolve(home, file)
+  if (/(^|[/\\])\.{0,2}$/.test(file)) throw refused('is a folder', `a name in it such as ${path}/gossip`)
+  if (!isAbsolute(file) && relative(home, path).startsWith('..')) {
+    throw refused(`leaves the home ${home}`, 'a path within it or an absolute one')
+  }
+  return path
 }

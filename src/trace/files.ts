@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { TRACE_FORMATS, type TraceFormat } from './format.ts'
+import { MAX_FILE_NUMBER, parseTraceFileName, traceFileName } from './file-name.ts'
+import type { TraceFormat } from './format.ts'
 
 /** Writes all of the bytes at that place of the file. */
 export type WriteAt = (file: FileHandle, bytes: Uint8Array, position: number) => Promise<void>
@@ -25,6 +26,7 @@ export class TraceFiles {
   #number = 0
   #file: FileHandle | undefined
   #bytes = 0
+  #written = 0
 
   constructor(folder: string, name: string, format: TraceFormat, keep: number, write: WriteAt) {
     this.#folder = folder
@@ -39,9 +41,14 @@ export class TraceFiles {
     return this.#bytes
   }
 
+  /** How much all files got. */
+  get written(): number {
+    return this.#written
+  }
+
   /** The file that is being written, or was last. */
   get path(): string {
-    return join(this.#folder, `${this.#name}-${String(this.#number).padStart(6, '0')}.${this.#format}`)
+    return join(this.#folder, traceFileName({ name: this.#name, number: this.#number, format: this.#format }))
   }
 
   /** Makes the folder and the file. To be called again when it failed. */
@@ -49,7 +56,9 @@ export class TraceFiles {
     if (this.#file !== undefined) return
     await mkdir(this.#folder, { recursive: true })
     const last = (await this.#list()).at(-1)?.number ?? 0
-    this.#number = Math.max(this.#number, last + 1)
+    const next = Math.max(this.#number, last + 1)
+    if (next > MAX_FILE_NUMBER) throw new Error(`${this.#name}-${last} is the last file there can be of the name`)
+    this.#number = next
     this.#file = await open(this.path, 'wx', 0o644)
   }
 
@@ -60,6 +69,7 @@ export class TraceFiles {
     await this.#write(this.#file as FileHandle, bytes, this.#bytes)
     const first = this.#bytes === 0
     this.#bytes += bytes.length
+    this.#written += bytes.length
     // Not before it has something: on a full disk, empty files would drive out all that were kept.
     if (first) await this.#removeOldest()
   }
@@ -88,10 +98,8 @@ export class TraceFiles {
 
   async #list(): Promise<{ path: string; number: number }[]> {
     const files = (await readdir(this.#folder)).flatMap((file) => {
-      const rest = file.startsWith(`${this.#name}-`) ? file.slice(this.#name.length + 1) : ''
-      const [digits, extension] = [rest.slice(0, rest.indexOf('.')), rest.slice(rest.indexOf('.') + 1)]
-      const known = /^\d{6,}$/.test(digits) && TRACE_FORMATS.some((format) => format === extension)
-      return known ? [{ path: join(this.#folder, file), number: Number(digits) }] : []
+      const known = parseTraceFileName(file)
+      return known?.name === this.#name ? [{ path: join(this.#folder, file), number: known.number }] : []
     })
     return files.sort((a, b) => a.number - b.number)
   }

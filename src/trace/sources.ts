@@ -1,10 +1,8 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { MolochError } from '../error.ts'
 import type { TraceEvent } from './event.ts'
+import { parseTraceFileName } from './file-name.ts'
 import { TraceReader } from './reader.ts'
-
-/** NAME-000001.EXT, as the writer has it. */
-const NUMBERED = /^(.*)-(\d{6,})\.[^/]*$/
 
 /** Files to be read: those that one writer wrote one after the other are one source, which has one of them open. */
 export class TraceSources {
@@ -15,10 +13,10 @@ export class TraceSources {
   constructor(paths: readonly string[]) {
     const groups = new Map<string, { readonly number: number; readonly reader: TraceReader }[]>()
     for (const path of new Map(paths.map((one) => [resolve(one), one])).values()) {
-      const [, name, digits] = NUMBERED.exec(basename(path)) ?? []
-      const key = name === undefined ? resolve(path) : join(dirname(resolve(path)), `${name}-`)
+      const known = parseTraceFileName(basename(path))
+      const key = known === undefined ? resolve(path) : join(dirname(resolve(path)), `${known.name}-`)
       const group = groups.get(key) ?? []
-      group.push({ number: Number(digits ?? 0), reader: new TraceReader(path) })
+      group.push({ number: known?.number ?? 0, reader: new TraceReader(path) })
       groups.set(key, group)
     }
     this.#groups = [...groups.values()].map((group) =>

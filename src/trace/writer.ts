@@ -4,6 +4,7 @@ import { type Chunk, TraceBuffer } from './buffer.ts'
 import type { TraceEvent } from './event.ts'
 import { TraceFiles, type WriteAt, writeAt } from './files.ts'
 import { encoderOf, MAX_RECORD_BYTES, packerOf, type TraceFormat } from './format.ts'
+import { NameLock } from './name-lock.ts'
 import type { Packer } from './zlib-pump.ts'
 
 export interface TraceWriterOptions {
@@ -17,7 +18,7 @@ export interface TraceWriterOptions {
   readonly maxFiles?: number
   /** What may wait for the disk. Default: 4 MiB. */
   readonly bufferBytes?: number
-  /** How long a record waits for others, and a failing disk for the next attempt. Default: 1000. */
+  /** How long a record waits for others, and a failing disk for the next attempt. Default: 2000. */
   readonly flushMs?: number
   readonly log: Log
   readonly write?: WriteAt
@@ -30,6 +31,8 @@ export interface TraceWriterStats {
   readonly lost: number
   /** Failures of the disk. */
   readonly errors: number
+  /** What all files got, with those that have been removed. */
+  readonly bytes: number
 }
 
 const CHUNK_BYTES = 64 << 10
@@ -47,6 +50,7 @@ export class TraceWriter {
   readonly #log: Log
   readonly #buffer: TraceBuffer
   readonly #files: TraceFiles
+  readonly #lock: NameLock
   readonly #timer: NodeJS.Timeout
   #packer: Packer
   /** The chunk that is being written, and what it is on disk. They stay until the disk has taken them. */
@@ -70,21 +74,25 @@ export class TraceWriter {
   #lost = 0
   #errors = 0
 
-  /** @throws MolochError TRACE_FOLDER if the first file cannot be made */
+  /** @throws MolochError TRACE_HELD if another writer has the name, TRACE_FOLDER if the first file cannot be made */
   static async open(options: TraceWriterOptions): Promise<TraceWriter> {
     const { folder, name = 'trace', format, maxFiles = 16, write = writeAt } = options
     const files = new TraceFiles(folder, name, format, maxFiles, write)
+    let lock: NameLock | undefined
     try {
+      lock = await NameLock.take(folder, name)
       await files.open()
+      return new TraceWriter(options, files, lock)
     } catch (error) {
+      await lock?.release()
+      if (error instanceof MolochError) throw error
       const what = `cannot write traces to ${folder}: ${messageOf(error)}; a folder that can be written is accepted`
       throw new MolochError('TRACE_FOLDER', what, { folder }, { cause: error })
     }
-    return new TraceWriter(options, files)
   }
 
-  private constructor(options: TraceWriterOptions, files: TraceFiles) {
-    const { format, maxFileBytes = 64 << 20, bufferBytes = 4 << 20, flushMs = 1000, log } = options
+  private constructor(options: TraceWriterOptions, files: TraceFiles, lock: NameLock) {
+    const { format, maxFileBytes = 64 << 20, bufferBytes = 4 << 20, flushMs = 2000, log } = options
     this.#encode = encoderOf(format)
     this.#format = format
     this.#maxFileBytes = maxFileBytes
@@ -92,6 +100,7 @@ export class TraceWriter {
     this.#log = log
     this.#buffer = new TraceBuffer(bufferBytes, Math.min(CHUNK_BYTES, maxFileBytes))
     this.#files = files
+    this.#lock = lock
     this.#packer = packerOf(format)
     this.#timer = setInterval(() => {
       this.#due = true
@@ -101,7 +110,8 @@ export class TraceWriter {
   }
 
   get stats(): TraceWriterStats {
-    return { recorded: this.#recorded, written: this.#written, lost: this.#lost, errors: this.#errors }
+    const [recorded, written, lost, errors] = [this.#recorded, this.#written, this.#lost, this.#errors]
+    return { recorded, written, lost, errors, bytes: this.#files.written }
   }
 
   /** Events of one node, in the order of their timestamps. After `close` they are not counted. */
@@ -228,6 +238,7 @@ export class TraceWriter {
     } catch (error) {
       this.#fails(error)
     }
+    await this.#lock.release()
     const left = this.#recorded - this.#written - this.#lost
     this.#lost += left
     if (left > 0) this.#log.warn({ file: this.#files.path, lost: left }, 'the end of the gossip trace is lost')

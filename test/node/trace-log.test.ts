@@ -49,3 +49,24 @@ test('what is lost is warned of, once for many, and the trace says it too', asyn
   expect(events.filter(({ type }) => type === 'JOIN')).toEqual([joined('a')])
   expect(events.reduce((sum, event) => sum + (event.type === 'LOST' ? event.count : 0), 0)).toBe(4)
 })
+
+test.each([
+  ['traces/', 'is a folder; a name in it such as /home/x/traces/gossip is accepted'],
+  ['/traces/', 'is a folder; a name in it such as /traces/gossip is accepted'],
+  ['.', 'is a folder; a name in it such as /home/x/gossip is accepted'],
+  ['../gossip', 'leaves the home /home/x; a path within it or an absolute one is accepted']
+])('trace.file %s is refused', async (file, why) => {
+  const config = defaultConfig('/home/x', { 'trace.file': file })
+  await expect(openTrace(config, silentLog)).rejects.toMatchObject({
+    code: 'TRACE_FILE',
+    message: `trace.file ${file} ${why}`
+  })
+})
+
+test('two nodes cannot write the same files', async () => {
+  const path = join(tempDir(), 'gossip')
+  const first = await openTrace(defaultConfig(tempDir(), { 'trace.file': path }), silentLog)
+  const second = openTrace(defaultConfig(tempDir(), { 'trace.file': path }), silentLog)
+  await expect(second).rejects.toMatchObject({ code: 'TRACE_HELD' })
+  await first?.close()
+})

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -20,7 +22,8 @@ describe.each(TRACE_FORMATS)('.%s', (format) => {
       for (const event of events) writer.record(event)
       await writer.close()
       expect((await tracesIn(folder)).flat()).toEqual(events)
-      expect(writer.stats).toEqual({ recorded: events.length, written: events.length, lost: 0, errors: 0 })
+      const bytes = filesIn(folder).reduce((sum, file) => sum + statSync(file).size, 0)
+      expect(writer.stats).toEqual({ recorded: events.length, written: events.length, lost: 0, errors: 0, bytes })
     }
     const events = fc.array(traceEvent, { minLength: 1, maxLength: 60, size: 'max' })
     await fc.assert(fc.asyncProperty(events, write), runs(10))
@@ -74,15 +77,17 @@ describe('files', () => {
     expect(filesIn(folder).map((file) => basename(file))).toEqual(['trace-000002.pb', 'trace-000003.pb'])
     writeFileSync(join(folder, 'trace-notes.txt'), 'kept')
     writeFileSync(join(folder, 'other-000001.pb'), '')
+    // No writer has named these.
+    const foreign = ['trace-000000.pb', 'trace-000002.txt', 'trace-0000001.pb', 'trace-20261125.pb']
+    for (const file of foreign) writeFileSync(join(folder, file), '')
     const second = await open(options)
     record(second.writer, 9, 12)
     await second.writer.close()
-    expect(filesIn(folder).map((file) => basename(file))).toEqual([
-      'other-000001.pb',
-      'trace-000003.pb',
-      'trace-000004.pb',
-      'trace-notes.txt'
-    ])
+    const left = ['other-000001.pb', 'trace-000003.pb', 'trace-000004.pb', 'trace-notes.txt']
+    expect(filesIn(folder).map((file) => basename(file))).toEqual([...left, ...foreign].sort())
+    expect(second.writer.stats.bytes).toBe(3 * size)
+    // Those that were removed are counted too.
+    expect(first.writer.stats.bytes).toBe(9 * size)
   })
 
   it('that got nothing are not left behind', async () => {
@@ -103,6 +108,38 @@ describe('files', () => {
     await writer.close()
     expect(await tracesIn(folder)).toEqual([[numbered(0)]])
     expect(writer.stats.recorded).toBe(1)
+  })
+
+  it('are of one writer at a time, and of the next when that has ended or was killed', async () => {
+    const folder = join(tempDir(), 'traces')
+    const { writer } = await open({ folder })
+    const what = `${join(folder, 'trace')}-* is the gossip trace that process ${process.pid} writes; another name is accepted`
+    await expect(open({ folder })).rejects.toMatchObject({ code: 'TRACE_HELD', message: what })
+    await (await open({ folder, name: 'another' })).writer.close()
+    await writer.close()
+    expect(readdirSync(folder)).toEqual([])
+
+    const lock = join(folder, '.trace.lock')
+    const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+    try {
+      const stat = readFileSync(`/proc/${other.pid}/stat`, 'utf8')
+      const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+      writeFileSync(lock, `${other.pid} ${start}\n`)
+      await expect(open({ folder })).rejects.toMatchObject({ code: 'TRACE_HELD' })
+      // Its id is another program's by now.
+      writeFileSync(lock, `${other.pid} 1\n`)
+      await (await open({ folder })).writer.close()
+      writeFileSync(lock, `${other.pid} ${start}\n`)
+    } finally {
+      const gone = once(other, 'exit')
+      other.kill('SIGKILL')
+      await gone
+    }
+    await (await open({ folder })).writer.close()
+    // In a container that starts again, it is often our own id.
+    writeFileSync(lock, `${process.pid} 1\n`)
+    await (await open({ folder })).writer.close()
+    expect(readdirSync(folder)).toEqual([])
   })
 
   it('cannot be in a folder that is a file', async () => {

@@ -169,7 +169,7 @@ export const configSchema = Type.Object(
       {
         file: text(
           '',
-          'path of trace files, to which -000001.<format> is added; within the home if relative; empty = off'
+          'path of trace files, to which -000001.<format> is added; in the home if relative; of this node alone; empty = off'
         ),
         format: oneOf(TRACE_FORMATS, 'pb', 'protobuf of go-libp2p-pubsub or the same as JSON lines, gzipped or not'),
         max_file_bytes: integer(64 * MiB, [64 * 1024, 65_536 * MiB], 'a file that would become larger is ended'),

@@ -9,9 +9,10 @@ export async function eventsOf(source: AsyncIterable<TraceEvent>): Promise<Trace
   return events
 }
 
-/** The files of a folder, in order. */
+/** The files of a folder, in order, but for a writer's lock. */
 export function filesIn(folder: string): string[] {
   return readdirSync(folder)
+    .filter((file) => !file.startsWith('.'))
     .sort()
     .map((file) => join(folder, file))
 }
