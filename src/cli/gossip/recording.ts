@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { TraceEvent } from '../../trace/event.ts'
+import { parseTraceFileName } from '../../trace/file-name.ts'
 import type { TraceFormat } from '../../trace/format.ts'
 import { TraceWriter } from '../../trace/writer.ts'
 import { type Cli, usageError } from '../cli.ts'
@@ -21,7 +22,7 @@ export class Recording {
   readonly #name: string
   readonly #before: ReadonlySet<string>
 
-  /** @throws MolochError TRACE_FOLDER */
+  /** @throws MolochError TRACE_FOLDER, TRACE_HELD */
   static async open(cli: Cli, { out, format, maxFileBytes, keep }: RecordingOptions): Promise<Recording> {
     const path = resolve(out)
     if (out.endsWith('/')) throw usageError(`--out ${out} is a folder; a prefix such as ${out}observer is accepted`)
@@ -57,17 +58,18 @@ export class Recording {
   }
 
   result() {
-    const { recorded, written, lost } = this.#writer.stats
-    return { records: recorded, written, lost, bytes: this.#bytes(), files: this.files() }
+    const { recorded, written, lost, bytes } = this.#writer.stats
+    return { records: recorded, written, lost, bytes, kept_bytes: this.#keptBytes(), files: this.files() }
   }
 
   /** How it goes, in one line. */
   line(): string {
-    const { recorded, lost } = this.#writer.stats
-    return `${recorded} records, ${this.#bytes()} bytes in ${this.files().length} files, ${lost} records lost`
+    const { recorded, lost, bytes } = this.#writer.stats
+    const kept = `${this.#keptBytes()} of them kept in ${this.files().length} files`
+    return `${recorded} records, ${bytes} bytes, ${kept}, ${lost} records lost`
   }
 
-  #bytes(): number {
+  #keptBytes(): number {
     // One may have been removed, as too old to be kept, since it was listed.
     return this.files().reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0)
   }
@@ -81,10 +83,8 @@ function filesOf(folder: string, name: string): string[] {
     // Not there yet, or not ours to read: the writer says what is wrong with it.
     return []
   }
-  const numbered = (file: string): boolean =>
-    file.startsWith(`${name}-`) && /^\d{6,}\./.test(file.slice(name.length + 1))
   return files
-    .filter(numbered)
+    .filter((file) => parseTraceFileName(file)?.name === name)
     .sort()
     .map((file) => join(folder, file))
 }

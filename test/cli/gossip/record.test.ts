@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { scope } from '../../../src/chain/genesis.ts'
@@ -30,7 +30,9 @@ describe('record, then stats', () => {
     const result = JSON.parse(record.out.join('\n'))
     expect(result).toMatchObject({ lost: 0, written: result.records, files: [`${out}-000001.${format}`] })
     expect(result.bytes).toBe(readFileSync(result.files[0]).byteLength)
-    expect(record.err.at(-1)).toBe(`${result.records} records, ${result.bytes} bytes in 1 files, 0 records lost`)
+    expect(result.kept_bytes).toBe(result.bytes)
+    const kept = `${result.bytes} of them kept in 1 files`
+    expect(record.err.at(-1)).toBe(`${result.records} records, ${result.bytes} bytes, ${kept}, 0 records lost`)
 
     const ran = await moloch(['gossip', 'stats', ...result.files, '--json'])
     expect(ran).toMatchObject({ code: 0, err: '' })
@@ -56,6 +58,9 @@ describe('record, then stats', () => {
     record.signal()
     expect(await record.done).toBe(0)
     expect(record.out).toHaveLength(2)
+    const [, bytes, kept] = / (\d+) bytes, (\d+) of them kept in 2 files, /.exec(record.err.at(-1) ?? '') ?? []
+    expect(Number(kept)).toBe(record.out.reduce((sum, file) => sum + statSync(file).size, 0))
+    expect(Number(bytes)).toBeGreaterThan(Number(kept))
     expect(record.out).toEqual(readdirSync(join(out, '..')).map((file) => join(out, '..', file)))
     const { code, out: report } = await moloch(['gossip', 'stats', ...record.out.reverse()])
     expect({ code, report }).toMatchObject({ code: 0, report: expect.stringMatching(/ records of 1 node and /) })
