@@ -29,6 +29,26 @@ describe('the trace of a pair', () => {
     expect(of(b, 'ON_CLOSED_OUTBOUND_STREAM').map(({ peer }) => hex(peer))).toEqual([rawId(a)])
   })
 
+  it('of an orderly stop has the topics left and the streams closed, after all that waited', async () => {
+    const [a, b] = [await traced(), await traced({ settings: { traceBatchMs: 3_600_000 } })]
+    for (const topic of ['vote', 'block'] as const) {
+      for (const { network } of [a, b]) network.subscribe(topic, async () => 'accept')
+    }
+    await connect(a, b)
+    await until('meshed', () => meshOf(a).length === 1 && meshOf(b).length === 1)
+    await a.network.publish('vote', Buffer.from('the last one'))
+    await until('its verdict', () => b.network.topics().some(({ counts }) => counts.accepted > 0))
+    expect(of(b, 'DELIVER_MESSAGE')).toEqual([])
+    await b.network.stop()
+    expect(of(b, 'DELIVER_MESSAGE')).toHaveLength(1)
+    expect(of(b, 'JOIN').map(({ topic }) => topic)).toEqual([id('vote'), id('block')])
+    expect(of(b, 'LEAVE').map(({ topic }) => topic)).toEqual([id('vote'), id('block')])
+    expect(of(b, 'PRUNE').map(({ peer }) => hex(peer))).toEqual([rawId(a), rawId(a)])
+    expect(of(b, 'ON_CLOSED_OUTBOUND_STREAM').map(({ peer }) => hex(peer))).toEqual([rawId(a)])
+    const times = b.events.map(({ timestamp }) => timestamp)
+    expect(times).toEqual([...times].sort((x, y) => (x < y ? -1 : x > y ? 1 : 0)))
+  })
+
   it('has the whole of an RPC at both ends', async () => {
     const [a, b] = [await traced(), await traced()]
     for (const { network } of [a, b]) network.subscribe('vote', async () => 'accept')
