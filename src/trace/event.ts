@@ -24,6 +24,9 @@ export const TRACE_TYPES = {
   LOST: 101
 } as const
 
+/** Reason of a REJECT_MESSAGE, in the words of go-libp2p-pubsub: good, and of no use to the node that it came to. */
+export const IGNORED = 'validation ignored'
+
 export type TraceType = keyof typeof TRACE_TYPES
 
 /** Ids of messages are the raw bytes that gossipsub uses, ids of peers the raw multihash. */

@@ -1,5 +1,6 @@
 import { TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
+import { IGNORED } from '../../trace/event.ts'
 import type { MessageIds, PeerBytes } from './ids.ts'
 import type { Recorder, TraceSink } from './recorder.ts'
 import type { Checked, RawMessage, RawRpc, TracedRouter } from './router.ts'
@@ -7,7 +8,7 @@ import { rpcMeta } from './rpc-meta.ts'
 
 /** Words of go-libp2p-pubsub for verdicts of the application; gossipsub's own reasons keep its words. */
 const VERDICT_REASONS = {
-  [TopicValidatorResult.Ignore]: 'validation ignored',
+  [TopicValidatorResult.Ignore]: IGNORED,
   [TopicValidatorResult.Reject]: 'validation failed'
 } as const
 

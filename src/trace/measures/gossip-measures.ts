@@ -1,4 +1,4 @@
-import type { RpcMeta, TraceEvent, TraceType } from '../event.ts'
+import { IGNORED, type RpcMeta, type TraceEvent, type TraceType } from '../event.ts'
 import { ControlTally } from './control.ts'
 import { getOrMake } from './get-or-make.ts'
 import type { GossipStats } from './gossip-stats.ts'
@@ -145,6 +145,7 @@ export class GossipMeasures {
         for (const scope of scopes) scope.duplicates++
         return
       case 'REJECT_MESSAGE':
+        if (event.reason === IGNORED) at.ignored = true
         for (const scope of scopes) scope.rejected(event.reason)
         return
     }

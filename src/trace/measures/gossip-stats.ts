@@ -99,7 +99,8 @@ export interface ScopeStats {
   }
   /**
    * `expected` sums, over messages, the nodes that were subscribed to the topic at its first record of the four; `had`
-   * those of them that published it or that it was delivered to; `ratio` is had ÷ expected. A node subscribes with JOIN;
+   * those of them that published it, that it was delivered to, or that ignored it (REJECT_MESSAGE `validation ignored`): a
+   * vote for a height that is decided by then has arrived all the same; `ratio` is had ÷ expected. A node subscribes with JOIN;
    * one that has neither JOIN nor LEAVE before, with its first DELIVER, DUPLICATE, GRAFT or PRUNE.
    */
   readonly delivery: { readonly expected: number; readonly had: number; readonly ratio: number | null }

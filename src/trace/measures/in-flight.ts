@@ -3,6 +3,8 @@ import { getOrMake } from './get-or-make.ts'
 /** What the traces said of one message at one node. Times are ns after the first record of all. */
 export interface AtNode {
   published: boolean
+  /** Whether it was found good here and of no use: it came all the same. */
+  ignored: boolean
   /** The first PUBLISH or DELIVER here. */
   hadAt: number | undefined
   /** The first DELIVER that came from another node. */
@@ -35,6 +37,7 @@ export class Message {
   at(node: string): AtNode {
     return getOrMake(this.nodes, node, () => ({
       published: false,
+      ignored: false,
       hadAt: undefined,
       deliveredAt: undefined,
       duplicates: 0,

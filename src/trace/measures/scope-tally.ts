@@ -56,7 +56,8 @@ export class ScopeTally {
     this.#messages++
     for (const node of message.expected ?? []) {
       this.#expected++
-      if (message.nodes.get(node)?.hadAt !== undefined) this.#had++
+      const at = message.nodes.get(node)
+      if (at?.hadAt !== undefined || at?.ignored === true) this.#had++
     }
   }
 

@@ -4,7 +4,7 @@ import type { Random } from '../../support/random.ts'
 /** Sunday, in nanoseconds since 1970. */
 export const START = 1_900_000_000_000_000_000n
 const MS = 1e6
-const REASONS = ['validation failed', 'blacklisted peer', '__proto__']
+const REASONS = ['validation failed', 'validation ignored', 'blacklisted peer', '__proto__']
 
 /** A peer id's multihash: identity of an Ed25519 key that is nobody's. */
 export function peer(n: number): Uint8Array {

@@ -117,6 +117,10 @@ function subscribed(events: readonly TraceEvent[], last: number, topic: string):
   })
 }
 
+function arrived({ had, records }: { had: MessageEvent | undefined; records: readonly MessageEvent[] }): boolean {
+  return had !== undefined || records.some((r) => r.type === 'REJECT_MESSAGE' && r.reason === 'validation ignored')
+}
+
 /** The measures of a topic, or of all with undefined, apart from who delivered first. */
 export function scopeOracle(events: readonly TraceEvent[], topic: string | undefined, horizon: number) {
   const all = events.filter((e) => topic === undefined || ('topic' in e && e.topic === topic))
@@ -158,7 +162,7 @@ export function scopeOracle(events: readonly TraceEvent[], topic: string | undef
   const messages = of.filter((life) => life.records.some((r) => own(r) || r.type === 'DELIVER_MESSAGE'))
   const expected = messages.map((m) => subscribed(events, m.from, (m.records[0] as MessageEvent).topic))
   const got = messages.map((m, i) =>
-    (expected[i] as string[]).filter((node) => having.some((p) => p.life === m && p.node === node))
+    (expected[i] as string[]).filter((node) => perNode.some((p) => p.life === m && p.node === node && arrived(p)))
   )
   const times = events.map((e) => e.timestamp).sort((a, b) => (a < b ? -1 : 1))
   const span = Number((times.at(-1) as bigint) - (times[0] as bigint))
