@@ -19,6 +19,8 @@ import { initCommand } from './commands/init.ts'
 import { keysNewCommand } from './commands/keys-new.ts'
 import { keysShowCommand } from './commands/keys-show.ts'
 import { peersCommand } from './commands/peers.ts'
+import { proofEventCommand } from './commands/proof-event.ts'
+import { proofVerifyCommand } from './commands/proof-verify.ts'
 import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
 import { versionCommand } from './commands/version.ts'
@@ -51,6 +53,7 @@ export function createProgram(cli: Cli): Command {
     ]),
     newGroup(cli, 'block', 'read blocks', [blockGetCommand(cli)]),
     newGroup(cli, 'checkpoint', 'what a light node starts from', [checkpointShowCommand(cli)]),
+    newGroup(cli, 'proof', 'get and check proofs', [proofEventCommand(cli), proofVerifyCommand(cli)]),
     newGroup(cli, 'keys', 'make keys and show their public parts', [keysNewCommand(cli), keysShowCommand(cli)]),
     newGroup(cli, 'genesis', 'make and check what a chain starts from', [
       genesisNewCommand(cli),

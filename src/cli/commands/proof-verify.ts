@@ -1,0 +1,121 @@
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Command, InvalidArgumentError } from 'commander'
+import { fromHex, toHex } from '../../codec/bytes.ts'
+import { hasCode, MolochError, messageOf } from '../../error.ts'
+import { MAX_PROOF_CHARS, type ProofFile, parseProofFile } from '../../light/verify/parse-proof.ts'
+import { type FileResult, type TrustedBlock, verifyProofFile } from '../../light/verify/verify-file.ts'
+import { readGenesisFile, readHomeGenesis, resolveHome } from '../../node/home.ts'
+import { type Cli, printJson } from '../cli.ts'
+import { HOME_OPTION, JSON_OPTION, newCommand } from '../command.ts'
+import { hexKey } from '../parsers.ts'
+import { fields, table } from '../table.ts'
+import { timeText } from '../time-text.ts'
+
+interface Options {
+  readonly trust: readonly TrustedBlock[]
+  readonly genesis?: string
+  readonly home?: string
+  readonly event?: string
+  readonly json?: boolean
+}
+
+export function proofVerifyCommand(cli: Cli): Command {
+  return newCommand(cli, 'verify', {
+    summary: 'check a proof file against a block hash that you trust, step by step; needs no node and no network',
+    example: `moloch proof verify proof.json --trust 4096:${'5f'.repeat(32)} --genesis genesis.json`
+  })
+    .argument('<file>', 'proof file')
+    .requiredOption(
+      '--trust <height:hash>',
+      'a block that you trust; given twice for a consistency proof, which has two ends',
+      collectTrust
+    )
+    .option('--genesis <file>', "the chain's genesis (default: the home's)")
+    .option(...HOME_OPTION)
+    .option('--event <id>', 'fail unless the proof is of this event', hexKey)
+    .option(...JSON_OPTION)
+    .action((file: string, options: Options) => {
+      const genesis =
+        options.genesis === undefined
+          ? readHomeGenesis(resolveHome(options.home, cli.env))
+          : readGenesisFile(resolve(options.genesis))
+      const eventId = options.event === undefined ? undefined : fromHex(options.event, 32)
+      const proof = readProofFile(resolve(file))
+      const result = verifyProofFile(proof, { genesis, trust: options.trust, eventId })
+      if (options.json) printJson(cli, toJson(proof, result))
+      else cli.out(describe(result))
+      if (!result.ok) {
+        throw new MolochError(
+          result.code,
+          `${file} proves nothing: ${result.code} at ${result.step}: ${result.message}`
+        )
+      }
+    })
+}
+
+/** `HEIGHT:HASH`, several times. */
+function collectTrust(text: string, before: readonly TrustedBlock[] = []): TrustedBlock[] {
+  const [, height, hash] = /^(\d{1,16}):([0-9a-fA-F]{64})$/.exec(text) ?? []
+  const block = { height: Number(height), hash: fromHex(hash ?? '', 32) }
+  if (block.hash === undefined || !Number.isSafeInteger(block.height)) {
+    throw new InvalidArgumentError('HEIGHT:HASH is accepted, with a hash of 64 hex digits.')
+  }
+  return [...before, block as TrustedBlock]
+}
+
+function readProofFile(path: string): ProofFile {
+  let text: string
+  try {
+    const { size } = statSync(path)
+    if (size > MAX_PROOF_CHARS) throw new Error(`${size} bytes; at most ${MAX_PROOF_CHARS} are accepted`)
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new MolochError('PROOF_UNREADABLE', `cannot read proof ${path}: ${messageOf(error)}`)
+  }
+  try {
+    return parseProofFile(text)
+  } catch (error) {
+    if (!hasCode(error, 'PROOF_MALFORMED')) throw error
+    throw new MolochError(error.code, `${path}: ${error.message}`)
+  }
+}
+
+function describe(result: FileResult): string {
+  const rows = result.steps.map(({ step, detail }) => ['ok', step, detail])
+  if (!result.ok) rows.push(['FAILED', result.step, result.message])
+  const steps = table(['', 'STEP', 'CHECKED'], rows)
+  return result.ok ? `${steps}\n\n${fields(proven(result))}` : steps
+}
+
+function proven(result: Extract<FileResult, { ok: true }>): [string, string][] {
+  if ('from' in result) {
+    return [['proven', `block ${result.to.height} goes on from the history of block ${result.from.height}`]]
+  }
+  const { header, hash } = result
+  const block: [string, string][] = [
+    ['block', `${header.height} ${toHex(hash)}`],
+    ['block time', timeText(header.timestamp)]
+  ]
+  if (!('event' in result)) return block
+  const { id, actor, fields: event } = result.event
+  return [
+    ['event', toHex(id)],
+    ['signed', timeText(event.timestamp)],
+    ['actor', toHex(actor)],
+    ['action', event.action],
+    ['resource', `${event.resource?.kind}:${event.resource?.id}`],
+    ['outcome', event.outcome],
+    ...block
+  ]
+}
+
+function toJson(proof: ProofFile, result: FileResult): Record<string, unknown> {
+  const { ok, steps } = result
+  const base = { ok, kind: proof.kind, steps }
+  if (!result.ok) return { ...base, code: result.code, step: result.step, message: result.message }
+  if ('from' in result) return { ...base, from: result.from.height, to: result.to.height }
+  const block = { height: result.header.height, hash: toHex(result.hash), timestamp: result.header.timestamp }
+  if (!('event' in result)) return { ...base, block }
+  return { ...base, block, event_id: toHex(result.event.id), index: result.index }
+}
