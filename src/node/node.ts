@@ -15,6 +15,7 @@ import type { NetworkSettings } from '../network/settings.ts'
 import { frameLimit } from '../network/streams/frames.ts'
 import type { Network } from '../network/types.ts'
 import { PeerStore } from '../store/peer-store.ts'
+import { blockItems } from '../sync/blocks.ts'
 import { SyncManager } from '../sync/manager.ts'
 import type { SyncOptions } from '../sync/types.ts'
 import { VerifyPool } from '../verify/pool.ts'
@@ -42,6 +43,8 @@ const MAX_VERIFY_WORKERS = 4
 export interface NodeTuning {
   readonly network?: Partial<NetworkSettings>
   readonly sync?: Partial<Omit<SyncOptions, 'frameBytes'>>
+  /** In place of `sync.verify_events`. */
+  readonly verifyEvents?: boolean
   readonly ledger?: LedgerTuning
 }
 
@@ -150,13 +153,17 @@ async function build(config: Config, home: Home, log: Log, closers: Closers, tun
     halt: () => faults.halt,
     now: Date.now
   })
+  const blocks = blockItems(
+    verify,
+    (peer, range, signal) => network.getBlocks(peer, range, { signal }),
+    tuning.verifyEvents ?? config.sync.verify_events
+  )
   const sync = new SyncManager(
-    { ledger, verify, fetchBlocks: (peer, range, signal) => network.getBlocks(peer, range, { signal }), log },
+    { ledger, items: blocks, log },
     {
       frameBytes: frameLimit(genesis.params.maxBlockBytes),
       lookAheadBytes: config.sync.max_buffer_bytes,
       requestsPerPeer: config.sync.peer_concurrency,
-      verifyEvents: config.sync.verify_events,
       ...tuning.sync
     }
   )

@@ -94,14 +94,15 @@ function size(input: AssignInput, peer: SourcePeer, start: number): number {
   let missing = Math.max(0, input.target - window.next + 1)
   for (const range of window.ranges) if (range.status === 'AwaitingDownload') missing += range.count
   const slots = Math.max(1, peers.size) * input.requestsPerPeer
-  const count = cutBlocks({
+  const cut = {
     missing,
     peers: peers.size,
     bytesPerBlock: weight.bytesPerBlock,
     rate: peer.rate,
     answerBytes: peer.answerBytes,
     shareBytes: shareBytes(window.bound, slots, window.frameBytes)
-  })
+  }
+  const count = cutBlocks(cut, window.kind)
   return peer.holds(start) ? Math.min(count, peer.height - start + 1) : count
 }
 

@@ -1,54 +1,51 @@
-import type { CheckedBlock } from '../chain/check-block.ts'
 import type { PeerFailure } from './events.ts'
-import type { SyncChecker } from './types.ts'
+import type { Syncable, SyncItems } from './types.ts'
 
-/** Blocks of one job for the checker: several jobs a range, so that all threads work on the lowest one. */
-const JOB_BLOCKS = 16
 /** Wire bytes of one job, for blocks that are large. */
 const JOB_BYTES = 1024 * 1024
 
-export interface Checked {
+export interface Checked<Item> {
   /** The good prefix. */
-  readonly blocks: CheckedBlock[]
+  readonly good: Item[]
   /** About the next one. */
   readonly failure: PeerFailure | undefined
 }
 
 /**
- * Checks consecutive FinalizedBlocks from `start` up: each by itself, and that it is for its height. A fault that the
- * checker deferred (seal, commit) is reported here and not left to the ledger: the block is bad whatever its links are,
- * and a peer that sends such blocks must not fill the look-ahead with them.
- * @throws MolochError if the checker failed: nobody's block is bad
+ * Checks consecutive items from `start` up: each by itself, and that it is for its height. A fault that the checker
+ * deferred (seal, commit) is reported here and not left to the ledger: the item is bad whatever its links are, and a
+ * peer that sends such must not fill the look-ahead with them.
+ * @throws MolochError if the checker failed: nobody's item is bad
  */
-export async function checkRange(
-  checker: SyncChecker,
+export async function checkRange<Item extends Syncable>(
+  items: SyncItems<Item>,
   start: number,
   frames: readonly Uint8Array[],
-  verifyEvents: boolean
-): Promise<Checked> {
-  const jobs = split(frames).map((job) => checker.check(job, { verifyEvents }))
+  certificateOnly = false
+): Promise<Checked<Item>> {
+  const jobs = split(frames, items.kind.job).map((job) => items.check(job, certificateOnly))
   const results = (await Promise.all(jobs)).flat()
-  const blocks: CheckedBlock[] = []
+  const good: Item[] = []
   for (const result of results) {
-    const height = start + blocks.length
-    if (!result.ok) return { blocks, failure: { ...result.failure, height } }
-    const { block } = result
-    if (block.height !== height) {
-      const message = `a block of height ${block.height} where ${height} was asked for`
-      return { blocks, failure: { code: 'BAD_HEIGHT', message, height } }
+    const height = start + good.length
+    if (!result.ok) return { good, failure: { ...result.failure, height } }
+    const { item } = result
+    if (item.height !== height) {
+      const message = `a ${items.kind.noun} of height ${item.height} where ${height} was asked for`
+      return { good, failure: { code: 'BAD_HEIGHT', message, height } }
     }
-    if (block.deferred !== undefined) return { blocks, failure: { ...block.deferred, height } }
-    blocks.push(block)
+    if (item.deferred !== undefined) return { good, failure: { ...item.deferred, height } }
+    good.push(item)
   }
-  return { blocks, failure: undefined }
+  return { good, failure: undefined }
 }
 
-function split(frames: readonly Uint8Array[]): Uint8Array[][] {
+function split(frames: readonly Uint8Array[], most: number): Uint8Array[][] {
   const jobs: Uint8Array[][] = []
   let job: Uint8Array[] = []
   let bytes = 0
   for (const frame of frames) {
-    if (job.length === JOB_BLOCKS || (job.length > 0 && bytes + frame.byteLength > JOB_BYTES)) {
+    if (job.length === most || (job.length > 0 && bytes + frame.byteLength > JOB_BYTES)) {
       jobs.push(job)
       job = []
       bytes = 0
@@ -58,9 +55,4 @@ function split(frames: readonly Uint8Array[]): Uint8Array[][] {
   }
   if (job.length > 0) jobs.push(job)
   return jobs
-}
-
-/** What a block came as. */
-export function wireBytes(block: CheckedBlock): number {
-  return block.blockBytes.byteLength + block.commitBytes.byteLength
 }

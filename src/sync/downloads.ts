@@ -1,6 +1,6 @@
 import { MolochError, messageOf } from '../error.ts'
 import type { RequestEnd, SchedulerAction, SchedulerEvent } from './events.ts'
-import type { FetchBlocks } from './types.ts'
+import type { Syncable, SyncItems } from './types.ts'
 
 interface Download {
   readonly start: number
@@ -14,14 +14,18 @@ const FAULTS: ReadonlySet<string> = new Set(['BAD_FRAME', 'FRAME_TOO_LARGE', 'TO
 
 /** Runs requests and keeps what they bring until it is taken or dropped. */
 export class Downloads {
-  readonly #fetch: FetchBlocks
+  readonly #items: Pick<SyncItems<Syncable>, 'kind' | 'fetch'>
   readonly #frameBytes: number
   readonly #report: (event: SchedulerEvent) => void
   readonly #downloads = new Map<number, Download>()
   readonly #running = new Set<Promise<void>>()
 
-  constructor(fetch: FetchBlocks, frameBytes: number, report: (event: SchedulerEvent) => void) {
-    this.#fetch = fetch
+  constructor(
+    items: Pick<SyncItems<Syncable>, 'kind' | 'fetch'>,
+    frameBytes: number,
+    report: (event: SchedulerEvent) => void
+  ) {
+    this.#items = items
     this.#frameBytes = frameBytes
     this.#report = report
   }
@@ -63,7 +67,7 @@ export class Downloads {
     try {
       // A fetch that throws at once must not report before the scheduler is done with the action.
       await undefined
-      for await (const blocks of this.#fetch(peer, { start, count }, controller.signal)) {
+      for await (const blocks of this.#items.fetch(peer, { start, count }, controller.signal)) {
         if (controller.signal.aborted) return
         const bytes = blocks.reduce((sum, block) => sum + block.byteLength, 0)
         const fault = this.#faultOf(download, blocks.length, bytes)
@@ -83,11 +87,12 @@ export class Downloads {
 
   /** The network bounds these too; the byte bound here rests on them. */
   #faultOf(download: Download, blocks: number, bytes: number): RequestEnd | undefined {
+    const { noun } = this.#items.kind
     const height = download.start + download.blocks.length
     const fault = (code: string, message: string): RequestEnd => ({ kind: 'fault', failure: { code, message, height } })
-    if (blocks === 0) return fault('BAD_FRAME', 'a frame of no blocks')
+    if (blocks === 0) return fault('BAD_FRAME', `a frame of no ${noun}s`)
     if (download.blocks.length + blocks > download.count) {
-      return fault('TOO_MUCH', `more than the ${download.count} blocks asked for`)
+      return fault('TOO_MUCH', `more than the ${download.count} ${noun}s asked for`)
     }
     if (bytes > this.#frameBytes) {
       return fault('FRAME_TOO_LARGE', `a frame of ${bytes} bytes; accepted: at most ${this.#frameBytes}`)

@@ -1,5 +1,5 @@
+import type { CheckedBlock } from '../chain/check-block.ts'
 import { Emitter } from '../emitter.ts'
-import { wireBytes } from './checking.ts'
 import type { PeerFailure, SchedulerAction, SchedulerEvent } from './events.ts'
 import { Pipeline } from './pipeline.ts'
 import { Meter } from './progress.ts'
@@ -7,7 +7,7 @@ import { rangeView } from './range-view.ts'
 import { Reporter } from './reporter.ts'
 import { Scheduler } from './scheduler.ts'
 import { Strategy } from './strategy.ts'
-import type { Stall, StallCode, SyncOptions, SyncPeer, SyncPorts, SyncRun, SyncState } from './types.ts'
+import type { Stall, StallCode, Syncable, SyncOptions, SyncPeer, SyncPorts, SyncRun, SyncState } from './types.ts'
 import { type Diagnosis, diagnose } from './watchdog.ts'
 
 const DEFAULT_LAG_MS = 5_000
@@ -30,16 +30,16 @@ interface SyncEvents {
 }
 
 /**
- * Keeps the ledger at the highest certified height. Once behind by two or more it downloads ranges from all peers that
- * hold them, checks and writes them, all at the same time, and hands over to gossip when it has caught up; and again
- * whenever it falls behind. Heights count only with a certificate, which whoever calls `setPeer` and `certified` has
- * checked.
+ * Keeps the ledger, or a light node's headers, at the highest certified height. Once behind by two or more it downloads
+ * ranges from all peers that hold them, checks and writes them, all at the same time, and hands over to gossip when it
+ * has caught up; and again whenever it falls behind. Heights count only with a certificate, which whoever calls
+ * `setPeer` and `certified` has checked.
  */
-export class SyncManager extends Emitter<SyncEvents> {
-  readonly #ports: SyncPorts
+export class SyncManager<Item extends Syncable = CheckedBlock> extends Emitter<SyncEvents> {
+  readonly #ports: SyncPorts<Item>
   readonly #now: () => number
   readonly #scheduler: Scheduler
-  readonly #pipeline: Pipeline
+  readonly #pipeline: Pipeline<Item>
   readonly #reporter: Reporter
   readonly #strategy: Strategy
   readonly #meter: Meter
@@ -55,7 +55,7 @@ export class SyncManager extends Emitter<SyncEvents> {
   #lastRun: SyncRun | undefined
 
   /** @throws MolochError SYNC_LOOKAHEAD_TOO_SMALL */
-  constructor(ports: SyncPorts, options: SyncOptions) {
+  constructor(ports: SyncPorts<Item>, options: SyncOptions) {
     super()
     this.#ports = ports
     this.#now = options.now ?? (() => performance.timeOrigin + performance.now())
@@ -63,6 +63,7 @@ export class SyncManager extends Emitter<SyncEvents> {
     this.#scheduler = new Scheduler({
       tip,
       frameBytes: options.frameBytes,
+      kind: ports.items.kind,
       random: options.random ?? Math.random,
       ...(options.lookAheadBytes === undefined ? {} : { lookAheadBytes: options.lookAheadBytes }),
       ...(options.requestsPerPeer === undefined ? {} : { requestsPerPeer: options.requestsPerPeer })
@@ -70,15 +71,13 @@ export class SyncManager extends Emitter<SyncEvents> {
     this.#pipeline = new Pipeline({
       ports,
       frameBytes: options.frameBytes,
-      verifyEvents: options.verifyEvents === true,
       report: (event) => {
         this.#handle(event)
         if (event.type === 'committed') this.#decide()
       },
-      written: (peer, blocks) => {
+      written: (peer, count, bytes) => {
         this.#used.add(peer)
-        const bytes = blocks.reduce((sum, block) => sum + wireBytes(block), 0)
-        this.#meter.add(blocks.length, bytes, this.#now())
+        this.#meter.add(count, bytes, this.#now())
       },
       failed: (code, message) => this.#failed(code, message),
       works: (code) => {
@@ -89,6 +88,7 @@ export class SyncManager extends Emitter<SyncEvents> {
     this.#reporter = new Reporter({
       log: ports.log,
       stallAfterMs: options.stallAfterMs ?? DEFAULT_STALL_AFTER_MS,
+      noun: ports.items.kind.noun,
       state: () => this.state(),
       diagnose: (at) => diagnose(this.#scheduler, at),
       fault: () => this.#fault,
@@ -210,7 +210,7 @@ export class SyncManager extends Emitter<SyncEvents> {
     this.#meter.reset(at)
     this.#reporter.begin(from, at)
     const { target, peers } = this.#scheduler
-    this.#ports.log.info({ from, target, peers: peers.size }, 'range sync starts')
+    this.#ports.log.info({ from, target, peers: peers.size }, `${this.#label} starts`)
     this.emit('started', { from, target })
   }
 
@@ -222,8 +222,12 @@ export class SyncManager extends Emitter<SyncEvents> {
     const seconds = (at - range.at) / 1000
     this.#lastRun = { from: range.from, to, seconds, peersUsed: this.#used.size }
     this.#reporter.end(to, at)
-    this.#ports.log.info(this.#lastRun, 'range sync is done, gossip takes over')
+    this.#ports.log.info(this.#lastRun, `${this.#label} is done, gossip takes over`)
     this.emit('done', this.#lastRun)
+  }
+
+  get #label(): string {
+    return this.#ports.items.kind.noun === 'header' ? 'header sync' : 'range sync'
   }
 
   #tick(): void {

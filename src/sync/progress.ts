@@ -1,3 +1,4 @@
+import type { RangeKind } from './policy/kind.ts'
 import type { RangeStatus } from './range.ts'
 import type { SyncState } from './types.ts'
 
@@ -63,7 +64,7 @@ export class Meter {
  * One line for people: ETA, share, heights, rates, peers, and a letter a range from the front (`_` waits, `D` on its
  * way, `v`/`V` to be checked/being checked, `c`/`C` to be written/being written).
  */
-export function progressLine(state: SyncState): string {
+export function progressLine(state: SyncState, noun: RangeKind['noun'] = 'block'): string {
   const { height, targetHeight, blocksPerSecond, bytesPerSecond, peers, etaSeconds } = state
   const share = targetHeight === 0 ? 100 : (100 * height) / targetHeight
   const eta = etaSeconds === undefined ? '?' : duration(etaSeconds)
@@ -71,7 +72,7 @@ export function progressLine(state: SyncState): string {
     .slice(0, MAX_LETTERS)
     .map((range) => LETTERS[range.status])
     .join('')
-  const rates = `${blocksPerSecond.toFixed(1)} blocks/s ${(bytesPerSecond / 1e6).toFixed(1)} MB/s`
+  const rates = `${blocksPerSecond.toFixed(1)} ${noun}s/s ${(bytesPerSecond / 1e6).toFixed(1)} MB/s`
   return `${eta} (${share.toFixed(2)}%) ${height}/${targetHeight} ${rates} ${peers} peers ${letters}`.trimEnd()
 }
 

@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts'
+import type { RangeKind } from './policy/kind.ts'
 import { progressLine } from './progress.ts'
 import type { Stall, SyncState } from './types.ts'
 import { type Diagnosis, Watchdog } from './watchdog.ts'
@@ -15,6 +16,8 @@ const CHANGE_LOG_MS = 10_000
 export interface ReporterPorts {
   readonly log: Log
   readonly stallAfterMs: number
+  /** What is synced. */
+  readonly noun: RangeKind['noun']
   state(): SyncState
   diagnose(at: number): Diagnosis
   /** What is known to be wrong at our own end. */
@@ -59,7 +62,7 @@ export class Reporter {
     this.#watch(state.height, at)
     if (at - this.#liveAt < LIVE_MS) return
     this.#liveAt = at
-    const line = progressLine(state)
+    const line = progressLine(state, this.#ports.noun)
     if (this.#ports.progress(state, line) || at - this.#loggedAt < LOG_MS) return
     this.#loggedAt = at
     this.#ports.log.info({ height: state.height, target: state.targetHeight }, `sync ${line}`)

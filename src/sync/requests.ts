@@ -61,7 +61,7 @@ export class Requests {
     else {
       const code = end.kind === 'complete' ? 'EMPTY_ANSWER' : end.code
       peer?.failed(at, code)
-      const message = `no whole answer for blocks ${range.start} to ${range.end}: ${code}`
+      const message = `no whole answer for ${this.#window.kind.noun}s ${range.start} to ${range.end}: ${code}`
       if (end.kind === 'failed')
         this.#act({ type: 'failed', peer: id, failure: { code, message, height: range.start + blocks } })
     }

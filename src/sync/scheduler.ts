@@ -1,7 +1,7 @@
 import { assign, holdersOf } from './assign.ts'
 import type { PeerFailure, SchedulerAction, SchedulerEvent } from './events.ts'
 import { PeerBook, type SourcePeer } from './peers.ts'
-import { WRITE_BLOCKS } from './policy/cut.ts'
+import { BLOCKS, type RangeKind } from './policy/kind.ts'
 import { BlockWeight } from './policy/weight.ts'
 import type { Range } from './range.ts'
 import { Requests } from './requests.ts'
@@ -23,6 +23,8 @@ export interface SchedulerOptions {
   readonly lookAheadBytes?: number
   readonly requestsPerPeer?: number
   readonly verifyingRanges?: number
+  /** What is synced; default blocks. */
+  readonly kind?: RangeKind
   /** Uniform in [0, 1). */
   readonly random: () => number
 }
@@ -36,6 +38,7 @@ export interface SchedulerOptions {
  * first; as long as one honest peer holds the next height, it is asked for it again and again.
  */
 export class Scheduler {
+  readonly kind: RangeKind
   readonly peers = new PeerBook()
   readonly #window: Window
   readonly #weight = new BlockWeight()
@@ -55,7 +58,9 @@ export class Scheduler {
     this.#requestsPerPeer = options.requestsPerPeer ?? REQUESTS_PER_PEER
     this.#verifyingRanges = options.verifyingRanges ?? VERIFYING_RANGES
     this.#random = options.random
-    this.#window = new Window(options.tip + 1, options.lookAheadBytes ?? DEFAULT_LOOK_AHEAD_BYTES, options.frameBytes)
+    this.kind = options.kind ?? BLOCKS
+    const lookAheadBytes = options.lookAheadBytes ?? DEFAULT_LOOK_AHEAD_BYTES
+    this.#window = new Window(options.tip + 1, lookAheadBytes, options.frameBytes, this.kind)
     this.#requests = new Requests(this.#window, this.peers, this.#weight, (action) => this.#act(action))
   }
 
@@ -209,7 +214,7 @@ export class Scheduler {
     for (const range of this.#window.ranges) {
       const state = range.state
       if (state.status !== 'AwaitingCommit') break
-      if (blocks > 0 && blocks + range.count > WRITE_BLOCKS) break
+      if (blocks > 0 && blocks + range.count > this.kind.write) break
       range.commit()
       blocks += range.count
       ranges.push({ range: range.id, peer: state.peer })

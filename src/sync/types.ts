@@ -1,42 +1,64 @@
-import type { CheckedBlock, CheckResult } from '../chain/check-block.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Log } from '../log.ts'
+import type { RangeKind } from './policy/kind.ts'
 import type { RangeStatus } from './range.ts'
 
-/** What sync needs of the ledger. */
-export interface SyncLedger {
+/** What sync brings to the tip, one a height, each with its certificate: a whole block, or a header alone. */
+export interface Syncable {
+  readonly height: number
+  readonly hash: Uint8Array
+  readonly header: { readonly parentHash: Uint8Array }
+  /** A fault that its own check found, of a later stage than the links. */
+  readonly deferred?: Fault
+}
+
+export type Fault = Pick<Failure, 'code' | 'message'>
+
+export type ItemCheck<Item> =
+  | { readonly ok: true; readonly item: Item }
+  | { readonly ok: false; readonly failure: Fault }
+
+/** What sync needs of the ledger, or of a light node's chain of headers. */
+export interface SyncLedger<Item extends Syncable> {
   readonly tip: { readonly height: number; readonly hash: Uint8Array }
   /**
-   * Links and writes blocks in order, as far as they are good; knows the ones it has. `failure.index` is the first bad
+   * Links and writes items in order, as far as they are good; knows the ones it has. `failure.index` is the first bad
    * one. Throws when it could not write.
    */
-  apply(blocks: CheckedBlock[]): Promise<ApplyOutcome>
+  apply(items: Item[]): Promise<ApplyOutcome>
 }
 
 export interface ApplyOutcome {
   readonly applied: number
-  readonly failure?: { readonly index: number; readonly failure: Pick<Failure, 'code' | 'message'> } | undefined
-}
-
-/** What sync needs of the verify pool. */
-export interface SyncChecker {
-  check(frames: readonly Uint8Array[], options?: { readonly verifyEvents?: boolean }): Promise<CheckResult[]>
+  readonly failure?: { readonly index: number; readonly failure: Fault } | undefined
 }
 
 /**
- * FinalizedBlocks start … start + count − 1 of one peer, a frame at a time. A prefix is a valid answer. Throws
+ * Encoded items start … start + count − 1 of one peer, a frame at a time. A prefix is a valid answer. Throws
  * MolochError with a network code; RATE_LIMITED has `details.retryAfterMs`.
  */
-export type FetchBlocks = (
+export type Fetch = (
   peer: string,
   range: { readonly start: number; readonly count: number },
   signal: AbortSignal
 ) => AsyncIterable<Uint8Array[]>
 
-export interface SyncPorts {
-  readonly ledger: SyncLedger
-  readonly verify: SyncChecker
-  readonly fetchBlocks: FetchBlocks
+/** What is synced: where it comes from and how it is checked (blocks.ts, headers.ts). */
+export interface SyncItems<Item extends Syncable> {
+  readonly kind: RangeKind
+  readonly fetch: Fetch
+  /**
+   * The stateless checks of each encoded item, in order. Throws if the checker failed: nobody's item is bad.
+   * @param certificateOnly what is not needed to believe its certificate is not checked
+   */
+  check(frames: readonly Uint8Array[], certificateOnly: boolean): Promise<ItemCheck<Item>[]>
+  /** What an item came as. */
+  wireBytes(item: Item): number
+}
+
+export interface SyncPorts<Item extends Syncable> {
+  readonly ledger: SyncLedger<Item>
+  readonly items: SyncItems<Item>
   readonly log: Log
 }
 
@@ -47,8 +69,6 @@ export interface SyncOptions {
   readonly lookAheadBytes?: number
   /** Default 2. */
   readonly requestsPerPeer?: number
-  /** Check event signatures again. Default false. */
-  readonly verifyEvents?: boolean
   /** Without a written block for this long, while behind, sync counts as stalled. Default 10 s. */
   readonly stallAfterMs?: number
   /** Behind by a single block for this long, sync fetches it. Default 5 s. */
@@ -61,7 +81,7 @@ export interface SyncOptions {
   readonly random?: () => number
 }
 
-/** A peer that may be asked for blocks `earliest` … `height`; `height` is certified. */
+/** A peer that may be asked for heights `earliest` … `height`; `height` is certified. */
 export interface SyncPeer {
   readonly id: string
   readonly height: number
@@ -129,8 +149,9 @@ export interface SyncState {
   readonly height: number
   /** The highest height with a checked certificate. */
   readonly targetHeight: number
+  /** Of headers, if headers are synced. */
   readonly blocksPerSecond: number
-  /** Wire bytes of written blocks. */
+  /** Wire bytes of what was written. */
   readonly bytesPerSecond: number
   readonly etaSeconds: number | undefined
   /** Peers that may be asked. */

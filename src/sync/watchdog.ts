@@ -55,7 +55,7 @@ export class Watchdog {
 /** Why the next height does not come, and what would help. */
 export function diagnose(scheduler: Scheduler, at: number): Diagnosis {
   const height = scheduler.tip + 1
-  const missing = `block ${height} of ${scheduler.target}`
+  const missing = `${scheduler.kind.noun} ${height} of ${scheduler.target}`
   const { peers } = scheduler
   if (peers.size === 0) {
     return {
@@ -88,7 +88,7 @@ export function diagnose(scheduler: Scheduler, at: number): Diagnosis {
   }
   if (holders.length === 0) {
     const lowest = Math.min(...[...peers].map((peer) => peer.earliest))
-    const why = lowest > height ? `: the oldest block they keep is ${lowest}` : ''
+    const why = lowest > height ? `: the oldest ${scheduler.kind.noun} they keep is ${lowest}` : ''
     return {
       code: 'NO_SOURCE',
       message: `none of ${peers.size} peers serves ${missing}${why}; a peer that does would help`

@@ -1,5 +1,5 @@
 import { MolochError } from '../error.ts'
-import { MAX_RANGE_BLOCKS } from './policy/cut.ts'
+import { BLOCKS, type RangeKind } from './policy/kind.ts'
 import { heldBytes } from './policy/weight.ts'
 import { Range } from './range.ts'
 
@@ -18,18 +18,20 @@ export class Window {
   readonly bound: number
   /** Of one frame at most. */
   readonly frameBytes: number
+  readonly kind: RangeKind
   readonly #ranges: Range[] = []
   #next: number
   #ids = 0
 
   /** @throws MolochError SYNC_LOOKAHEAD_TOO_SMALL */
-  constructor(next: number, bound: number, frameBytes: number) {
+  constructor(next: number, bound: number, frameBytes: number, kind: RangeKind = BLOCKS) {
     this.#next = next
     this.bound = bound
     this.frameBytes = frameBytes
+    this.kind = kind
     const least = MIN_REQUESTS * this.frontReserve
     if (bound < least) {
-      const message = `the sync look-ahead is ${bound} bytes; blocks of this chain need at least ${least}`
+      const message = `the sync look-ahead is ${bound} bytes; ${kind.noun}s of this chain need at least ${least}`
       throw new MolochError('SYNC_LOOKAHEAD_TOO_SMALL', message, { bound, least })
     }
   }
@@ -52,7 +54,7 @@ export class Window {
   }
 
   get frontReserve(): number {
-    return this.roomFor(0, 0, MAX_RANGE_BLOCKS)
+    return this.roomFor(0, 0, this.kind.most)
   }
 
   /** What a request must hold that has brought `blocks` of `bytes` and may bring `more`: all of that and one frame. */

@@ -92,7 +92,7 @@ const BLOCKS: readonly Row[] = [
     certified(() => ({ proposer: OUTSIDER.publicKey as Uint8Array<ArrayBuffer> }))
   ),
   row('certifies a false event, where events are checked', ['penalise EVENT_BAD_SIGNATURE'], falselySigned, {
-    tuning: { sync: { verifyEvents: true } }
+    tuning: { verifyEvents: true }
   }),
   row('breaks a seal', ['ban BAD_SEAL'], () =>
     badBlock((forge, height) => forge.uncertified(height, { seal: flipped }))

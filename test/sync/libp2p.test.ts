@@ -6,6 +6,7 @@ import { toHex } from '../../src/codec/bytes.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { silentLog } from '../../src/log.ts'
 import { frameLimit } from '../../src/network/streams/frames.ts'
+import { blockItems } from '../../src/sync/blocks.ts'
 import { SyncManager } from '../../src/sync/manager.ts'
 import type { SyncPeer, SyncRun } from '../../src/sync/types.ts'
 import { VerifyPool } from '../../src/verify/pool.ts'
@@ -55,8 +56,7 @@ async function client(servers: readonly TestNode[]): Promise<Client> {
   const manager = new SyncManager(
     {
       ledger,
-      verify: pool,
-      fetchBlocks: (peer, range, signal) => network.getBlocks(peer, range, { signal }),
+      items: blockItems(pool, (peer, range, signal) => network.getBlocks(peer, range, { signal })),
       log: silentLog
     },
     { frameBytes: frameLimit(chain.genesis.params.maxBlockBytes) }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { CheckedBlock } from '../../src/chain/check-block.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { Commit } from '../../src/codec/generated/chain.ts'
 import { joinFinalized } from '../../src/codec/raw.ts'
@@ -9,6 +10,7 @@ import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import { buildBlock } from '../../src/ledger/build-block.ts'
 import { Ledger, type LedgerTuning } from '../../src/ledger/ledger.ts'
 import { type Log, silentLog } from '../../src/log.ts'
+import { blockItems } from '../../src/sync/blocks.ts'
 import type { PeerFailure } from '../../src/sync/events.ts'
 import { SyncManager } from '../../src/sync/manager.ts'
 import type { Stall, SyncOptions, SyncPorts, SyncRun } from '../../src/sync/types.ts'
@@ -58,11 +60,11 @@ interface Setup {
 function setup(
   peers: Record<string, Source>,
   options: Partial<SyncOptions> = {},
-  ports: Partial<SyncPorts> = {}
+  ports: Partial<SyncPorts<CheckedBlock>> = {}
 ): Setup {
   const sources = new Sources(peers)
   const manager = new SyncManager(
-    { ledger, verify: pool, fetchBlocks: sources.fetch, log: silentLog, ...ports },
+    { ledger, items: blockItems(pool, sources.fetch), log: silentLog, ...ports },
     { frameBytes: FRAME_BYTES, gatherMs: 0, ...options }
   )
   managers.push(manager)

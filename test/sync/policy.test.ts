@@ -1,22 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { failurePause, rangePause } from '../../src/sync/policy/backoff.ts'
 import { choosePeer } from '../../src/sync/policy/choose-peer.ts'
-import { type CutInput, cutBlocks, MAX_RANGE_BLOCKS, MIN_RANGE_BLOCKS, shareBytes } from '../../src/sync/policy/cut.ts'
+import { type CutInput, cutBlocks, shareBytes } from '../../src/sync/policy/cut.ts'
+import { BLOCKS, HEADERS, type RangeKind } from '../../src/sync/policy/kind.ts'
 import { readyLimit } from '../../src/sync/policy/ready.ts'
 import { lags } from '../../src/sync/policy/second-copy.ts'
 import { BlockWeight, heldBytes } from '../../src/sync/policy/weight.ts'
 import { seeded } from './support/random.ts'
 
-const cut = (input: Partial<CutInput>) =>
-  cutBlocks({
-    missing: 10_000,
-    peers: 4,
-    bytesPerBlock: undefined,
-    rate: undefined,
-    answerBytes: undefined,
-    shareBytes: 4 << 20,
-    ...input
-  })
+const DEFAULTS: CutInput = {
+  missing: 10_000,
+  peers: 4,
+  bytesPerBlock: undefined,
+  rate: undefined,
+  answerBytes: undefined,
+  shareBytes: 4 << 20
+}
+const cut = (input: Partial<CutInput>, kind?: RangeKind) => cutBlocks({ ...DEFAULTS, ...input }, kind)
 
 describe('how many blocks a range asks for', () => {
   it('starts with min(64, ⌈missing / 2·peers⌉), at least 4', () => {
@@ -29,14 +29,22 @@ describe('how many blocks a range asks for', () => {
   it('goes by bytes once blocks have been weighed', () => {
     expect(cut({ bytesPerBlock: 24_000 })).toBe(32)
     expect(cut({ bytesPerBlock: 12_000 })).toBe(64)
-    expect(cut({ bytesPerBlock: 1_000_000 })).toBe(MIN_RANGE_BLOCKS)
-    expect(cut({ bytesPerBlock: 300 })).toBe(MAX_RANGE_BLOCKS)
+    expect(cut({ bytesPerBlock: 1_000_000 })).toBe(BLOCKS.least)
+    expect(cut({ bytesPerBlock: 300 })).toBe(BLOCKS.most)
   })
 
   it('asks a slow peer, or one that cut its last answer short, for less', () => {
     expect(cut({ bytesPerBlock: 1000, rate: 50_000 })).toBe(96)
     expect(cut({ bytesPerBlock: 1000, answerBytes: 20_000 })).toBe(20)
     expect(cut({ bytesPerBlock: 1000, shareBytes: 30_000 })).toBe(30)
+  })
+
+  it('asks for more headers, as far as one request may', () => {
+    const headers = (input: Partial<CutInput>) => cut(input, HEADERS)
+    expect(headers({})).toBe(256)
+    expect(headers({ bytesPerBlock: 800 })).toBe(1024)
+    expect(headers({ bytesPerBlock: 2000 })).toBe(512)
+    expect(headers({ missing: 100, peers: 20 })).toBe(16)
   })
 
   it('shares the last heights out', () => {
@@ -58,7 +66,7 @@ describe('the share of a request in the look-ahead', () => {
   it('stays worth a stream with more peers than there is room for', () => {
     expect(shareBytes(64 * MIB, 1000, MIB)).toBeGreaterThanOrEqual(128 * 1024)
     expect(shareBytes(MIB, 2, MIB)).toBeLessThan(0)
-    expect(cut({ bytesPerBlock: 1000, shareBytes: -1 })).toBe(MIN_RANGE_BLOCKS)
+    expect(cut({ bytesPerBlock: 1000, shareBytes: -1 })).toBe(BLOCKS.least)
   })
 })
 

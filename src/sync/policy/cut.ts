@@ -1,11 +1,5 @@
-/** Blocks that one GetBlocks may ask for (protocol §9). */
-export const MAX_RANGE_BLOCKS = 512
-/** Opening a stream costs milliseconds: fewer blocks than this are not worth one, unless fewer are missing. */
-export const MIN_RANGE_BLOCKS = 4
-/** Ranges of more blocks are multiples of this: what one write takes, so that none is left half full. */
-export const WRITE_BLOCKS = 32
-/** The first requests, before any answer has shown what a block weighs. */
-const FIRST_RANGE_BLOCKS = 64
+import { BLOCKS, type RangeKind } from './kind.ts'
+
 /** Wire bytes that a range aims at: long enough to hide the cost of a stream, short enough to be refetched. */
 export const RANGE_BYTES = 1024 * 1024
 /** A range should not take a peer longer than this, or a slow peer that gets the front holds up all others. */
@@ -40,9 +34,9 @@ export function shareBytes(bound: number, slots: number, frameBytes: number): nu
 }
 
 /** How many blocks the next range asks for: by bytes once blocks have been weighed, and shared out near the end. */
-export function cutBlocks(input: CutInput): number {
+export function cutBlocks(input: CutInput, kind: RangeKind = BLOCKS): number {
   const share = Math.ceil(input.missing / (2 * Math.max(1, input.peers)))
-  let blocks = FIRST_RANGE_BLOCKS
+  let blocks = kind.first
   if (input.bytesPerBlock !== undefined) {
     const bytes = Math.min(
       RANGE_BYTES,
@@ -52,6 +46,6 @@ export function cutBlocks(input: CutInput): number {
     )
     blocks = Math.floor(bytes / Math.max(1, input.bytesPerBlock))
   }
-  const count = Math.min(input.missing, MAX_RANGE_BLOCKS, Math.max(MIN_RANGE_BLOCKS, Math.min(blocks, share)))
-  return count > WRITE_BLOCKS ? count - (count % WRITE_BLOCKS) : count
+  const count = Math.min(input.missing, kind.most, Math.max(kind.least, Math.min(blocks, share)))
+  return count > kind.write ? count - (count % kind.write) : count
 }

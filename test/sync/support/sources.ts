@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MolochError } from '../../../src/error.ts'
-import type { FetchBlocks } from '../../../src/sync/types.ts'
+import type { Fetch } from '../../../src/sync/types.ts'
 
 export interface Request {
   readonly peer: string
@@ -20,7 +20,7 @@ export class Sources {
     this.#sources = sources
   }
 
-  readonly fetch: FetchBlocks = (peer, range, signal) => {
+  readonly fetch: Fetch = (peer, range, signal) => {
     const source = this.#sources[peer]
     if (source === undefined) throw new MolochError('PEER_UNKNOWN', `${peer} is not connected`)
     const request = { peer, ...range }
