@@ -57,7 +57,7 @@ async function writeRows(stores: Stores, maker: ChainMaker, { height: tip, block
       stores.eventRows.put(batch, row, block.keyHashes)
       stores.eventIndex.add(batch, height, block.eventIds)
     }
-    nodes.put(batch, height, mmr.append(leafHash(hash)))
+    nodes.put(batch, height, hash, mmr.append(leafHash(hash)))
     parentHash = hash
     if (height === tip) {
       meta.setTip(batch, { height, hash })

@@ -7,6 +7,7 @@ import { boundVerify } from './bound-verify.ts'
 import { proofEvent } from './proof-event.ts'
 import { type Row, table } from './rows.ts'
 import { serveLoad } from './serve-load.ts'
+import { stateUpdates } from './state-update.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
 import { syncMemory } from './sync-memory.ts'
 import { syncParallels } from './sync-parallel.ts'
@@ -22,7 +23,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   syncMemory,
   serveLoad,
   traceCost,
-  proofEvent
+  proofEvent,
+  ...stateUpdates
 ]
 const DEFAULT_RUNS = 3
 

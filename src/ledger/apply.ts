@@ -2,8 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type CheckedBlock, checkLink, type NextBlock } from '../chain/check-block.ts'
 import type { CheckedHeader } from '../chain/check-header.ts'
 import type { Failure } from '../chain/failures.ts'
-import { HASH_BYTES, leafHash } from '../chain/merkle.ts'
-import type { StateIndexes } from '../chain/state.ts'
+import { HASH_BYTES } from '../chain/merkle.ts'
+import type { MmrNode } from '../chain/mmr.ts'
+import { carriesState } from '../chain/state.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { joinFinalized } from '../codec/raw.ts'
 import type { WriteBatch } from '../store/batch.ts'
@@ -12,6 +13,7 @@ import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
 import { type Certified, certified, conflictRecord } from './conflict.ts'
 import type { ChainHead, Tip } from './head.ts'
+import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
 
 export interface ApplyResult {
@@ -34,11 +36,19 @@ const STATE_WORK = 50_000
 const BLOCK_WORK = 4
 /** With a long snapshot interval it is written between its heights too, or opening would take as long as syncing. */
 const MAX_STATE_DEBT = 4
-/** Entries between two turns of the loop, some milliseconds: with a new resource an event there are 50 000. */
-const STATE_SLICE = 1000
+/** And when this many buckets changed, half a kilobyte each: until they are written they are in memory. */
+const MAX_CHANGED_BUCKETS = 30_000
+/**
+ * A chain that grows at its own pace comes by a snapshot height every minute or so. There the state is written even if
+ * little changed, for a snapshot can only be built of what is written.
+ */
+const FRESH_STATE_MS = 20_000
+/** After so long without a block the tries are hashed, so that the next snapshot height finds nearly nothing to do. */
+const IDLE_MS = 40
 
 export interface ApplierParts {
   readonly head: ChainHead
+  readonly state: StateTries
   readonly stores: Stores
   readonly stateMark: StoredStateMark
   readonly stateWork?: number | undefined
@@ -58,6 +68,8 @@ interface Published {
 interface Run {
   readonly batch: WriteBatch
   readonly blocks: CheckedBlock[]
+  /** The state mark that the batch sets; undefined: the state is not in it. */
+  stateMark: StoredStateMark | undefined
 }
 
 /** Moves the chain on: memory first, then one batch, then the rest of the node hears of it. Not reentrant. */
@@ -65,16 +77,20 @@ export class Applier {
   readonly #parts: ApplierParts
   readonly #head: ChainHead
   readonly #stores: Stores
+  readonly #state: StateTries
   readonly #stateWork: number
   #published: Published
   #run: Run | undefined
   #stateDebt: number
+  #stateWritten = performance.now()
+  #idle: NodeJS.Timeout | undefined
   /** A write failed: memory is ahead of the disk and can't be trusted. */
   #failed: unknown
 
   constructor(parts: ApplierParts) {
     this.#parts = parts
     this.#head = parts.head
+    this.#state = parts.state
     this.#stores = parts.stores
     this.#stateWork = parts.stateWork ?? STATE_WORK
     this.#published = this.#current()
@@ -94,17 +110,31 @@ export class Applier {
     return this.#published.eventTotal
   }
 
-  /** May be ahead of the disk by the run that is being written. */
-  get state(): StateIndexes {
-    return this.#head.state
-  }
-
   check(block: CheckedBlock): Failure | undefined {
     return checkLink(this.#head.genesis, this.next, block)
   }
 
   async apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
     if (this.#failed !== undefined) throw this.#failed
+    clearTimeout(this.#idle)
+    try {
+      return await this.#apply(blocks)
+    } finally {
+      this.#idle = setTimeout(() => this.#settle(), IDLE_MS).unref()
+    }
+  }
+
+  /** Hashes in the background, in slices, until the next block comes. */
+  #settle(): void {
+    if (this.#failed === undefined && !this.#state.settle()) this.#idle = setTimeout(() => this.#settle(), 0).unref()
+  }
+
+  /** Stops what goes on in the background. */
+  close(): void {
+    clearTimeout(this.#idle)
+  }
+
+  async #apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
     let applied = 0
     let since = performance.now()
     for (const [index, block] of blocks.entries()) {
@@ -135,24 +165,24 @@ export class Applier {
     if (height === tip.height + 1 && tip.height > 0 && !equalBytes(header.parentHash, tip.hash)) {
       await this.#conflict(tip.height, theirs)
     }
-    if (height > 0 && height <= tip.height && !equalBytes(await this.#leafAt(height), leafHash(hash))) {
+    if (height > 0 && height <= tip.height && !equalBytes(await this.#hashAt(height), hash)) {
       await this.#conflict(height, theirs)
     }
   }
 
   /** A block at a final height: the one that is stored, or proof that finality is broken. */
   async #compare(block: CheckedBlock): Promise<Failure | undefined> {
-    if (equalBytes(await this.#leafAt(block.height), leafHash(block.hash))) return undefined
+    if (equalBytes(await this.#hashAt(block.height), block.hash)) return undefined
     // Without a commit that verifies it is only a bad block.
     if (block.deferred !== undefined) return block.deferred
     return this.#conflict(block.height, certified(block))
   }
 
-  async #leafAt(height: number): Promise<Uint8Array> {
+  async #hashAt(height: number): Promise<Uint8Array> {
     const { mmr, database } = this.#stores
-    const leaf = await mmr.row(height)
-    if (leaf === undefined) throw corrupt(database.path, `the MMR's leaf ${height} is missing`)
-    return leaf.subarray(0, HASH_BYTES)
+    const hash = await mmr.blockHash(height)
+    if (hash === undefined) throw corrupt(database.path, `the MMR's leaf ${height} is missing`)
+    return hash
   }
 
   /**
@@ -173,34 +203,45 @@ export class Applier {
   async #stage(block: CheckedBlock): Promise<void> {
     if (block.checked !== 'finalized') throw new TypeError(`block ${block.height} has no commit: it can't be applied`)
     const { database, blocks, mmr, eventRows, eventIndex } = this.#stores
-    this.#run ??= { batch: database.batch(), blocks: [] }
-    const { batch } = this.#run
     const { height, hash, eventIds, keyHashes } = block
-    const nodes = this.#head.advance(block)
-    mmr.put(batch, height, nodes)
+    const nodes = await this.#advance(block)
+    this.#run ??= { batch: database.batch(), blocks: [], stateMark: undefined }
+    const { batch } = this.#run
+    mmr.put(batch, height, hash, nodes)
     blocks.put(batch, height, hash, joinFinalized(block.blockBytes, block.commitBytes))
     eventRows.put(batch, { height, timestamp: block.header.timestamp, ids: eventIds }, keyHashes)
     eventIndex.add(batch, height, eventIds)
     this.#run.blocks.push(block)
     this.#stateDebt += eventIds.byteLength / HASH_BYTES + BLOCK_WORK
-    if (this.#stateIsDue(height)) await this.#putState(batch, height)
+    if (this.#stateIsDue(height)) await this.#putState(this.#run, height)
+  }
+
+  /** Memory: a read that fails on the way leaves it between two blocks, and nothing may follow. */
+  async #advance(block: CheckedBlock): Promise<MmrNode[]> {
+    try {
+      await this.#state.fold(block)
+      const { genesis } = this.#head
+      const root = this.#head.needsRoot(block.height) ? await this.#state.root(genesis.validators.hash) : undefined
+      return this.#head.advance(block, root)
+    } catch (error) {
+      this.#failed = error
+      throw error
+    }
   }
 
   #stateIsDue(height: number): boolean {
-    const { snapshotInterval } = this.#head.genesis.params
-    const atSnapshot = (height + 1) % snapshotInterval === 0
-    return this.#stateDebt >= (atSnapshot ? 1 : MAX_STATE_DEBT) * this.#stateWork
+    const atSnapshot = carriesState(this.#head.genesis.params, height + 1)
+    const { changed } = this.#state
+    if (atSnapshot && changed > 0 && performance.now() - this.#stateWritten > FRESH_STATE_MS) return true
+    return changed > MAX_CHANGED_BUCKETS || this.#stateDebt >= (atSnapshot ? 1 : MAX_STATE_DEBT) * this.#stateWork
   }
 
-  async #putState(batch: WriteBatch, height: number): Promise<void> {
-    const { state, meta } = this.#stores
-    const entries = this.#head.state.takeDirty()
-    for (let at = 0; at < entries.length; at += STATE_SLICE) {
-      for (const entry of entries.slice(at, at + STATE_SLICE)) state.put(batch, entry)
-      await nextTurn()
-    }
-    meta.setStateMark(batch, { height, eventTotal: this.#head.state.eventTotal })
+  async #putState(run: Run, height: number): Promise<void> {
+    await this.#state.flush(run.batch)
+    run.stateMark = { height, eventTotal: this.#state.eventTotal }
+    this.#stores.meta.setStateMark(run.batch, run.stateMark)
     this.#stateDebt = 0
+    this.#stateWritten = performance.now()
   }
 
   /** Writes the run, publishes it, and tells of it. */
@@ -220,11 +261,12 @@ export class Applier {
       throw error
     }
     eventIndex.written()
+    if (run.stateMark !== undefined) this.#state.written()
     this.#published = current
     await this.#parts.onWritten(run.blocks)
   }
 
   #current(): Published {
-    return { tip: this.#head.tip, next: this.#head.next, eventTotal: this.#head.state.eventTotal }
+    return { tip: this.#head.tip, next: this.#head.next, eventTotal: this.#state.eventTotal }
   }
 }

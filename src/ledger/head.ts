@@ -5,7 +5,7 @@ import type { Genesis } from '../chain/genesis.ts'
 import { genesisBlockHash, genesisHeader } from '../chain/header.ts'
 import { leafHash } from '../chain/merkle.ts'
 import { Mmr, type MmrNode } from '../chain/mmr.ts'
-import { StateIndexes } from '../chain/state.ts'
+import { carriesState } from '../chain/state.ts'
 import type { Header } from '../codec/generated/chain.ts'
 
 /** The last block of a chain. */
@@ -22,26 +22,25 @@ export interface ChainSummary {
   readonly hash: Uint8Array
   readonly header: Header
   readonly mmr: Mmr
-  readonly state: StateIndexes
+  /** Over the events so far; needed if the next header carries it, which `carriesState` tells. */
+  readonly stateRoot: Uint8Array | undefined
 }
 
 /**
- * The end of a chain in memory: what the next header must carry, moved on block by block. Knows no disk: the ledger
- * writes what it says, `db verify` compares it with what is written, and test chains are made by it alone.
+ * The end of a chain in memory: what the next header must carry, moved on block by block. Knows neither disk nor state:
+ * whoever moves it on folds the events, and gives it a state root where the next header carries one.
  */
 export class ChainHead {
   readonly genesis: Genesis
-  readonly state: StateIndexes
   readonly #mmr: Mmr
   #tip: Tip
   #next: NextBlock
 
-  constructor(genesis: Genesis, { hash, header, mmr, state }: ChainSummary) {
+  constructor(genesis: Genesis, { hash, header, mmr, stateRoot }: ChainSummary) {
     this.genesis = genesis
-    this.state = state
     this.#mmr = mmr
     this.#tip = { height: header.height, hash, header, mmrRoot: mmr.root() }
-    this.#next = this.#following()
+    this.#next = this.#following(stateRoot)
   }
 
   /** Block 0, and the MMR nodes that it makes. */
@@ -49,8 +48,8 @@ export class ChainHead {
     const mmr = new Mmr()
     const hash = genesisBlockHash(genesis)
     const nodes = mmr.append(leafHash(hash))
-    const head = new ChainHead(genesis, { hash, header: genesisHeader(genesis), mmr, state: new StateIndexes() })
-    return { head, nodes }
+    const header = genesisHeader(genesis)
+    return { head: new ChainHead(genesis, { hash, header, mmr, stateRoot: header.stateRoot }), nodes }
   }
 
   get tip(): Tip {
@@ -66,26 +65,26 @@ export class ChainHead {
     return checkLink(this.genesis, this.#next, block)
   }
 
-  /** Makes a block that `check` found no fault in the tip. The MMR nodes that it makes, its leaf first. */
-  advance(block: CheckedBlock): MmrNode[] {
+  /** Whether `advance` needs a state root to make a block of this height the tip. */
+  needsRoot(height: number): boolean {
+    return carriesState(this.genesis.params, height + 1)
+  }
+
+  /**
+   * Makes a block that `check` found no fault in the tip. The MMR nodes that it makes, its leaf first.
+   * @param stateRoot over all events up to this block; not looked at unless `needsRoot`
+   */
+  advance(block: CheckedBlock, stateRoot: Uint8Array | undefined): MmrNode[] {
     const nodes = this.#mmr.append(leafHash(block.hash))
-    this.state.fold(block)
     this.#tip = { height: block.height, hash: block.hash, header: block.header, mmrRoot: this.#mmr.root() }
-    this.#next = this.#following()
+    this.#next = this.#following(stateRoot)
     return nodes
   }
 
-  #following(): NextBlock {
+  #following(stateRoot: Uint8Array | undefined): NextBlock {
     const { height, hash, header, mmrRoot } = this.#tip
-    const { params, validators } = this.genesis
-    const atSnapshot = (height + 1) % params.snapshotInterval === 0
-    return {
-      height: height + 1,
-      parentHash: hash,
-      mmrRoot,
-      // Only there is it computed: it covers the events of blocks 1 … height (protocol §6).
-      stateRoot: atSnapshot ? this.state.root(validators.hash) : header.stateRoot,
-      parentTimestamp: header.timestamp
-    }
+    const next = this.needsRoot(height) ? stateRoot : header.stateRoot
+    if (next === undefined) throw new TypeError(`header ${height + 1} carries a state root: it was not given`)
+    return { height: height + 1, parentHash: hash, mmrRoot, stateRoot: next, parentTimestamp: header.timestamp }
   }
 }

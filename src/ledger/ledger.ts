@@ -23,6 +23,7 @@ import { Prover } from './proofs.ts'
 import { type EventFilter, type EventPage, queryEvents, SCAN_BOUNDS, type ScanBounds } from './query.ts'
 import { ChainReader, type FoundEvent, type StoredBlock } from './reader.ts'
 import { repeatedEvent } from './repeats.ts'
+import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
 
 export type { ApplyResult } from './apply.ts'
@@ -45,6 +46,7 @@ export class Ledger extends Emitter<LedgerEvents> {
   readonly genesis: Genesis
   readonly #log: Log
   readonly #stores: Stores
+  readonly #state: StateTries
   readonly #reader: ChainReader
   readonly #prover: Prover
   readonly #applier: Applier
@@ -57,10 +59,11 @@ export class Ledger extends Emitter<LedgerEvents> {
 
   private constructor(parts: LedgerParts) {
     super()
-    const { genesis, log, stores, head, window } = parts
+    const { genesis, log, stores, head, state, window } = parts
     this.genesis = genesis
     this.#log = log
     this.#stores = stores
+    this.#state = state
     this.#window = window
     this.#scanBounds = parts.tuning.scanBounds ?? SCAN_BOUNDS
     this.#pending = parts.pending
@@ -69,6 +72,7 @@ export class Ledger extends Emitter<LedgerEvents> {
     this.#prover = new Prover({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight })
     this.#applier = new Applier({
       head,
+      state,
       stores,
       stateMark: parts.stateMark,
       stateWork: parts.tuning.stateWork,
@@ -219,11 +223,10 @@ export class Ledger extends Emitter<LedgerEvents> {
    * @throws MolochError BAD_CURSOR
    */
   events(filter: EventFilter, cursor: string | undefined, limit: number): Promise<EventPage> {
-    const { state } = this.#applier
     const sources = {
       stores: this.#stores,
       reader: this.#reader,
-      state,
+      state: this.#state,
       tip: this.tip.height,
       bounds: this.#scanBounds
     }
@@ -280,6 +283,7 @@ export class Ledger extends Emitter<LedgerEvents> {
   async close(): Promise<void> {
     this.#closed = true
     await this.#lastApply
+    this.#applier.close()
     await this.#stores.database.close()
   }
 

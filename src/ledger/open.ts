@@ -7,7 +7,8 @@ import type { StoredStateMark } from '../store/meta-store.ts'
 import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
 import type { ChainHead } from './head.ts'
 import type { ScanBounds } from './query.ts'
-import { restoreHead, restoreWindow } from './restore.ts'
+import { restoreChain, restoreWindow } from './restore.ts'
+import type { StateTries } from './state.ts'
 import { type Stores, storesOf } from './stores.ts'
 
 export interface LedgerOptions {
@@ -37,6 +38,7 @@ export interface LedgerParts {
   readonly log: Log
   readonly stores: Stores
   readonly head: ChainHead
+  readonly state: StateTries
   readonly window: EventWindow
   readonly pending: CheckedEvent[]
   readonly conflict: Conflict | undefined
@@ -51,7 +53,7 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
   const database = await Database.open(path, { genesisHash: genesis.hash, create, beforeWrite })
   try {
     const stores = storesOf(database, tuning.segmentEvents)
-    const head = await restoreHead(genesis, stores)
+    const { head, state } = await restoreChain(genesis, stores)
     const window = await restoreWindow(genesis, stores, head)
     await stores.eventIndex.load()
     await stores.evidence.load()
@@ -60,7 +62,7 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
     const conflict = record && conflictOf(genesis, record)
     if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
     const stateMark = await stores.meta.stateMark()
-    return { genesis, log, stores, head, window, pending, conflict, stateMark, tuning }
+    return { genesis, log, stores, head, state, window, pending, conflict, stateMark, tuning }
   } catch (error) {
     await database.close()
     throw error

@@ -1,11 +1,12 @@
 import { indexKeysOf, resourceKey } from '../chain/event.ts'
-import type { StateIndexes } from '../chain/state.ts'
+import type { StateIndex } from '../chain/state.ts'
 import { equalBytes, utf8 } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { MolochError } from '../error.ts'
 import { KEY_COLUMNS } from '../store/event-rows.ts'
 import { words } from '../store/keys.ts'
 import type { ChainReader, FoundEvent } from './reader.ts'
+import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
 
 /** All that is given must match. */
@@ -44,7 +45,7 @@ export const SCAN_BOUNDS: ScanBounds = { rows: 20_000, blocks: 500 }
 export interface QuerySources {
   readonly stores: Stores
   readonly reader: ChainReader
-  readonly state: StateIndexes
+  readonly state: StateTries
   /** Height. */
   readonly tip: number
   readonly bounds: ScanBounds
@@ -70,9 +71,8 @@ export async function queryEvents(
   if (start !== undefined && reverse) to = Math.min(to, start.height)
   if (start !== undefined && !reverse) from = Math.max(from, start.height)
   const wanted = wantedKeys(filter)
-  const nobody = wanted.some(({ column, hash }) => state.get(column, hash) === undefined)
   const events: FoundEvent[] = []
-  if (nobody || from > to) return { events, nextCursor: undefined }
+  if (from > to || (await anyAbsent(state, wanted))) return { events, nextCursor: undefined }
   const pageSize = Math.min(Math.max(1, limit), MAX_PAGE_EVENTS)
   let scanned = 0
   let read = 0
@@ -94,8 +94,14 @@ export async function queryEvents(
   return { events, nextCursor: undefined }
 }
 
+/** Whether one of the keys has no event at all: then no scan finds one. */
+async function anyAbsent(state: StateTries, wanted: readonly WantedKey[]): Promise<boolean> {
+  for (const { column, hash } of wanted) if ((await state.get(column, hash)) === undefined) return true
+  return false
+}
+
 interface WantedKey {
-  readonly column: 0 | 1 | 2
+  readonly column: StateIndex
   readonly hash: Uint8Array
   /** What the column's prefix must be. */
   readonly prefix: number

@@ -3,34 +3,48 @@ import { hashEvents } from '../chain/event-hashes.ts'
 import { EventWindow } from '../chain/event-window.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { Mmr } from '../chain/mmr.ts'
-import { StateIndexes } from '../chain/state.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { Header } from '../codec/generated/chain.ts'
 import { splitBlock, splitFinalized } from '../codec/raw.ts'
 import { corrupt } from '../store/errors.ts'
 import type { StoredTip } from '../store/meta-store.ts'
 import { ChainHead } from './head.ts'
+import { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
 
 /** Blocks read ahead while the state is brought up to the tip. */
 const REFOLD_READ_AHEAD_BYTES = 1 << 20
+/** Folding a state that is far behind (a migration took it) is written on the way, or it would fill memory. */
+const REFOLD_CHANGED_BUCKETS = 30_000
+
+/** What a ledger goes on from. */
+export interface RestoredChain {
+  readonly head: ChainHead
+  readonly state: StateTries
+}
 
 /**
  * The chain's end as the database has it; writes block 0's rows if there is nothing yet.
  * @throws MolochError STORE_CORRUPT
  */
-export async function restoreHead(genesis: Genesis, stores: Stores): Promise<ChainHead> {
+export async function restoreChain(genesis: Genesis, stores: Stores): Promise<RestoredChain> {
   const tip = await stores.meta.tip()
-  if (tip === undefined) return writeGenesis(genesis, stores)
+  if (tip === undefined) return { head: await writeGenesis(genesis, stores), state: await openState(stores, 0) }
   const header = await readHeader(genesis, stores, tip)
   const mmr = Mmr.from(tip.height + 1, await stores.mmr.peaks(tip.height + 1))
-  return new ChainHead(genesis, { hash: tip.hash, header, mmr, state: await restoreState(stores, tip.height) })
+  const state = await restoreState(stores, tip.height)
+  const stateRoot = await state.root(genesis.validators.hash)
+  return { head: new ChainHead(genesis, { hash: tip.hash, header, mmr, stateRoot }), state }
+}
+
+function openState(stores: Stores, eventTotal: number): Promise<StateTries> {
+  return StateTries.open(stores.database, stores.state, eventTotal)
 }
 
 async function writeGenesis(genesis: Genesis, stores: Stores): Promise<ChainHead> {
   const { head, nodes } = ChainHead.atGenesis(genesis)
   const batch = stores.database.batch()
-  stores.mmr.put(batch, 0, nodes)
+  stores.mmr.put(batch, 0, head.tip.hash, nodes)
   stores.meta.setTip(batch, head.tip)
   await stores.database.write(batch)
   return head
@@ -47,20 +61,28 @@ async function readHeader(genesis: Genesis, stores: Stores, tip: StoredTip): Pro
   return header
 }
 
-/** The entries on disk, and the events of the blocks since they were written. */
-async function restoreState(stores: Stores, tipHeight: number): Promise<StateIndexes> {
+/** The state on disk, and the events of the blocks since it was written. */
+async function restoreState(stores: Stores, tipHeight: number): Promise<StateTries> {
   const mark = await stores.meta.stateMark()
-  const state = new StateIndexes()
-  for await (const entry of stores.state.all()) state.load([entry], mark.eventTotal)
+  const state = await openState(stores, mark.eventTotal)
   let height = mark.height
   for await (const row of stores.blocks.range(mark.height + 1, tipHeight, REFOLD_READ_AHEAD_BYTES)) {
-    const blockBytes = splitFinalized(row.bytes).block
-    state.fold({ ...hashEvents(splitBlock(blockBytes).events), blockBytes })
+    if (row.height !== height + 1) break
     height++
-    if (row.height !== height) break
+    const blockBytes = splitFinalized(row.bytes).block
+    await state.fold({ ...hashEvents(splitBlock(blockBytes).events), blockBytes })
+    if (state.changed > REFOLD_CHANGED_BUCKETS) await writeState(stores, state, height)
   }
   if (height !== tipHeight) throw corrupt(stores.database.path, `block ${height + 1} is missing`)
   return state
+}
+
+async function writeState(stores: Stores, state: StateTries, height: number): Promise<void> {
+  const batch = stores.database.batch()
+  await state.flush(batch)
+  stores.meta.setStateMark(batch, { height, eventTotal: state.eventTotal })
+  await stores.database.write(batch)
+  state.written()
 }
 
 /** The ids of the blocks of the last 2W (protocol §3). */

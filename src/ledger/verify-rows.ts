@@ -3,16 +3,15 @@ import { checkEvent } from '../chain/event.ts'
 import { EventWindow } from '../chain/event-window.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import type { MmrNode } from '../chain/mmr.ts'
-import { ACTION_INDEX, ACTOR_INDEX, RESOURCE_INDEX } from '../chain/state.ts'
-import { equalBytes, toHex } from '../codec/bytes.ts'
-import { sha256 } from '../crypto/sha256.ts'
+import { equalBytes } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
 import { packKeys } from '../store/event-rows.ts'
 import { packNodes } from '../store/mmr-store.ts'
 import { type BlockIds, packSegment } from '../store/segment.ts'
-import type { ChainHead } from './head.ts'
+import type { ModelChain } from './model-chain.ts'
 import { repeatedEvent } from './repeats.ts'
 import type { Stores } from './stores.ts'
+import { stateFault } from './verify-state.ts'
 
 /** A row that is not what the blocks say it is; the message is one line. */
 export class VerifyFault extends MolochError<'VERIFY_FAULT'> {
@@ -21,10 +20,10 @@ export class VerifyFault extends MolochError<'VERIFY_FAULT'> {
   }
 }
 
-/** Compares every row that is derived from blocks with what `head`, moved on from genesis, says it must be. */
+/** Compares every row that is derived from blocks with what `chain`, moved on from genesis, says it must be. */
 export class RowAudit {
   readonly #stores: Stores
-  readonly #head: ChainHead
+  readonly #chain: ModelChain
   readonly #window: EventWindow
   /** Last heights of the segments that are still to come. */
   #segments: number[] = []
@@ -33,21 +32,20 @@ export class RowAudit {
   #blocksWithEvents = 0
   #stateHeight = 0
 
-  constructor(genesis: Genesis, stores: Stores, head: ChainHead) {
+  constructor(genesis: Genesis, stores: Stores, chain: ModelChain) {
     this.#stores = stores
-    this.#head = head
+    this.#chain = chain
     this.#window = new EventWindow(genesis.params.eventWindowMs)
   }
 
-  /** @param nodes that block 0 makes */
-  async begin(nodes: readonly MmrNode[]): Promise<void> {
-    await this.#mmrRow(0, nodes)
+  async begin(): Promise<void> {
+    await this.#mmrRow(0, this.#chain.tip.hash, this.#chain.genesisNodes)
     this.#segments = await this.#stores.eventIndex.segments()
     this.#stateHeight = (await this.#stores.meta.stateMark()).height
     if (this.#stateHeight === 0) await this.#state()
   }
 
-  /** The rows of a block that was checked and by which the head has just moved on. */
+  /** The rows of a block that was checked and by which the chain has just moved on. */
   async block(block: CheckedBlock, nodes: readonly MmrNode[]): Promise<void> {
     const { height, hash, header, eventIds } = block
     const repeated = repeatedEvent(this.#window, block)
@@ -56,16 +54,17 @@ export class RowAudit {
     this.#window.prune(header.timestamp)
     const found = await this.#stores.blocks.heightOf(hash)
     if (found !== height) throw new VerifyFault(`block ${height}: its hash leads to ${found ?? 'nothing'}`)
-    await this.#mmrRow(height, nodes)
+    await this.#mmrRow(height, hash, nodes)
     await this.#eventRows(block)
     if (eventIds.byteLength > 0) this.#segmentBlocks.push({ height, ids: eventIds })
     if (height === this.#segments[0]) await this.#segment(height)
     if (height === this.#stateHeight) await this.#state()
   }
 
-  async #mmrRow(leaf: number, nodes: readonly MmrNode[]): Promise<void> {
+  async #mmrRow(leaf: number, hash: Uint8Array, nodes: readonly MmrNode[]): Promise<void> {
     const row = await this.#stores.mmr.row(leaf)
-    if (row === undefined || !equalBytes(row, packNodes(nodes))) throw new VerifyFault(`block ${leaf}: wrong MMR nodes`)
+    if (row === undefined || !equalBytes(row, packNodes(hash, nodes)))
+      throw new VerifyFault(`block ${leaf}: wrong MMR nodes`)
   }
 
   async #eventRows({ height, header, eventIds, keyHashes }: CheckedBlock): Promise<void> {
@@ -91,27 +90,21 @@ export class RowAudit {
     this.#segments.shift()
   }
 
-  /** All entries on disk against the state as of now. */
+  /** All of the state on disk against the state as of now. */
   async #state(): Promise<void> {
-    const { state } = this.#head
-    const { eventTotal } = await this.#stores.meta.stateMark()
+    const { meta, state: store } = this.#stores
+    const { state } = this.#chain
+    const { eventTotal } = await meta.stateMark()
     const at = `state at block ${this.#stateHeight}`
     if (eventTotal !== state.eventTotal) throw new VerifyFault(`${at}: ${eventTotal} events, not ${state.eventTotal}`)
-    let entries = 0
-    for await (const { index, keyHash, key, count, head } of this.#stores.state.all()) {
-      const expected = state.get(index, keyHash)
-      const right = expected?.count === count && equalBytes(expected.head, head) && equalBytes(sha256(key), keyHash)
-      if (!right) throw new VerifyFault(`${at}: wrong entry ${toHex(keyHash)} of index ${index}`)
-      entries++
-    }
-    const keys = [ACTOR_INDEX, RESOURCE_INDEX, ACTION_INDEX].reduce((sum, index) => sum + state.sizeOf(index as 0), 0)
-    if (entries !== keys) throw new VerifyFault(`${at}: ${entries} entries, not ${keys}`)
+    const fault = await stateFault(store, state)
+    if (fault !== undefined) throw new VerifyFault(`${at}: ${fault}`)
   }
 
   /** What must not be there, or is about no block. */
   async finish(): Promise<void> {
     const { meta, blocks, mmr, eventRows, eventIndex, mempool } = this.#stores
-    const { height, hash } = this.#head.tip
+    const { height, hash } = this.#chain.tip
     const tip = await meta.tip()
     if (tip === undefined || !equalBytes(tip.hash, hash)) throw new VerifyFault(`the tip is not block ${height}`)
     const highest = (await blocks.highest()) ?? 0
@@ -128,6 +121,6 @@ export class RowAudit {
     ] as const) {
       if (found !== expected) throw new VerifyFault(`there are ${found} ${what}, not ${expected}`)
     }
-    await mempool.load((bytes) => checkEvent(bytes, this.#head.genesis.params))
+    await mempool.load((bytes) => checkEvent(bytes, this.#chain.genesis.params))
   }
 }

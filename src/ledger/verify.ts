@@ -3,7 +3,7 @@ import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { MolochError, messageOf } from '../error.ts'
 import { Database } from '../store/database.ts'
-import { ChainHead } from './head.ts'
+import { ModelChain } from './model-chain.ts'
 import { type Stores, storesOf } from './stores.ts'
 import { RowAudit, VerifyFault } from './verify-rows.ts'
 
@@ -40,22 +40,23 @@ export async function verifyHome(options: VerifyOptions): Promise<VerifyReport> 
   const { path, genesis } = options
   const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
   const stores = storesOf(database)
-  const { head, nodes } = ChainHead.atGenesis(genesis)
+  const chain = new ModelChain(genesis)
   try {
-    const audit = new RowAudit(genesis, stores, head)
-    await audit.begin(nodes)
+    const audit = new RowAudit(genesis, stores, chain)
+    await audit.begin()
     const target = (await stores.meta.tip())?.height ?? 0
     for await (const run of runsOf(stores, target)) {
       options.signal?.throwIfAborted()
-      await verifyRun(options, head, audit, run)
-      options.onProgress?.({ height: head.tip.height, target })
+      await verifyRun(options, chain, audit, run)
+      options.onProgress?.({ height: chain.tip.height, target })
     }
-    if (head.tip.height < target) throw new VerifyFault(`block ${head.tip.height + 1} is missing; the tip is ${target}`)
+    if (chain.tip.height < target)
+      throw new VerifyFault(`block ${chain.tip.height + 1} is missing; the tip is ${target}`)
     await audit.finish()
-    return { height: head.tip.height, events: head.state.eventTotal, fault: undefined }
+    return { height: chain.tip.height, events: chain.state.eventTotal, fault: undefined }
   } catch (error) {
     if (!(error instanceof MolochError)) throw error
-    return { height: head.tip.height, events: head.state.eventTotal, fault: messageOf(error) }
+    return { height: chain.tip.height, events: chain.state.eventTotal, fault: messageOf(error) }
   } finally {
     await database.close()
   }
@@ -78,16 +79,16 @@ async function* runsOf(stores: Stores, target: number): AsyncGenerator<Uint8Arra
   if (run.length > 0) yield run
 }
 
-async function verifyRun(options: VerifyOptions, head: ChainHead, audit: RowAudit, run: Uint8Array[]): Promise<void> {
+async function verifyRun(options: VerifyOptions, chain: ModelChain, audit: RowAudit, run: Uint8Array[]): Promise<void> {
   const { genesis } = options
   const results = options.check
     ? await options.check(run)
     : run.map((bytes) => checkFinalized(genesis, bytes, { verifyEvents: true }))
   for (const result of results) {
     const block = result.ok ? result.block : undefined
-    const fault = result.ok ? head.check(result.block) : result.failure
-    if (fault !== undefined || block === undefined) throw blockFault(head.next.height, fault as Failure)
-    await audit.block(block, head.advance(block))
+    const fault = result.ok ? chain.check(result.block) : result.failure
+    if (fault !== undefined || block === undefined) throw blockFault(chain.next.height, fault as Failure)
+    await audit.block(block, chain.advance(block))
   }
 }
 

@@ -6,9 +6,10 @@ import { messageOf } from '../error.ts'
 import { WriteBatch } from './batch.ts'
 import { corrupt, openError, storeError } from './errors.ts'
 import { MetaStore } from './meta-store.ts'
+import { migrateFormat1 } from './migrate.ts'
 
 /** Of the rows in this database. A version that changes their meaning raises it and brings a migration. */
-export const STORE_FORMAT = 1
+export const STORE_FORMAT = 2
 
 /**
  * LevelDB's memory is outside of the JavaScript heap, and all of it counts against a node's resident set:
@@ -52,11 +53,15 @@ export interface RowRange {
   readonly readAheadBytes?: number
   /** Whether blocks that are read stay in the cache; default true. */
   readonly fillCache?: boolean
+  /** The database as it was then; default: as it is now. */
+  readonly view?: View | undefined
 }
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array]
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>
+/** The database as it was at a moment: later writes don't show. Whoever takes one closes it. */
+export type View = ReturnType<Level['snapshot']>
 type ClassicIterator = ReturnType<Level['iterator']>
 
 /** Upper bound of rows that one read brings, whatever their size. */
@@ -119,7 +124,8 @@ export class Database {
       meta.setIdentity(batch, { format: STORE_FORMAT, genesisHash })
       return this.write(batch)
     }
-    if (identity.format !== STORE_FORMAT) {
+    if (identity.format === 1) await migrateFormat1(this, identity)
+    else if (identity.format !== STORE_FORMAT) {
       throw storeError(
         'STORE_FORMAT',
         `the database in ${this.path} has format ${identity.format}; this version reads format ${STORE_FORMAT}`,
@@ -138,19 +144,34 @@ export class Database {
   }
 
   /** @throws MolochError STORE_CORRUPT */
-  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+  async get(key: Uint8Array, view?: View): Promise<Uint8Array | undefined> {
     try {
-      const value = await this.#level.get(key)
+      const value = await this.#level.get(key, view ? { snapshot: view } : {})
       return value && plain(value)
     } catch (error) {
       throw this.#readError(error)
     }
   }
 
-  /** The rows of a range as they are now; later writes don't show. */
+  /** Many rows in one turn of LevelDB's threads; undefined where there is none. @throws MolochError STORE_CORRUPT */
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    try {
+      return (await this.#level.getMany([...keys])).map((value) => value && plain(value))
+    } catch (error) {
+      throw this.#readError(error)
+    }
+  }
+
+  /** Takes a view of the database as it is now. */
+  view(): View {
+    return this.#level.snapshot()
+  }
+
+  /** The rows of a range as they are now (or in the view); later writes don't show. */
   async *rows(range: RowRange): AsyncGenerator<Row> {
-    const { readAheadBytes = READ_AHEAD_BYTES, ...bounds } = range
-    const iterator = this.#level.iterator({ ...bounds, highWaterMarkBytes: readAheadBytes })
+    const { readAheadBytes = READ_AHEAD_BYTES, view, ...bounds } = range
+    const options = { ...bounds, highWaterMarkBytes: readAheadBytes, ...(view && { snapshot: view }) }
+    const iterator = this.#level.iterator(options)
     let bytes = 0
     try {
       for (;;) {

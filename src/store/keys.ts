@@ -9,7 +9,7 @@ export const TABLE = {
   BLOCK: 0x01,
   /** block hash → height */
   HASH: 0x02,
-  /** leaf (a height) → the MMR nodes made when it was appended, leaf first */
+  /** leaf (a height) → the block's hash, and the MMR nodes above its leaf that were made when it was appended */
   MMR: 0x03,
   /** height → timestamp and the ids of the block's events */
   EVENT_IDS: 0x04,
@@ -17,14 +17,18 @@ export const TABLE = {
   EVENT_KEYS: 0x05,
   /** bucket of ids, last height of the segment → places of those events */
   SEGMENT: 0x06,
-  /** index, key hash → count, head, key */
+  /** index, name of a bucket → its records: key hash, count, head of each key */
   STATE: 0x07,
   /** order of arrival → SignedEvent that waits */
   MEMPOOL: 0x08,
   /** order of expiry → SignedEvent whose window passed before it was finalized */
   EXPIRED: 0x09,
   /** kind, height, … → what proves a fault of validators */
-  EVIDENCE: 0x0a
+  EVIDENCE: 0x0a,
+  /** index, name of a bucket → the hash of its subtree */
+  STATE_HASH: 0x0b,
+  /** index, key hash → key */
+  STATE_KEY: 0x0c
 } as const
 
 export type Table = (typeof TABLE)[keyof typeof TABLE]

@@ -1,4 +1,4 @@
-import { HASH_BYTES, type LeafRange } from '../chain/merkle.ts'
+import { HASH_BYTES, type LeafRange, leafHash } from '../chain/merkle.ts'
 import { bagPeaks, type MmrNode, perfectSubtrees } from '../chain/mmr.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
@@ -6,9 +6,10 @@ import { corrupt } from './errors.ts'
 import { heightKey, heightRange, TABLE } from './keys.ts'
 
 /**
- * The nodes of the Merkle Mountain Range over block hashes. Appending leaf i makes a run of nodes: the leaf, then each
- * perfect subtree that ends with it. One row a leaf holds the run, so the root of the subtree of 2^k leaves that ends
- * with leaf i is at offset 32·k of row i, and a block costs one sequential row instead of two on average.
+ * The block hashes and the nodes of the Merkle Mountain Range over them. Appending leaf i makes a run of nodes: the leaf,
+ * then each perfect subtree that ends with it. One row a leaf holds the block hash, of which the leaf is made, and the
+ * rest of the run: so the root of the subtree of 2^k leaves that ends with leaf i is at offset 32·k of row i, and a block
+ * costs one sequential row instead of two on average.
  */
 export class MmrStore {
   readonly #database: Database
@@ -18,12 +19,24 @@ export class MmrStore {
   }
 
   /** @param nodes what Mmr.append gave for this leaf */
-  put(batch: WriteBatch, leaf: number, nodes: readonly MmrNode[]): void {
-    batch.put(heightKey(TABLE.MMR, leaf), packNodes(nodes))
+  put(batch: WriteBatch, leaf: number, blockHash: Uint8Array, nodes: readonly MmrNode[]): void {
+    batch.put(heightKey(TABLE.MMR, leaf), packNodes(blockHash, nodes))
   }
 
   row(leaf: number): Promise<Uint8Array | undefined> {
     return this.#database.get(heightKey(TABLE.MMR, leaf))
+  }
+
+  /** Of the block at a height, also of block 0. */
+  async blockHash(height: number): Promise<Uint8Array | undefined> {
+    return (await this.row(height))?.subarray(0, HASH_BYTES)
+  }
+
+  /** Of the blocks at heights `from` … `to`, both included, one after another. */
+  async *blockHashes(from: number, to: number): AsyncGenerator<Uint8Array> {
+    for await (const [, row] of this.#database.rows({ ...heightRange(TABLE.MMR, from, to), fillCache: false })) {
+      yield row.subarray(0, HASH_BYTES)
+    }
   }
 
   /**
@@ -35,7 +48,7 @@ export class MmrStore {
     const hash = (await this.row(leaf))?.subarray(HASH_BYTES * level, HASH_BYTES * (level + 1))
     if (hash?.byteLength !== HASH_BYTES)
       throw corrupt(this.#database.path, `MMR node ${level} of leaf ${leaf} is missing`)
-    return hash
+    return level === 0 ? leafHash(hash) : hash
   }
 
   /** Number of rows; a walk over all of them. */
@@ -62,6 +75,6 @@ export class MmrStore {
 }
 
 /** The row of a leaf. */
-export function packNodes(nodes: readonly MmrNode[]): Uint8Array {
-  return Buffer.concat(nodes.map((node) => node.hash))
+export function packNodes(blockHash: Uint8Array, nodes: readonly MmrNode[]): Uint8Array {
+  return Buffer.concat([blockHash, ...nodes.slice(1).map((node) => node.hash)])
 }

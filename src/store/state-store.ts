@@ -1,11 +1,21 @@
-import { HASH_BYTES } from '../chain/merkle.ts'
-import type { StateEntry } from '../chain/state.ts'
-import { concatBytes, u64be } from '../codec/bytes.ts'
+import type { BucketName, ChangedBucket } from '../chain/bucket-trie.ts'
+import type { StateIndex } from '../chain/state.ts'
 import type { WriteBatch } from './batch.ts'
-import type { Database } from './database.ts'
-import { bytesKey, rangeOf, TABLE, view } from './keys.ts'
+import type { Database, View } from './database.ts'
+import { bytesKey, rangeOf, TABLE } from './keys.ts'
 
-/** The entries of the three indexes (protocol §6) as of the height in the state mark of meta. */
+/** A row of one of the tables of an index. */
+export interface StateRow {
+  readonly index: StateIndex
+  /** A bucket's name, or a key hash. */
+  readonly name: Uint8Array
+  readonly value: Uint8Array
+}
+
+/**
+ * The three indexes (protocol §6) as of the height in the state mark of meta: buckets of records, the hash of each
+ * bucket, and the raw keys, which are written once and needed for snapshots alone.
+ */
 export class StateStore {
   readonly #database: Database
 
@@ -13,21 +23,44 @@ export class StateStore {
     this.#database = database
   }
 
-  put(batch: WriteBatch, entry: StateEntry): void {
-    const row = concatBytes(u64be(entry.count), entry.head, entry.key)
-    batch.put(bytesKey(TABLE.STATE, Uint8Array.of(entry.index), entry.keyHash), row)
+  putBucket(batch: WriteBatch, index: StateIndex, { name, records, hash }: ChangedBucket): void {
+    batch.put(bytesKey(TABLE.STATE, Uint8Array.of(index), name), records)
+    batch.put(bytesKey(TABLE.STATE_HASH, Uint8Array.of(index), name), hash)
   }
 
-  /** All entries, index by index in the order of key hashes. */
-  async *all(): AsyncGenerator<StateEntry> {
-    for await (const [key, row] of this.#database.rows({ ...rangeOf(TABLE.STATE), fillCache: false })) {
-      yield {
-        index: key[1] as StateEntry['index'],
-        keyHash: key.subarray(2),
-        count: Number(view(row).readBigUInt64BE(0)),
-        head: row.subarray(8, 8 + HASH_BYTES),
-        key: row.subarray(8 + HASH_BYTES)
-      }
+  delBucket(batch: WriteBatch, index: StateIndex, name: BucketName): void {
+    batch.del(bytesKey(TABLE.STATE, Uint8Array.of(index), name))
+    batch.del(bytesKey(TABLE.STATE_HASH, Uint8Array.of(index), name))
+  }
+
+  putKey(batch: WriteBatch, index: StateIndex, keyHash: Uint8Array, key: Uint8Array): void {
+    batch.put(bytesKey(TABLE.STATE_KEY, Uint8Array.of(index), keyHash), key)
+  }
+
+  /** The records of buckets. */
+  buckets(index: StateIndex, names: readonly BucketName[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#database.getMany(names.map((name) => bytesKey(TABLE.STATE, Uint8Array.of(index), name)))
+  }
+
+  /** The hash of every bucket. */
+  hashes(): AsyncGenerator<StateRow> {
+    return this.#rows(TABLE.STATE_HASH)
+  }
+
+  /** All buckets, index by index in the order of key hashes; of one index or of all. */
+  allBuckets(index?: StateIndex, view?: View): AsyncGenerator<StateRow> {
+    return this.#rows(TABLE.STATE, index, view)
+  }
+
+  /** All raw keys, in the order of their hashes. */
+  allKeys(index?: StateIndex, view?: View): AsyncGenerator<StateRow> {
+    return this.#rows(TABLE.STATE_KEY, index, view)
+  }
+
+  async *#rows(table: 0x07 | 0x0b | 0x0c, index?: StateIndex, view?: View): AsyncGenerator<StateRow> {
+    const range = index === undefined ? rangeOf(table) : rangeOf(table, Uint8Array.of(index))
+    for await (const [key, value] of this.#database.rows({ ...range, fillCache: false, view })) {
+      yield { index: key[1] as StateIndex, name: key.subarray(2), value }
     }
   }
 }

@@ -10,7 +10,7 @@ import { joinFinalized } from '../../src/codec/raw.ts'
 import { type KeyPair, keyPairFromSeed } from '../../src/crypto/ed25519.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import { type BuiltBlock, buildBlock } from '../../src/ledger/build-block.ts'
-import { ChainHead } from '../../src/ledger/head.ts'
+import { ModelChain } from '../../src/ledger/model-chain.ts'
 import { Random } from './random.ts'
 
 /** What a chain is made of. The same one gives the same bytes. */
@@ -66,7 +66,7 @@ export class ChainMaker {
   /** In genesis order. */
   readonly validators: readonly KeyPair[]
   readonly actors: readonly KeyPair[]
-  readonly head: ChainHead
+  readonly head: ModelChain
   readonly #random: Random
   #events = 0
 
@@ -81,7 +81,7 @@ export class ChainMaker {
       validators: this.validators.map(({ publicKey }, i) => ({ name: `v${i}`, publicKey })),
       params
     })
-    this.head = ChainHead.atGenesis(this.genesis).head
+    this.head = new ModelChain(this.genesis)
     this.#random = new Random(seed)
   }
 

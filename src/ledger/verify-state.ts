@@ -1,0 +1,82 @@
+import { bucketName } from '../chain/bucket-trie.ts'
+import { STATE_INDEXES, type StateIndex, type StateIndexes } from '../chain/state.ts'
+import { BUCKET_KEYS, subtreeHash } from '../chain/trie-bucket.ts'
+import { bitAt, compareKeyHash, RECORD_BYTES, readEntry } from '../chain/trie-record.ts'
+import { equalBytes, toHex } from '../codec/bytes.ts'
+import { sha256 } from '../crypto/sha256.ts'
+import type { StateRow, StateStore } from '../store/state-store.ts'
+
+/** The first thing in which the state on disk differs from `state`, in one line. */
+export async function stateFault(store: StateStore, state: StateIndexes): Promise<string | undefined> {
+  for (const index of STATE_INDEXES) {
+    const fault = (await bucketsFault(store, state, index)) ?? (await keysFault(store, state, index))
+    if (fault !== undefined) return fault
+  }
+  return hashesFault(store)
+}
+
+/** Every record is the key's, in order and in the bucket where it belongs, and all keys are there. */
+async function bucketsFault(store: StateStore, state: StateIndexes, index: StateIndex): Promise<string | undefined> {
+  let keys = 0
+  let before: StateRow | undefined
+  for await (const bucket of store.allBuckets(index)) {
+    const { name, value: records } = bucket
+    const wrong = `wrong bucket ${toHex(name)} of index ${index}`
+    const depth = name[name.byteLength - 1] as number
+    const count = records.byteLength / RECORD_BYTES
+    if (!Number.isInteger(count) || count < 1 || count > BUCKET_KEYS) return wrong
+    for (let at = 0; at < records.byteLength; at += RECORD_BYTES) {
+      const keyHash = records.subarray(at, at + 32)
+      const expected = state.get(index, keyHash)
+      const { count, head } = readEntry(records, at)
+      if (expected?.count !== count || !equalBytes(expected.head, head)) {
+        return `wrong entry ${toHex(keyHash)} of index ${index}`
+      }
+      const ordered = at === 0 || compareKeyHash(records, at - RECORD_BYTES, records, at) < 0
+      if (!ordered || !equalBytes(bucketName(records, at, depth), name)) return wrong
+    }
+    if (before !== undefined && areOneBucket(before, bucket)) return wrong
+    before = bucket
+    keys += count
+  }
+  const expected = state.sizeOf(index)
+  return keys === expected ? undefined : `${keys} entries in index ${index}, not ${expected}`
+}
+
+/** Whether two neighbours are the halves of a subtree that is small enough to be one bucket. */
+function areOneBucket(left: StateRow, right: StateRow): boolean {
+  const depth = left.name[left.name.byteLength - 1] as number
+  if (depth === 0 || right.name[right.name.byteLength - 1] !== depth) return false
+  for (let bit = 0; bit < depth - 1; bit++) if (bitAt(left.name, 0, bit) !== bitAt(right.name, 0, bit)) return false
+  return left.value.byteLength + right.value.byteLength <= BUCKET_KEYS * RECORD_BYTES
+}
+
+async function keysFault(store: StateStore, state: StateIndexes, index: StateIndex): Promise<string | undefined> {
+  let keys = 0
+  for await (const { name, value } of store.allKeys(index)) {
+    if (!equalBytes(sha256(value), name) || state.get(index, name) === undefined) {
+      return `wrong key ${toHex(name)} of index ${index}`
+    }
+    keys++
+  }
+  const expected = state.sizeOf(index)
+  return keys === expected ? undefined : `${keys} keys in index ${index}, not ${expected}`
+}
+
+/** Rows of hashes and of buckets go side by side. */
+async function hashesFault(store: StateStore): Promise<string | undefined> {
+  const hashes = store.hashes()
+  for await (const { index, name, value: records } of store.allBuckets()) {
+    const { value: row } = await hashes.next()
+    const right =
+      row !== undefined &&
+      row.index === index &&
+      equalBytes(row.name, name) &&
+      equalBytes(row.value, subtreeHash(records, name[name.byteLength - 1] as number))
+    if (!right) {
+      await hashes.return(undefined)
+      return `wrong hash of bucket ${toHex(name)} of index ${index}`
+    }
+  }
+  return (await hashes.next()).done === true ? undefined : 'the hash of a bucket that is not there'
+}

@@ -1,0 +1,124 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { hashEvents } from '../../src/chain/event-hashes.ts'
+import { HASH_BYTES } from '../../src/chain/merkle.ts'
+import { type FoldedBlock, STATE_INDEXES, StateIndexes } from '../../src/chain/state.ts'
+import { toHex } from '../../src/codec/bytes.ts'
+import { joinBlock } from '../../src/codec/raw.ts'
+import { hasCode } from '../../src/error.ts'
+import { StateTries } from '../../src/ledger/state.ts'
+import { stateFault } from '../../src/ledger/verify-state.ts'
+import { Database } from '../../src/store/database.ts'
+import { bytesKey, TABLE } from '../../src/store/keys.ts'
+import { StateStore } from '../../src/store/state-store.ts'
+import { ChainMaker } from '../support/chain-maker.ts'
+import { runs } from '../support/runs.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const maker = new ChainMaker({ actors: 20, resources: 300, actions: 3 })
+const { genesis } = maker
+const VALIDATORS_HASH = genesis.validators.hash
+const EVENTS = Array.from({ length: 400 }, () => maker.event().bytes)
+
+function blockOf(events: readonly Uint8Array[]): FoldedBlock {
+  return { ...hashEvents(events), blockBytes: joinBlock(new Uint8Array(1), new Uint8Array(0), events) as never }
+}
+
+async function openState(eventTotal = 0, path = tempDir()) {
+  const database = await Database.open(path, { genesisHash: genesis.hash, create: true })
+  const store = new StateStore(database)
+  return { path, database, store, state: await StateTries.open(database, store, eventTotal) }
+}
+
+async function flush({ database, state }: Awaited<ReturnType<typeof openState>>): Promise<void> {
+  const batch = database.batch()
+  await state.flush(batch)
+  await database.write(batch)
+  state.written()
+}
+
+const blocks = fc.array(fc.record({ events: fc.subarray(EVENTS, { maxLength: 60 }), flush: fc.boolean() }), {
+  maxLength: 12
+})
+
+test('is the state in memory after any blocks and writes, and on disk when it was written', async () => {
+  await fc.assert(
+    fc.asyncProperty(blocks, async (list) => {
+      const model = new StateIndexes()
+      let world = await openState()
+      for (const step of list) {
+        const block = blockOf(step.events)
+        await world.state.fold(block)
+        model.fold(block)
+        if (!step.flush) continue
+        await flush(world)
+        expect(await stateFault(world.store, model)).toBeUndefined()
+        await world.database.close()
+        world = await openState(model.eventTotal, world.path)
+      }
+      expect(toHex(await world.state.root(VALIDATORS_HASH))).toBe(toHex(model.root(VALIDATORS_HASH)))
+      expect(world.state.eventTotal).toBe(model.eventTotal)
+      const { keyHashes } = hashEvents(EVENTS)
+      for (let at = 0; at < keyHashes.byteLength; at += 16 * HASH_BYTES) {
+        const keyHash = keyHashes.slice(at, at + HASH_BYTES)
+        for (const index of STATE_INDEXES) {
+          expect(await world.state.get(index, keyHash)).toEqual(model.get(index, keyHash))
+        }
+      }
+      await world.database.close()
+    }),
+    runs(20)
+  )
+})
+
+test('values are there while buckets are split and written', async () => {
+  const world = await openState()
+  const first = blockOf(EVENTS.slice(0, 200))
+  await world.state.fold(first)
+  await flush(world)
+  await world.database.close()
+  const again = await openState(200, world.path)
+  const reads = Promise.all(
+    Array.from({ length: 200 }, (_, i) =>
+      again.state.get(1, first.keyHashes.slice((3 * i + 1) * HASH_BYTES, (3 * i + 2) * HASH_BYTES))
+    )
+  )
+  await again.state.fold(blockOf(EVENTS.slice(200)))
+  await flush(again)
+  expect((await reads).every((entry) => (entry?.count ?? 0) > 0)).toBe(true)
+  await again.database.close()
+})
+
+test('a row that is missing is a damaged database', async () => {
+  const world = await openState()
+  const block = blockOf(EVENTS.slice(0, 3))
+  await world.state.fold(block)
+  await flush(world)
+  const batch = world.database.batch()
+  batch.del(bytesKey(TABLE.STATE, Uint8Array.of(2, 0)))
+  await world.database.write(batch)
+  await world.database.close()
+  const again = await openState(3, world.path)
+  for (const wrong of [() => again.state.fold(block), () => again.state.get(2, block.keyHashes.slice(64, 96))]) {
+    expect(hasCode(await wrong().catch((error: unknown) => error), 'STORE_CORRUPT')).toBe(true)
+  }
+  await again.database.close()
+})
+
+test('raw keys are written once', async () => {
+  const world = await openState()
+  await world.state.fold(blockOf(EVENTS.slice(0, 100)))
+  await flush(world)
+  await world.state.fold(blockOf(EVENTS.slice(0, 100)))
+  const batch = world.database.batch()
+  await world.state.flush(batch)
+  let buckets = 0
+  for await (const _ of world.store.allBuckets()) buckets++
+  // A row and a hash each.
+  expect(batch.operations).toBe(2 * buckets)
+  await world.database.write(batch)
+  const keys: string[] = []
+  for await (const { index, value } of world.store.allKeys(2)) keys.push(`${index} ${Buffer.from(value)}`)
+  expect(keys.sort()).toEqual(['2 action-0', '2 action-1', '2 action-2'])
+  await world.database.close()
+})
