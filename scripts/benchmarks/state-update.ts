@@ -39,7 +39,7 @@ async function measure(known: number): Promise<Figures> {
     }
     for (let at = 0; at < known; at += EVENTS_A_BLOCK) {
       await state.fold(blocks.of(Array.from({ length: Math.min(EVENTS_A_BLOCK, known - at) }, (_, i) => at + i)))
-      if (state.changed > 30_000) await write()
+      if (state.changed > 20_000) await write()
     }
     await write()
     const { eventTotal } = state

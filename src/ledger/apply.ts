@@ -37,7 +37,7 @@ const BLOCK_WORK = 4
 /** With a long snapshot interval it is written between its heights too, or opening would take as long as syncing. */
 const MAX_STATE_DEBT = 4
 /** And when this many buckets changed, half a kilobyte each: until they are written they are in memory. */
-const MAX_CHANGED_BUCKETS = 30_000
+const MAX_CHANGED_BUCKETS = 20_000
 /**
  * A chain that grows at its own pace comes by a snapshot height every minute or so. There the state is written even if
  * little changed, for a snapshot can only be built of what is written.

@@ -15,7 +15,7 @@ import type { Stores } from './stores.ts'
 /** Blocks read ahead while the state is brought up to the tip. */
 const REFOLD_READ_AHEAD_BYTES = 1 << 20
 /** Folding a state that is far behind (a migration took it) is written on the way, or it would fill memory. */
-const REFOLD_CHANGED_BUCKETS = 30_000
+const REFOLD_CHANGED_BUCKETS = 20_000
 
 /** What a ledger goes on from. */
 export interface RestoredChain {

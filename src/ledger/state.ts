@@ -16,8 +16,8 @@ import type { StateStore } from '../store/state-store.ts'
 const HASHES_A_TURN = 4000
 /** Rows that are put together between two turns of the loop. */
 const ROWS_A_TURN = 2000
-/** Buckets of each index that are kept in memory though they are on disk: at most some 10 MB each. */
-const CACHED_BUCKETS = 12_000
+/** Buckets of each index that are kept in memory though they are on disk: at most 7 MB each. */
+const CACHED_BUCKETS = 8000
 
 const KEY_HASHES = STATE_INDEXES.length * HASH_BYTES
 
