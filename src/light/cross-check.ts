@@ -1,10 +1,11 @@
-import { type CheckedHeader, checkHeader } from '../chain/check-header.ts'
+import type { CheckedHeader } from '../chain/check-header.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { ProofRequests } from '../network/types.ts'
+import { fetchHeader } from './fetch-header.ts'
 
 export interface CrossCheckPorts {
   readonly genesis: Genesis
@@ -90,30 +91,15 @@ export class CrossCheck {
   async #agrees(peer: string, height: number, hash: Uint8Array): Promise<boolean> {
     const { genesis, getHeaders, penalise, compare, log } = this.#ports
     try {
-      for await (const frame of getHeaders(peer, { start: height, count: 1 }, { signal: this.#closing.signal })) {
-        const checked = checkHeader(genesis, frame.headers[0] ?? new Uint8Array(0))
-        const failure = checked.ok ? checked.header.deferred : checked.failure
-        if (!checked.ok || failure !== undefined) {
-          if (failure !== undefined) penalise(peer, failure.code, failure.message)
-          return false
-        }
-        const { header } = checked
-        if (header.height !== height) {
-          penalise(peer, 'BAD_HEIGHT', `a header of height ${header.height} where ${height} was asked for`)
-          return false
-        }
-        const wrong = await compare(header)
-        if (wrong !== undefined) {
-          penalise(peer, wrong.code, wrong.message)
-          return false
-        }
-        return equalBytes(header.hash, hash)
-      }
+      const { header } = await fetchHeader(genesis, getHeaders, peer, height, this.#closing.signal)
+      const wrong = await compare(header)
+      if (wrong !== undefined) penalise(peer, wrong.code, wrong.message)
+      return wrong === undefined && equalBytes(header.hash, hash)
     } catch (error) {
       if (hasCode(error, 'CONFLICTING_FINALITY')) return false
       if (error instanceof MolochError) penalise(peer, error.code, messageOf(error))
       log.debug({ peer, err: messageOf(error) }, 'a peer did not answer for its header')
+      return false
     }
-    return false
   }
 }

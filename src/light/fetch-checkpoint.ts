@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type CheckedHeader, checkHeader } from '../chain/check-header.ts'
 import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
-import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { HeaderChain } from '../chain/header-chain.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { ProofRequests } from '../network/types.ts'
+import { type FetchedHeader, fetchHeader } from './fetch-header.ts'
 
 export interface FetchCheckpointPorts {
   readonly genesis: Genesis
@@ -16,12 +15,6 @@ export interface FetchCheckpointPorts {
   readonly getHeaders: ProofRequests['getHeaders']
   penalise(peer: string, code: string, message: string): void
   readonly log: Log
-}
-
-/** The checkpoint's header, and what its mmr_root commits to. */
-export interface CheckpointStart {
-  readonly header: CheckedHeader
-  readonly peaks: readonly Uint8Array[]
 }
 
 /** With peers that all lack it for this long, somebody should hear of it. No peers at all is a matter of waiting. */
@@ -40,7 +33,7 @@ export async function fetchCheckpoint(
   ports: FetchCheckpointPorts,
   checkpoint: Checkpoint,
   signal: AbortSignal
-): Promise<CheckpointStart> {
+): Promise<FetchedHeader> {
   const asked = new Map<string, number>()
   let lacking: number | undefined
   while (!signal.aborted) {
@@ -68,33 +61,17 @@ async function askOne(
   peer: string,
   checkpoint: Checkpoint,
   signal: AbortSignal
-): Promise<CheckpointStart | undefined> {
+): Promise<FetchedHeader | undefined> {
   const { genesis, log, penalise } = ports
-  let bytes: Uint8Array | undefined
-  let peaks: readonly Uint8Array[] = []
+  let fetched: FetchedHeader
   try {
-    for await (const frame of ports.getHeaders(peer, { start: checkpoint.height, count: 1 }, { signal })) {
-      bytes = frame.headers[0]
-      peaks = frame.peaks
-      break
-    }
+    fetched = await fetchHeader(genesis, ports.getHeaders, peer, checkpoint.height, signal)
   } catch (error) {
     if (error instanceof MolochError) penalise(peer, error.code, messageOf(error))
     log.debug({ peer, err: messageOf(error) }, 'a peer does not give the checkpoint')
     return undefined
   }
-  if (bytes === undefined) return undefined
-  const checked = checkHeader(genesis, bytes)
-  const failure: Failure | undefined = checked.ok ? checked.header.deferred : checked.failure
-  if (!checked.ok || failure !== undefined) {
-    if (failure !== undefined) penalise(peer, failure.code, failure.message)
-    return undefined
-  }
-  const { header } = checked
-  if (header.height !== checkpoint.height) {
-    penalise(peer, 'BAD_HEIGHT', `a header of height ${header.height} where ${checkpoint.height} was asked for`)
-    return undefined
-  }
+  const { header, peaks } = fetched
   if (!equalBytes(header.hash, checkpoint.hash)) {
     throw new MolochError(
       'WRONG_CHECKPOINT',

@@ -1,0 +1,120 @@
+import type { Genesis } from '../chain/genesis.ts'
+import { toHex } from '../codec/bytes.ts'
+import type { Header } from '../codec/generated/chain.ts'
+import type { GetProof, Proof } from '../codec/generated/sync.ts'
+import { MolochError } from '../error.ts'
+import type { ProofRequests } from '../network/types.ts'
+import { type AskPeersPorts, askPeers } from './ask-peers.ts'
+import type { Anchor } from './verify/anchor.ts'
+import { verifyConsistencyProof } from './verify/consistency-proof.ts'
+import { verifyEventProof } from './verify/event-proof.ts'
+import { verifyHeaderProof } from './verify/header-proof.ts'
+import type { ProofFailure } from './verify/result.ts'
+
+export interface PeerProverPorts extends AskPeersPorts {
+  readonly genesis: Genesis
+  readonly getProof: ProofRequests['getProof']
+  /** The height of the newest trusted header. */
+  tipHeight(): number
+  /** A header that this node trusts; undefined if it is none of the chain's that it has followed. */
+  headerAt(height: number): Promise<{ readonly header: Header; readonly hash: Uint8Array } | undefined>
+}
+
+/** Proofs from whatever peer has them, each checked against a trusted header before anybody sees it. */
+export class PeerProver {
+  readonly #ports: PeerProverPorts
+
+  constructor(ports: PeerProverPorts) {
+    this.#ports = ports
+  }
+
+  /**
+   * @returns the field that was asked for, which holds
+   * @throws MolochError UNKNOWN_EVENT (as the peers say: that proves nothing), ANCHOR_TOO_OLD, UNAVAILABLE, BAD_REQUEST,
+   * or NO_ANSWER
+   */
+  prove(request: GetProof, signal?: AbortSignal): Promise<Proof> {
+    if (request.event !== undefined) return this.#event(request.event, request, signal)
+    if (request.header !== undefined) return this.#header(request.header, request, signal)
+    if (request.consistency !== undefined) return this.#consistency(request.consistency, request, signal)
+    throw new MolochError('BAD_REQUEST', 'nothing is asked for; event, header or consistency is accepted')
+  }
+
+  async #event(
+    { eventId, anchorHeight }: NonNullable<GetProof['event']>,
+    request: GetProof,
+    signal: AbortSignal | undefined
+  ): Promise<Proof> {
+    const { genesis } = this.#ports
+    const given = anchorHeight === 0 ? undefined : await this.#trusted(anchorHeight)
+    return this.#ask(`event ${toHex(eventId)}`, anchorHeight, request, signal, async ({ event }) => {
+      if (event === undefined) return wrongKind('event')
+      const own = event.header?.height ?? 0
+      // Above the tip it may be true, and there is nothing yet to check it against.
+      if (given === undefined && own > this.#ports.tipHeight()) throw notFollowed(own, this.#ports.tipHeight())
+      const anchor = given ?? (await this.#trusted(own))
+      return verifyEventProof(event, anchor, genesis, { eventId })
+    })
+  }
+
+  async #header(
+    { height, anchorHeight }: NonNullable<GetProof['header']>,
+    request: GetProof,
+    signal: AbortSignal | undefined
+  ): Promise<Proof> {
+    const anchor = await this.#trusted(anchorHeight === 0 ? height : anchorHeight)
+    return this.#ask(`header ${height}`, anchor.height, request, signal, async ({ header }) => {
+      if (header === undefined) return wrongKind('header')
+      return verifyHeaderProof(header, anchor, this.#ports.genesis, { height })
+    })
+  }
+
+  async #consistency(
+    range: NonNullable<GetProof['consistency']>,
+    request: GetProof,
+    signal: AbortSignal | undefined
+  ): Promise<Proof> {
+    if (range.from < 1 || range.from > range.to) {
+      const asked = `no proof from header ${range.from} to header ${range.to}`
+      throw new MolochError('BAD_REQUEST', `${asked}; 1 ≤ from ≤ to is accepted`)
+    }
+    const [from, to] = await Promise.all([this.#trusted(range.from), this.#trusted(range.to)])
+    return this.#ask(`headers ${from.height} to ${to.height}`, to.height, request, signal, async ({ consistency }) => {
+      if (consistency === undefined) return wrongKind('consistency')
+      return verifyConsistencyProof(consistency, from, to, this.#ports.genesis)
+    })
+  }
+
+  #ask(
+    what: string,
+    height: number,
+    request: GetProof,
+    outer: AbortSignal | undefined,
+    verify: (proof: Proof) => Promise<{ readonly ok: true } | Pick<ProofFailure, 'ok' | 'code' | 'message'>>
+  ): Promise<Proof> {
+    const ask = async (peer: string, signal: AbortSignal): Promise<Proof> => {
+      const proof = await this.#ports.getProof(peer, request, { signal })
+      const result = await verify(proof)
+      if (!result.ok) throw new MolochError(result.code, result.message)
+      return proof
+    }
+    return askPeers(this.#ports, what, height, ask, outer)
+  }
+
+  async #trusted(height: number): Promise<Anchor> {
+    const tip = this.#ports.tipHeight()
+    const found = height > tip ? undefined : await this.#ports.headerAt(height)
+    if (found !== undefined) return { height, ...found }
+    const why =
+      height > tip ? `this node has followed the chain to ${tip}` : 'it is not kept here, and no peer proves it'
+    throw new MolochError('UNAVAILABLE', `no trusted header ${height} to check against: ${why}`)
+  }
+}
+
+function notFollowed(height: number, tip: number): MolochError {
+  return new MolochError('UNAVAILABLE', `it is in block ${height}; this node has followed the chain to ${tip}`)
+}
+
+function wrongKind(kind: string): Pick<ProofFailure, 'ok' | 'code' | 'message'> {
+  return { ok: false, code: 'PROOF_WRONG_KIND', message: `the answer holds no ${kind} proof` }
+}
