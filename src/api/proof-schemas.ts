@@ -1,9 +1,8 @@
 import { Type } from 'typebox'
+import { PROOF_FORMAT } from '../light/verify/proof-json.ts'
 import { Hash, HeaderJson, Height } from './schemas.ts'
 
 /** Proof files: docs/protocol.md has what each shows. */
-
-export const PROOF_FORMAT = 'moloch-proof/1'
 
 const Path = Type.Array(Hash, { description: 'lowest hash first' })
 const Chain = { format: Type.Literal(PROOF_FORMAT), chain_id: Type.String(), genesis_hash: Hash }

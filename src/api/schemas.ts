@@ -49,6 +49,17 @@ export const SyncDetailJson = Type.Object({
 })
 export type SyncDetailJson = Type.Static<typeof SyncDetailJson>
 
+const LightJson = Type.Object({
+  checkpoint: Type.Object({ height: Type.Integer(), hash: Type.String(), age_seconds: Type.Integer() }),
+  cross_check: Type.Union([
+    Type.Object(
+      { height: Type.Integer(), peers: Type.Array(Type.String()), at: Type.Integer() },
+      { description: 'the last comparison with peers, and those that showed the same header' }
+    ),
+    Type.Null()
+  ])
+})
+
 export const StatusJson = Type.Object({
   version: Type.String(),
   chain_id: Type.String(),
@@ -73,6 +84,7 @@ export const StatusJson = Type.Object({
   earliest_height: Type.Integer(),
   mmr_root: Hash,
   state_root: Hash,
+  light: Type.Union([LightJson, Type.Null()], { description: 'what the trust of a light node rests on' }),
   event_total: Type.Union([Type.Integer(), Type.Null()], { description: 'null: a light node does not see events' }),
   peers: Type.Object({ connected: Type.Integer(), sessions: Type.Record(Type.String(), Type.Integer()) }),
   mempool: Type.Object({ events: Type.Integer(), bytes: Type.Integer() }),

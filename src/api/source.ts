@@ -9,11 +9,16 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { HeldPeer, PeerView, TopicView } from '../network/types.ts'
 
 /** The parts of the ledger that are shown. */
-export type ChainView = Pick<
+export interface ChainView extends BlocksView {
+  /** Null: this node does not see events. */
+  readonly eventTotal: number | null
+}
+
+type BlocksView = Pick<
   Ledger,
   | 'tip'
-  | 'eventTotal'
   | 'earliestHeight'
+  | 'sealedHeaderAt'
   | 'blockAt'
   | 'heightOf'
   | 'event'
@@ -79,6 +84,8 @@ export interface ApiSource {
   readonly chain: ChainView
   /** Absent: this node can give no proofs. */
   readonly proofs?: ProofSource
+  /** What a light node's trust rests on; undefined at a node that holds blocks. */
+  readonly light?: () => LightView
   /** Live sessions. */
   readonly peers: () => readonly PeerView[]
   readonly peerBook: PeerBook
@@ -103,6 +110,13 @@ export interface ApiSource {
   readonly onFinalized: (listener: (block: { height: number; eventIds: Uint8Array }) => void) => () => void
 }
 
+export interface LightView {
+  /** The block that somebody trusted to begin with; `timestamp` in Unix ms. */
+  readonly checkpoint: { readonly height: number; readonly hash: Uint8Array; readonly timestamp: number }
+  /** When last and with how many peers the tip was compared. */
+  readonly crossCheck: { readonly height: number; readonly peers: readonly string[]; readonly at: number } | undefined
+}
+
 /** Where proofs come from: the node's own chain, or peers, checked. */
 export interface ProofSource {
   /**
@@ -111,7 +125,7 @@ export interface ProofSource {
    */
   readonly prove: (request: GetProof) => Promise<Proof>
   /** A header that this node trusts. */
-  readonly headerAt: (height: number) => Promise<{ readonly header: Header } | undefined>
+  readonly headerAt: (height: number) => Promise<{ readonly header: Header; readonly hash: Uint8Array } | undefined>
 }
 
 /** What operators may do about peers. */

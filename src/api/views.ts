@@ -1,23 +1,23 @@
 import { eventId } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { toHex } from '../codec/bytes.ts'
-import { Commit, Header } from '../codec/generated/chain.ts'
+import type { Commit } from '../codec/generated/chain.ts'
 import { EventBody, SignedEvent } from '../codec/generated/event.ts'
-import { type BlockParts, splitBlock } from '../codec/raw.ts'
-import type { FoundEvent, StoredBlock } from '../ledger/ledger.ts'
+import { splitBlock } from '../codec/raw.ts'
+import { type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from '../ledger/ledger.ts'
+import { headerToJson } from '../light/verify/proof-json.ts'
 import type { HeldPeer, PeerView, SessionState } from '../network/types.ts'
 import type {
   BlockJson,
   CommitJson,
   EventJson,
-  HeaderJson,
   HeldPeerJson,
   PeerJson,
   SealedHeaderJson,
   StatusJson,
   SyncDetailJson
 } from './schemas.ts'
-import type { ApiSource, SyncView } from './source.ts'
+import type { ApiSource, LightView, SyncView } from './source.ts'
 
 /** From what the node holds to what the API shows. Stored bytes were checked when they came in: decoding cannot fail. */
 
@@ -44,9 +44,23 @@ export function statusJson(source: ApiSource): StatusJson {
     mmr_root: toHex(tip.mmrRoot),
     state_root: toHex(tip.header.stateRoot),
     event_total: chain.eventTotal,
+    light: lightJson(source.light?.()),
     peers: { connected: source.peers().filter(passedHello).length, sessions },
     mempool: source.mempool(),
     uptime_seconds: Math.floor(source.uptimeSeconds())
+  }
+}
+
+function lightJson(light: LightView | undefined): StatusJson['light'] {
+  if (light === undefined) return null
+  const { checkpoint, crossCheck } = light
+  return {
+    checkpoint: {
+      height: checkpoint.height,
+      hash: toHex(checkpoint.hash),
+      age_seconds: Math.max(0, Math.floor((Date.now() - checkpoint.timestamp) / 1000))
+    },
+    cross_check: crossCheck === undefined ? null : { ...crossCheck, peers: [...crossCheck.peers] }
   }
 }
 
@@ -139,41 +153,20 @@ export function validatorName(genesis: Genesis, publicKeyHex: string): string | 
   return genesis.validators.names[index] ?? null
 }
 
-export function headerJson(header: Header): HeaderJson {
-  return {
-    version: header.version,
-    height: header.height,
-    parent_hash: toHex(header.parentHash),
-    events_root: toHex(header.eventsRoot),
-    event_count: header.eventCount,
-    mmr_root: toHex(header.mmrRoot),
-    state_root: toHex(header.stateRoot),
-    validators_hash: toHex(header.validatorsHash),
-    next_validators_hash: toHex(header.nextValidatorsHash),
-    timestamp: header.timestamp,
-    proposer: toHex(header.proposer)
-  }
-}
-
 export function blockJson(stored: StoredBlock): BlockJson {
   const parts = splitBlock(stored.blockBytes)
-  const sealed = sealedJson(stored, parts)
+  const sealed = sealedHeaderJson(sealedHeader(stored))
   const events = parts.events.map((bytes, index) => eventJson({ height: sealed.height, index, bytes }))
   return { ...sealed, events }
 }
 
-export function sealedHeaderJson(stored: StoredBlock): SealedHeaderJson {
-  return sealedJson(stored, splitBlock(stored.blockBytes))
-}
-
-function sealedJson(stored: StoredBlock, parts: BlockParts): SealedHeaderJson {
-  const header = headerJson(Header.decode(parts.header))
+export function sealedHeaderJson({ hash, header, seal, commit }: SealedHeader): SealedHeaderJson {
   return {
     height: header.height,
-    hash: toHex(stored.hash),
-    header,
-    seal: parts.seal.byteLength === 0 ? null : toHex(parts.seal),
-    commit: stored.commitBytes.byteLength === 0 ? null : commitJson(Commit.decode(stored.commitBytes))
+    hash: toHex(hash),
+    header: headerToJson(header),
+    seal: seal.byteLength === 0 ? null : toHex(seal),
+    commit: commit === undefined ? null : commitJson(commit)
   }
 }
 

@@ -21,7 +21,7 @@ import type { Tip } from './head.ts'
 import { type LedgerOptions, type LedgerParts, openParts } from './open.ts'
 import { Prover } from './proofs.ts'
 import { type EventFilter, type EventPage, queryEvents, SCAN_BOUNDS, type ScanBounds } from './query.ts'
-import { ChainReader, type FoundEvent, type StoredBlock } from './reader.ts'
+import { ChainReader, type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from './reader.ts'
 import { repeatedEvent } from './repeats.ts'
 import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
@@ -32,7 +32,7 @@ export type { Conflict } from './conflict.ts'
 export type { Tip } from './head.ts'
 export type { LedgerOptions, LedgerTuning } from './open.ts'
 export type { EventFilter, EventPage } from './query.ts'
-export type { FoundEvent, StoredBlock } from './reader.ts'
+export { type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from './reader.ts'
 
 type LedgerEvents = {
   /** A block is final and on disk. In the order of heights, each once. */
@@ -171,6 +171,11 @@ export class Ledger extends Emitter<LedgerEvents> {
   /** Block 0 has no seal and no commit. */
   blockAt(height: number): Promise<StoredBlock | undefined> {
     return this.#reader.blockAt(height)
+  }
+
+  async sealedHeaderAt(height: number): Promise<SealedHeader | undefined> {
+    const block = await this.#reader.blockAt(height)
+    return block && sealedHeader(block)
   }
 
   headerAt(height: number): Promise<{ header: Header; hash: Uint8Array } | undefined> {

@@ -2,7 +2,7 @@ import { blockHash } from '../chain/domain.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { encodeHeader, genesisBlockHash, genesisHeader } from '../chain/header.ts'
 import { equalBytes } from '../codec/bytes.ts'
-import { Header } from '../codec/generated/chain.ts'
+import { Commit, Header } from '../codec/generated/chain.ts'
 import {
   type FinalizedParts,
   headerOf,
@@ -22,6 +22,20 @@ export interface StoredBlock {
   readonly blockBytes: Uint8Array
   /** The encoded Commit; empty for block 0. */
   readonly commitBytes: Uint8Array
+}
+
+/** A header with what vouches for it; block 0 has an empty seal and no commit. */
+export interface SealedHeader {
+  readonly hash: Uint8Array
+  readonly header: Header
+  readonly seal: Uint8Array
+  readonly commit: Commit | undefined
+}
+
+export function sealedHeader({ hash, blockBytes, commitBytes }: StoredBlock): SealedHeader {
+  const { header, seal } = sealedHeaderOf(blockBytes)
+  const commit = commitBytes.byteLength === 0 ? undefined : Commit.decode(commitBytes)
+  return { hash, header: Header.decode(header), seal, commit }
 }
 
 export interface FoundEvent {

@@ -21,7 +21,11 @@ export function blockRoutes(app: App, source: ApiSource): void {
 
   const byHeight = Type.Object({ height: Height })
   const header = { schema: { params: byHeight, response: { 200: SealedHeaderJson } } }
-  app.get('/v1/headers/:height', header, async (request) => sealedHeaderJson(await stored(request.params.height)))
+  app.get('/v1/headers/:height', header, async ({ params: { height } }) => {
+    const found = await chain.sealedHeaderAt(height)
+    if (found === undefined) throw unknown(height)
+    return sealedHeaderJson(found)
+  })
 
   async function block(height: number): Promise<BlockJson> {
     return blockJson(await stored(height))
@@ -29,9 +33,13 @@ export function blockRoutes(app: App, source: ApiSource): void {
 
   async function stored(height: number): Promise<StoredBlock> {
     const found = await chain.blockAt(height)
-    if (found !== undefined) return found
+    if (found === undefined) throw unknown(height)
+    return found
+  }
+
+  function unknown(height: number): Error {
     const { earliestHeight, tip } = chain
-    throw apiError('BLOCK_UNKNOWN', `no block ${height} here; this node holds ${earliestHeight} to ${tip.height}`)
+    return apiError('BLOCK_UNKNOWN', `no block ${height} here; this node holds ${earliestHeight} to ${tip.height}`)
   }
 
   async function heightOf(id: string): Promise<number> {

@@ -1,11 +1,13 @@
 import { Type } from 'typebox'
+import { checkpointText } from '../../chain/checkpoint.ts'
 import { fromHex, toHex } from '../../codec/bytes.ts'
 import type { Header } from '../../codec/generated/chain.ts'
 import type { GetProof, Proof } from '../../codec/generated/sync.ts'
 import { hasCode } from '../../error.ts'
+import type { Anchor } from '../../light/verify/anchor.ts'
+import { type AnchoredProof, proofToJson } from '../../light/verify/proof-json.ts'
 import type { App } from '../app.ts'
 import { apiError } from '../problem.ts'
-import { proofToJson } from '../proof-json.ts'
 import { CheckpointJson, ProofJson } from '../proof-schemas.ts'
 import { Height } from '../schemas.ts'
 import type { ApiSource, ProofSource } from '../source.ts'
@@ -34,7 +36,7 @@ export function proofRoutes(app: App, source: ApiSource): void {
       chain_id: genesis.chainId,
       genesis_hash: toHex(genesis.hash),
       timestamp: header.timestamp,
-      checkpoint: `${height}:${toHex(hash)}`
+      checkpoint: checkpointText({ height, hash })
     }
   })
   if (proofs === undefined) return
@@ -70,21 +72,23 @@ export function proofRoutes(app: App, source: ApiSource): void {
     file(proofs, { consistency: { from, to } })
   )
 
-  async function file({ prove, headerAt }: ProofSource, request: GetProof): Promise<ProofJson> {
-    const proof = await prove(request)
-    const headers = new Map<number, Header>()
-    for (const height of headersNamed(proof)) {
-      const found = await headerAt(height)
-      if (found === undefined) throw apiError('BLOCK_UNKNOWN', `no header ${height} here`)
-      headers.set(height, found.header)
-    }
-    return proofToJson(proof, { genesis, headers })
+  async function file(proofs: ProofSource, request: GetProof): Promise<ProofJson> {
+    return proofToJson(genesis, await anchored(proofs, await proofs.prove(request)))
   }
 }
 
-/** Heights of the headers that a proof is about and that are not in it. */
-function headersNamed({ event, header, consistency }: Proof): number[] {
-  if (consistency !== undefined) return [consistency.from, consistency.to]
-  const anchor = event?.anchorHeight ?? header?.anchorHeight ?? 0
-  return anchor === 0 ? [] : [anchor]
+/** With the headers that it is to be checked against and does not carry itself. */
+async function anchored(proofs: ProofSource, { event, header, consistency }: Proof): Promise<AnchoredProof> {
+  const trusted = async (height: number): Promise<Anchor> => {
+    const found = await proofs.headerAt(height)
+    if (found === undefined) throw apiError('BLOCK_UNKNOWN', `no header ${height} here`)
+    return { height, ...found }
+  }
+  const anchor = (proof: { anchorHeight: number; header?: Header }): Promise<Anchor> =>
+    trusted(proof.anchorHeight === 0 ? (proof.header?.height ?? 0) : proof.anchorHeight)
+  if (event !== undefined) return { kind: 'event', proof: event, anchor: await anchor(event) }
+  if (header !== undefined) return { kind: 'header', proof: header, anchor: await anchor(header) }
+  if (consistency === undefined) throw new RangeError('a proof of nothing')
+  const [from, to] = await Promise.all([trusted(consistency.from), trusted(consistency.to)])
+  return { kind: 'consistency', proof: consistency, from: from.header, to: to.header }
 }
