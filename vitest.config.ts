@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/byzantine/**'],
+          exclude: ['test/e2e/**', 'test/byzantine/**', 'test/browser/**'],
           globalSetup: 'test/support/build-workers.ts',
           testTimeout: 20_000,
           hookTimeout: 20_000
@@ -24,6 +24,17 @@ export default defineConfig({
           // Files side by side: one of them waits for an outage to pass.
           testTimeout: 30_000,
           hookTimeout: 30_000
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          // The bundle is made of what is published: dist/.
+          globalSetup: 'test/support/build-all.ts',
+          testTimeout: 30_000,
+          hookTimeout: 60_000
         }
       },
       {
