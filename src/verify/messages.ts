@@ -1,3 +1,4 @@
+import type { PackedHeaders } from './header-packing.ts'
 import type { PackedChecks } from './packing.ts'
 
 /** What a worker is started with. */
@@ -8,7 +9,7 @@ export interface WorkerSetup {
 /** Main thread → worker. */
 export interface CheckRequest {
   readonly id: number
-  readonly kind: 'finalized' | 'proposal'
+  readonly kind: 'finalized' | 'proposal' | 'header'
   /** All frames, one after the other. Transferred. */
   readonly frames: ArrayBuffer
   /** Where each frame ends. */
@@ -18,5 +19,5 @@ export interface CheckRequest {
 
 /** Worker → main thread. `error` is a bug in a checker, never a fault of a block. */
 export type CheckAnswer =
-  | { readonly id: number; readonly packed: PackedChecks }
+  | { readonly id: number; readonly packed: PackedChecks | PackedHeaders }
   | { readonly id: number; readonly error: string }

@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads'
 import type { CheckOptions, CheckResult, ProposedBlock } from '../chain/check-block.ts'
+import type { HeaderCheck } from '../chain/check-header.ts'
 import { MolochError, messageOf } from '../error.ts'
+import { type PackedHeaders, unpackHeaders } from './header-packing.ts'
 import type { CheckAnswer, CheckRequest, WorkerSetup } from './messages.ts'
-import { unpackChecks } from './packing.ts'
+import { type PackedChecks, unpackChecks } from './packing.ts'
 
 /**
  * - VERIFY_CLOSED: the pool was closed before the answer.
@@ -27,9 +29,11 @@ const JOBS_PER_THREAD = 2
 /** Threads that died in a row without an answer before the pool gives up: a broken install, not bad luck. */
 const MAX_CRASHES_IN_A_ROW = 5
 
+type Packed = PackedChecks | PackedHeaders
+
 interface Job {
   readonly request: CheckRequest
-  readonly resolve: (results: CheckResult[]) => void
+  readonly resolve: (packed: Packed) => void
   readonly reject: (error: MolochError<VerifyErrorCode>) => void
 }
 
@@ -42,7 +46,7 @@ interface Thread {
 const YOUNG_GENERATION_MB = 8
 
 /**
- * Checks blocks in worker threads, so that a full-speed sync leaves the main loop to pings, gossip and the API. Give it
+ * Checks blocks and headers in worker threads, so that a full-speed sync leaves the main loop to pings, gossip and the API. Give it
  * many blocks a call: a call costs a copy of the bytes and two messages.
  */
 export class VerifyPool {
@@ -74,12 +78,18 @@ export class VerifyPool {
    * @throws MolochError VERIFY_CLOSED | VERIFY_CRASHED | VERIFY_FAILED
    */
   check(frames: readonly Uint8Array[], options: CheckOptions = {}): Promise<CheckResult[]> {
-    return this.#run('finalized', frames, options.verifyEvents === true)
+    return this.#blocks('finalized', frames, options.verifyEvents === true)
+  }
+
+  /** `checkHeader` of each encoded TrustedHeader, in order; otherwise as `check`. @throws as `check` */
+  async checkHeaders(frames: readonly Uint8Array[]): Promise<HeaderCheck[]> {
+    const { packed, ends } = await this.#run('header', frames, false)
+    return unpackHeaders(packed as PackedHeaders, ends)
   }
 
   /** `checkProposed` of one encoded Block. @throws as `check` */
   async checkProposed(blockBytes: Uint8Array): Promise<CheckResult<ProposedBlock>> {
-    const [result] = await this.#run('proposal', [blockBytes], true)
+    const [result] = await this.#blocks('proposal', [blockBytes], true)
     return result as CheckResult<ProposedBlock>
   }
 
@@ -88,16 +98,29 @@ export class VerifyPool {
     await this.#stop(new MolochError('VERIFY_CLOSED', 'the verify pool is closed'))
   }
 
-  async #run(kind: CheckRequest['kind'], frames: readonly Uint8Array[], verifyEvents: boolean): Promise<CheckResult[]> {
+  async #blocks(
+    kind: 'finalized' | 'proposal',
+    frames: readonly Uint8Array[],
+    verifyEvents: boolean
+  ): Promise<CheckResult[]> {
+    return unpackChecks((await this.#run(kind, frames, verifyEvents)).packed as PackedChecks)
+  }
+
+  async #run(
+    kind: CheckRequest['kind'],
+    frames: readonly Uint8Array[],
+    verifyEvents: boolean
+  ): Promise<{ readonly packed: Packed; readonly ends: readonly number[] }> {
     if (this.#jobs < this.#maxJobs) this.#jobs++
     else await new Promise<void>((resume) => this.#waiting.push(resume))
     try {
       if (this.#stopped !== undefined) throw this.#stopped
       const request: CheckRequest = { id: this.#nextId++, kind, ...join(frames), verifyEvents }
-      return await new Promise<CheckResult[]>((resolve, reject) => {
+      const packed = await new Promise<Packed>((resolve, reject) => {
         this.#queue.push({ request, resolve, reject })
         this.#dispatch()
       })
+      return { packed, ends: request.ends }
     } finally {
       // The place goes to who has waited longest, so that no newcomer overtakes it.
       const next = this.#waiting.shift()
@@ -143,7 +166,7 @@ export class VerifyPool {
     thread.jobs.delete(answer.id)
     this.#crashes = 0
     if ('error' in answer) job?.reject(new MolochError('VERIFY_FAILED', `a checker threw: ${answer.error}`))
-    else job?.resolve(unpackChecks(answer.packed))
+    else job?.resolve(answer.packed)
     this.#dispatch()
   }
 

@@ -1,9 +1,11 @@
 import '../polyfill.ts'
 import { parentPort, workerData } from 'node:worker_threads'
-import { type CheckResult, checkFinalized, checkProposed } from '../chain/check-block.ts'
+import { checkFinalized, checkProposed } from '../chain/check-block.ts'
+import { checkHeader } from '../chain/check-header.ts'
 import { type Genesis, parseGenesis } from '../chain/genesis.ts'
+import { type PackedHeaders, packHeaders } from './header-packing.ts'
 import type { CheckAnswer, CheckRequest, WorkerSetup } from './messages.ts'
-import { packChecks } from './packing.ts'
+import { type PackedChecks, packChecks } from './packing.ts'
 
 /** The thread of a VerifyPool: checks frames one request after the other. */
 function serve(genesis: Genesis): void {
@@ -12,7 +14,7 @@ function serve(genesis: Genesis): void {
   port.on('message', (request: CheckRequest) => {
     let answer: CheckAnswer
     try {
-      answer = { id: request.id, packed: packChecks(request.frames, check(genesis, request)) }
+      answer = { id: request.id, packed: check(genesis, request) }
     } catch (error) {
       port.postMessage({ id: request.id, error: error instanceof Error ? String(error.stack) : String(error) })
       return
@@ -21,12 +23,28 @@ function serve(genesis: Genesis): void {
   })
 }
 
-function check(genesis: Genesis, { kind, frames, ends, verifyEvents }: CheckRequest): CheckResult[] {
-  return ends.map((end, index) => {
+function check(genesis: Genesis, { kind, frames, ends, verifyEvents }: CheckRequest): PackedChecks | PackedHeaders {
+  const each = ends.map((end, index) => {
     const start = index === 0 ? 0 : (ends[index - 1] as number)
-    const bytes = new Uint8Array(frames, start, end - start)
-    return kind === 'proposal' ? checkProposed(genesis, bytes) : checkFinalized(genesis, bytes, { verifyEvents })
+    return new Uint8Array(frames, start, end - start)
   })
+  switch (kind) {
+    case 'header':
+      return packHeaders(
+        frames,
+        each.map((bytes) => checkHeader(genesis, bytes))
+      )
+    case 'proposal':
+      return packChecks(
+        frames,
+        each.map((bytes) => checkProposed(genesis, bytes))
+      )
+    case 'finalized':
+      return packChecks(
+        frames,
+        each.map((bytes) => checkFinalized(genesis, bytes, { verifyEvents }))
+      )
+  }
 }
 
 serve(parseGenesis((workerData as WorkerSetup).genesisJson))

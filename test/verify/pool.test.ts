@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type CheckResult, checkFinalized, checkLink, checkProposed } from '../../src/chain/check-block.ts'
+import { checkHeader } from '../../src/chain/check-header.ts'
 import { concatBytes, utf8 } from '../../src/codec/bytes.ts'
 import { VerifyPool, type VerifyPoolOptions } from '../../src/verify/pool.ts'
 import { finalize, testBlock, testChain, testEvent } from '../chain/fixture.ts'
+import { chainInMemory } from '../support/chain-maker.ts'
+import { remade, trustedHeaders } from '../support/trusted-headers.ts'
 
 const chain = testChain()
 const { genesis } = chain
@@ -67,6 +70,30 @@ describe('a pool of real workers', () => {
     const workers = pool()
     expect(await workers.checkProposed(blockBytes)).toEqual(checkProposed(genesis, blockBytes))
     expect(await workers.checkProposed(utf8('nonsense'))).toMatchObject({ failure: { code: 'NON_CANONICAL' } })
+  })
+
+  test('answers about headers as the check itself does, in order', async () => {
+    const memory = chainInMemory(40, { eventsPerBlock: 0, seed: 53 })
+    const { maker } = memory
+    const good = trustedHeaders(memory)
+    const first = good[0] as Uint8Array
+    const frames = [
+      ...good,
+      utf8('nonsense'),
+      remade(maker, first, { signers: [0, 1] }),
+      first,
+      new Uint8Array(0),
+      remade(maker, first, { seal: new Uint8Array(64) }),
+      concatBytes(first, Uint8Array.of(0))
+    ]
+    const workers = pool({ genesisJson: memory.genesis.json })
+    const results = await workers.checkHeaders(frames)
+    expect(results).toEqual(frames.map((bytes) => checkHeader(memory.genesis, bytes)))
+    expect(await workers.checkHeaders([])).toEqual([])
+    const joined = concatBytes(utf8('before'), first, utf8('after'))
+    const [one] = await workers.checkHeaders([joined.subarray(6, 6 + first.byteLength)])
+    expect(one?.ok && one.header.bytes).toEqual(first)
+    expect(joined.subarray(6, 6 + first.byteLength)).toEqual(first)
   })
 
   test('many calls at once, each with its own answer', async () => {
