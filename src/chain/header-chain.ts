@@ -4,7 +4,7 @@ import { type Failure, failure, firstFailure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
 import { genesisBlockHash, genesisHeader, type Header } from './header.ts'
 import { leafHash } from './merkle.ts'
-import { verifyInclusion } from './merkle-proof.ts'
+import { peaksInPath, verifyInclusion } from './merkle-proof.ts'
 import { bagPeaks, Mmr } from './mmr.ts'
 
 /** A header that is trusted, and the root over all block hashes up to and with its own. */
@@ -25,6 +25,8 @@ export class HeaderChain {
   readonly genesis: Genesis
   #mmr: Mmr
   #tip: TrustedTip
+  /** What the last `check` made, for the `advance` that follows it: making a root is most of a header's cost here. */
+  #after: RangeAfter | undefined
 
   private constructor(genesis: Genesis, hash: Uint8Array, header: Header, mmr: Mmr) {
     this.genesis = genesis
@@ -72,8 +74,10 @@ export class HeaderChain {
 
   /** Makes a header that `check` found no fault in the tip. */
   advance({ height, hash, header }: CheckedHeader): void {
-    this.#mmr.append(leafHash(hash))
-    this.#tip = { height, hash: hash.slice(), header: copyOf(header), mmrRoot: this.#mmr.root() }
+    const { mmr, root } = this.#after?.hash === hash ? this.#after : this.#rangeAfter(hash)
+    this.#after = undefined
+    this.#mmr = mmr
+    this.#tip = { height, hash: hash.slice(), header: copyOf(header), mmrRoot: root }
   }
 
   /**
@@ -98,6 +102,7 @@ export class HeaderChain {
     const root = mmr.root()
     const wrongRoot = rootFailure(to, root)
     if (wrongRoot !== undefined) return wrongRoot
+    this.#after = undefined
     this.#mmr = mmr
     this.#tip = { height: to.height, hash: to.hash.slice(), header: copyOf(to.header), mmrRoot: root }
     return undefined
@@ -118,10 +123,59 @@ export class HeaderChain {
     if (header.timestamp <= parent.timestamp) {
       return failure('BAD_TIMESTAMP', `header's timestamp is ${header.timestamp}; accepted: above ${parent.timestamp}`)
     }
-    const after = this.#mmr.clone()
-    after.append(leafHash(next.hash))
-    return rootFailure(next, after.root())
+    return rootFailure(next, this.#rangeAfter(next.hash).root)
   }
+
+  #rangeAfter(hash: Uint8Array): RangeAfter {
+    const mmr = this.#mmr.clone()
+    mmr.append(leafHash(hash))
+    const after = { hash, mmr, root: mmr.root() }
+    this.#after = after
+    return after
+  }
+}
+
+/**
+ * A chain that begins at `header`, all of which was checked: its certificate, and with these peaks also the root after
+ * it that its sender named.
+ * @param peaks of the range over the blocks before it
+ */
+export function headerChainAt(
+  genesis: Genesis,
+  header: CheckedHeader,
+  peaks: readonly Uint8Array[]
+): HeaderChain | Failure {
+  if (header.deferred !== undefined) return header.deferred
+  const chain = HeaderChain.at(genesis, header, peaks)
+  if ('code' in chain) return chain
+  return rootFailure(header, chain.tip.mmrRoot) ?? chain
+}
+
+/**
+ * Whether a certified header is the one at its height in the chain of `anchor`, a trusted header above it, and all of
+ * what its sender named is right: the path also gives the range before it.
+ * @param path of its block hash under the anchor's mmr_root
+ */
+export function underAnchor(
+  genesis: Genesis,
+  header: CheckedHeader,
+  anchor: Pick<Header, 'height' | 'mmrRoot'>,
+  path: readonly Uint8Array[]
+): Failure | undefined {
+  const { height, hash } = header
+  const claim = { leafHash: leafHash(hash), index: height, size: anchor.height, path, root: anchor.mmrRoot }
+  if (!verifyInclusion(claim)) {
+    return failure('BAD_MMR_ROOT', `block ${height} ${toHex(hash)} is not proven under header ${anchor.height}`)
+  }
+  const chain = headerChainAt(genesis, header, peaksInPath(height, anchor.height, path))
+  return 'code' in chain ? chain : undefined
+}
+
+/** The range over the blocks up to and with the one of this hash. */
+interface RangeAfter {
+  readonly hash: Uint8Array
+  readonly mmr: Mmr
+  readonly root: Uint8Array
 }
 
 /** The range that a header commits to, if these are its peaks. */

@@ -87,6 +87,25 @@ export function verifyInclusion({ leafHash, index, size, path, root }: Inclusion
   return last === 0 && equalBytes(hash, root)
 }
 
+/**
+ * The peaks of the range over leaves 0 … index − 1, largest first: they are the left siblings in the leaf's path. What
+ * they are is only known if the path is (verifyInclusion).
+ */
+export function peaksInPath(index: number, size: number, path: readonly Uint8Array[]): Uint8Array[] {
+  const peaks: Uint8Array[] = []
+  let at = index
+  let last = size - 1
+  for (const sibling of path) {
+    if (at % 2 === 1 || at === last) {
+      peaks.push(sibling)
+      for (; at % 2 === 0 && at !== 0; at = half(at)) last = half(last)
+    }
+    at = half(at)
+    last = half(last)
+  }
+  return peaks.reverse()
+}
+
 export interface ConsistencyClaim {
   readonly from: number
   readonly to: number
