@@ -6,12 +6,13 @@ import { HASH_BYTES } from '../chain/merkle.ts'
 import type { MmrNode } from '../chain/mmr.ts'
 import { carriesState } from '../chain/state.ts'
 import { equalBytes } from '../codec/bytes.ts'
-import { joinFinalized } from '../codec/raw.ts'
+import { Commit } from '../codec/generated/chain.ts'
+import { joinFinalized, splitFinalized } from '../codec/raw.ts'
 import type { WriteBatch } from '../store/batch.ts'
 import { corrupt } from '../store/errors.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
-import { type Certified, certified, conflictRecord } from './conflict.ts'
+import { type Certified, conflictRecord } from './conflict.ts'
 import type { ChainHead, Tip } from './head.ts'
 import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
@@ -161,7 +162,7 @@ export class Applier {
   /** As `apply` does, of a certified header of a height up to the next: whether it is of another chain. */
   async compareHeader({ height, hash, header, commit, bytes }: CheckedHeader): Promise<void> {
     const { tip } = this.#head
-    const theirs: Certified = { height, hash, header, commit, bytes }
+    const theirs: Certified = { commit, parentHash: header.parentHash, bytes }
     if (height === tip.height + 1 && tip.height > 0 && !equalBytes(header.parentHash, tip.hash)) {
       await this.#conflict(tip.height, theirs)
     }
@@ -175,7 +176,7 @@ export class Applier {
     if (equalBytes(await this.#hashAt(block.height), block.hash)) return undefined
     // Without a commit that verifies it is only a bad block.
     if (block.deferred !== undefined) return block.deferred
-    return this.#conflict(block.height, certified(block))
+    return this.#conflict(block.height, certifiedBlock(block))
   }
 
   async #hashAt(height: number): Promise<Uint8Array> {
@@ -191,13 +192,14 @@ export class Applier {
    */
   async #forked(block: CheckedBlock): Promise<void> {
     const { height } = this.#head.tip
-    if (block.deferred === undefined && height > 0) await this.#conflict(height, certified(block))
+    if (block.deferred === undefined && height > 0) await this.#conflict(height, certifiedBlock(block))
   }
 
   async #conflict(height: number, theirs: Certified): Promise<never> {
     const ours = await this.#stores.blocks.get(height)
     if (ours === undefined) throw corrupt(this.#stores.database.path, `block ${height} is missing`)
-    return this.#parts.onConflict(conflictRecord(this.#head.genesis, ours, theirs))
+    const kept = { commit: Commit.decode(splitFinalized(ours).commit), bytes: ours }
+    return this.#parts.onConflict(conflictRecord(this.#head.genesis, kept, theirs))
   }
 
   async #stage(block: CheckedBlock): Promise<void> {
@@ -269,4 +271,9 @@ export class Applier {
   #current(): Published {
     return { tip: this.#head.tip, next: this.#head.next, eventTotal: this.#state.eventTotal }
   }
+}
+
+function certifiedBlock({ height, header, commit, blockBytes, commitBytes }: CheckedBlock): Certified {
+  if (commit === undefined) throw new TypeError(`block ${height} has no commit: it proves nothing`)
+  return { commit, parentHash: header.parentHash, bytes: joinFinalized(blockBytes, commitBytes) }
 }

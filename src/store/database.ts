@@ -5,7 +5,7 @@ import { toHex } from '../codec/bytes.ts'
 import { messageOf } from '../error.ts'
 import { WriteBatch } from './batch.ts'
 import { corrupt, openError, storeError } from './errors.ts'
-import { MetaStore } from './meta-store.ts'
+import { type Contents, MetaStore } from './meta-store.ts'
 import { migrateFormat1 } from './migrate.ts'
 
 /** Of the rows in this database. A version that changes their meaning raises it and brings a migration. */
@@ -39,6 +39,8 @@ export interface DatabaseOptions {
   readonly genesisHash: Uint8Array
   /** Make the database if there is none. */
   readonly create: boolean
+  /** What it must hold; default blocks. */
+  readonly contents?: Contents
   readonly beforeWrite?: BeforeWrite | undefined
 }
 
@@ -59,6 +61,11 @@ export interface RowRange {
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array]
 
+const HELD: Readonly<Record<Contents, string>> = {
+  blocks: "a full node's blocks",
+  headers: "a light node's headers"
+}
+
 type Level = ClassicLevel<Uint8Array, Uint8Array>
 /** The database as it was at a moment: later writes don't show. Whoever takes one closes it. */
 export type View = ReturnType<Level['snapshot']>
@@ -72,7 +79,7 @@ const RELEASED_BYTES = 16 << 10
 /** Above every key. */
 const LAST_KEY = new Uint8Array(64).fill(0xff)
 
-/** The one LevelDB of a node's chain. Every write is an atomic batch that is on disk when its promise resolves. */
+/** The one LevelDB of a node. Every write is an atomic batch that is on disk when its promise resolves. */
 export class Database {
   readonly path: string
   readonly #level: Level
@@ -106,7 +113,7 @@ export class Database {
     }
     const database = new Database(path, level, options)
     try {
-      await database.#checkIdentity(options.genesisHash)
+      await database.#checkIdentity(options.genesisHash, options.contents ?? 'blocks')
       return database
     } catch (error) {
       await level.close()
@@ -114,14 +121,14 @@ export class Database {
     }
   }
 
-  async #checkIdentity(genesisHash: Uint8Array): Promise<void> {
+  async #checkIdentity(genesisHash: Uint8Array, contents: Contents): Promise<void> {
     const meta = new MetaStore(this)
     const identity = await meta.identity()
     if (identity === undefined) {
       // Empty: new, or its maker was killed before the first batch. With rows but no identity it is not ours to fill.
       for await (const _ of this.rows({ limit: 1 })) throw corrupt(this.path, 'it does not say which chain it is of')
       const batch = this.batch()
-      meta.setIdentity(batch, { format: STORE_FORMAT, genesisHash })
+      meta.setIdentity(batch, { format: STORE_FORMAT, genesisHash, contents })
       return this.write(batch)
     }
     if (identity.format === 1) await migrateFormat1(this, identity)
@@ -139,6 +146,13 @@ export class Database {
         'STORE_OTHER_CHAIN',
         `the database in ${this.path} is of genesis ${found}, not of ${wanted}: use that genesis, or another home`,
         { path: this.path, found, wanted }
+      )
+    }
+    if (identity.contents !== contents) {
+      throw storeError(
+        'STORE_OTHER_MODE',
+        `the database in ${this.path} holds ${HELD[identity.contents]}, not ${HELD[contents]}: use that mode, or another home`,
+        { path: this.path, found: identity.contents, wanted: contents }
       )
     }
   }

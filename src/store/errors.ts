@@ -7,6 +7,8 @@ export type StoreErrorCode =
   | 'STORE_MISSING'
   /** The database is of another genesis. */
   | 'STORE_OTHER_CHAIN'
+  /** It holds blocks where headers alone are wanted, or the other way round. */
+  | 'STORE_OTHER_MODE'
   /** Written by a version whose format this one does not read. */
   | 'STORE_FORMAT'
   /** Rows that must be there are not, or are not what they must be. */

@@ -3,7 +3,7 @@
  * key range and its rows lie in the order of their heights.
  */
 export const TABLE = {
-  /** name → format version, genesis hash, tip, state height */
+  /** name → format version, genesis hash, what it holds, tip, … */
   META: 0x00,
   /** height → FinalizedBlock, the bytes it came in */
   BLOCK: 0x01,
@@ -28,7 +28,9 @@ export const TABLE = {
   /** index, name of a bucket → the hash of its subtree */
   STATE_HASH: 0x0b,
   /** index, key hash → key */
-  STATE_KEY: 0x0c
+  STATE_KEY: 0x0c,
+  /** height → TrustedHeader, the bytes it came in; in a light node's database only */
+  HEADER: 0x0d
 } as const
 
 export type Table = (typeof TABLE)[keyof typeof TABLE]

@@ -3,9 +3,13 @@ import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
 import { bytesKey, HEIGHT_BYTES, heightBytes, readHeight, TABLE, view } from './keys.ts'
 
+/** What a database is filled with: a full node's blocks, or a light node's headers. */
+export type Contents = 'blocks' | 'headers'
+
 export interface Identity {
   readonly format: number
   readonly genesisHash: Uint8Array
+  readonly contents: Contents
 }
 
 export interface StoredTip {
@@ -20,6 +24,7 @@ export interface StoredStateMark {
 }
 
 const IDENTITY = bytesKey(TABLE.META, utf8('identity'))
+const CONTENTS = bytesKey(TABLE.META, utf8('contents'))
 const TIP = bytesKey(TABLE.META, utf8('tip'))
 const STATE = bytesKey(TABLE.META, utf8('state'))
 
@@ -34,13 +39,17 @@ export class MetaStore {
   /** Undefined: a database that holds nothing yet. */
   async identity(): Promise<Identity | undefined> {
     const row = await this.#database.get(IDENTITY)
-    return row && { format: view(row).readUInt32BE(0), genesisHash: row.subarray(4) }
+    if (row === undefined) return undefined
+    // Databases of blocks were there before there were others, and say nothing.
+    const contents = (await this.#database.get(CONTENTS)) === undefined ? 'blocks' : 'headers'
+    return { format: view(row).readUInt32BE(0), genesisHash: row.subarray(4), contents }
   }
 
   setIdentity(batch: WriteBatch, identity: Identity): void {
     const format = Buffer.alloc(4)
     format.writeUInt32BE(identity.format)
     batch.put(IDENTITY, Buffer.concat([format, identity.genesisHash]))
+    if (identity.contents === 'headers') batch.put(CONTENTS, utf8(identity.contents))
   }
 
   /** Undefined: no block yet but block 0, which the genesis implies. */

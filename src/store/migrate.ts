@@ -38,7 +38,7 @@ export async function migrateFormat1(database: Database, identity: Identity): Pr
   const zero = await hashOfBlockZero(database, meta)
   if (zero !== undefined) batch.put(heightKey(TABLE.MMR, 0), zero)
   batch.del(bytesKey(TABLE.META, utf8('state')))
-  meta.setIdentity(batch, { format: 2, genesisHash: identity.genesisHash })
+  meta.setIdentity(batch, { ...identity, format: 2 })
   await database.write(batch)
 }
 
