@@ -37,6 +37,7 @@ test('status has the shape that others rely on', async () => {
     earliest_height: 1,
     mmr_root: toHex(tip.mmrRoot),
     state_root: toHex(tip.header.stateRoot),
+    light: null,
     event_total: 6,
     peers: { connected: 3, sessions: { SYNCED: 2, PROVIDING: 1, HANDSHAKING: 1 } },
     mempool: { events: 0, bytes: 0 },

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { HeaderChain, headerChainAt, underAnchor } from '../../src/chain/header-chain.ts'
 import { inclusionProof, peaksInPath } from '../../src/chain/merkle-proof.ts'
-import { ChainHead } from '../../src/ledger/head.ts'
+import { ModelChain } from '../../src/ledger/model-chain.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { runs } from '../support/runs.ts'
 import {
@@ -24,8 +24,8 @@ const other = new Uint8Array(32).fill(7)
 const header = (height: number) => headers[height - 1] as (typeof headers)[number]
 
 /** The oracle: the full node's head after `height` blocks. */
-function headAt(height: number): ChainHead {
-  const { head } = ChainHead.atGenesis(genesis)
+function headAt(height: number): ModelChain {
+  const head = new ModelChain(genesis)
   for (const block of blocks.slice(0, height)) head.advance(block)
   return head
 }
@@ -53,7 +53,7 @@ function chainAt(height: number): HeaderChain {
 
 describe('following headers', () => {
   it('comes to the tips and roots that a full node has', () => {
-    const { head } = ChainHead.atGenesis(genesis)
+    const head = new ModelChain(genesis)
     const made = HeaderChain.atGenesis(genesis)
     expect(made.tip).toEqual(head.tip)
     for (const block of blocks) {
