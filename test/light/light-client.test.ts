@@ -45,6 +45,22 @@ describe('a light client', () => {
     expect(await straight.follow()).toEqual(client.tip)
   })
 
+  test('a skip asks for one header and one path, following for runs of headers', async () => {
+    const served = new ServedChain(40, { eventsPerBlock: 0 })
+    const at = (height: number) =>
+      new LightClient({ genesis: served.genesis, checkpoint: served.anchor(height), source: served })
+    const skipping = at(3)
+    await skipping.start()
+    await skipping.skipTo(40)
+    expect(served.asked).toEqual(['headers 3 1', 'headers 40 1', 'header 3 under 40'])
+    served.asked.length = 0
+    const following = at(3)
+    await following.start()
+    await following.follow(30)
+    expect(served.asked).toEqual(['headers 3 1', 'headers 4 27'])
+    expect(following.tip.height).toBe(30)
+  })
+
   test('moves asked for at once are made one after the other', async () => {
     const client = await started()
     const tips = await Promise.all([client.follow(10), client.skipTo(20), client.follow(30)])
