@@ -8,12 +8,17 @@ export interface HeightRange {
  * - `new`: not seen before.
  * - `late`: not seen before, and reported as missed by now.
  * - `known`: seen before.
- * - `old`: below where the watch of this topic began.
+ * - `old`: below where the watch of this topic began, or too old for it to begin there.
  */
 export type Sighting = 'new' | 'late' | 'known' | 'old'
 
 /** How far below the first height seen the watch may yet begin: what was sent at about the same time comes in any order. */
 const MAX_BACK = 16
+/**
+ * How far below what is final by then: a replay of long ago would begin the watch there, and all that came since, which went
+ * by before the watch, would be missed.
+ */
+const MAX_STALE = 2
 /** Heights above the last settled one that are remembered: a validator may vote at any number of them. */
 const MAX_AHEAD = 4096
 /** Ranges missed that are remembered, so that what comes late after all is told from what comes again. */
@@ -33,6 +38,8 @@ export class HeightGaps {
   /** Of heights up to here it is decided whether they are missed; undefined: nothing has been seen. */
   #settled: number | undefined
   #first = 0
+  /** No height below is one that the watch may begin at. */
+  #floor = 0
   /** Above the settled height. */
   readonly #seen = new Set<number>()
   #highest = 0
@@ -42,22 +49,26 @@ export class HeightGaps {
     this.#graceMs = graceMs
   }
 
-  /** Something of this height came. */
-  seen(height: number): Sighting {
-    if (this.#settled === undefined) {
-      this.#begin(height)
-      return 'new'
-    }
+  /** What `seen` would say. */
+  sighting(height: number): Sighting {
+    if (this.#settled === undefined) return height < this.#final - MAX_STALE ? 'old' : 'new'
     if (height < this.#first) {
       const unsettled = this.#settled === this.#first - 1
-      if (!unsettled || this.#first - height > MAX_BACK) return 'old'
-      this.#begin(height)
-      return 'new'
+      return unsettled && height >= Math.max(this.#first - MAX_BACK, this.#floor) ? 'new' : 'old'
     }
-    if (height <= this.#settled) return this.#fill(height) ? 'late' : 'known'
-    if (this.#seen.has(height)) return 'known'
-    this.#add(height)
-    return 'new'
+    if (height > this.#settled) return this.#seen.has(height) ? 'known' : 'new'
+    return this.#missed.some(({ from, to }) => from <= height && height <= to) ? 'late' : 'known'
+  }
+
+  /** Something of this height came. */
+  seen(height: number): Sighting {
+    const sighting = this.sighting(height)
+    if (sighting === 'late') this.#fill(height)
+    if (sighting !== 'new') return sighting
+    if (this.#settled === undefined) this.#floor = this.#final - MAX_STALE
+    if (this.#settled === undefined || height < this.#first) this.#begin(height)
+    else this.#add(height)
+    return sighting
   }
 
   /** A commit shows that this height is final. @param now monotonic ms */
@@ -114,17 +125,14 @@ export class HeightGaps {
     return gaps
   }
 
-  /** @returns whether the height was missed until now */
-  #fill(height: number): boolean {
-    const at = this.#missed.findIndex(({ from, to }) => from <= height && height <= to)
-    const range = this.#missed[at]
-    if (range === undefined) return false
-    const { from, to } = range
-    const rest = [
-      { from, to: height - 1 },
-      { from: height + 1, to }
-    ].filter((one) => one.from <= one.to)
-    this.#missed.splice(at, 1, ...rest)
-    return true
+  #fill(height: number): void {
+    this.#missed = this.#missed.flatMap(({ from, to }) =>
+      height < from || to < height
+        ? [{ from, to }]
+        : [
+            { from, to: height - 1 },
+            { from: height + 1, to }
+          ].filter((one) => one.from <= one.to)
+    )
   }
 }

@@ -15,6 +15,7 @@ import { createNetwork, type NetworkOptions } from '../network/node.ts'
 import { TOPICS } from '../network/topics.ts'
 import type { Head, Network, NetworkPorts, PeerView, Topic, Verdict } from '../network/types.ts'
 import { checkMessage } from './check-message.ts'
+import { type Claim, claimOf } from './claim.ts'
 import type { Decoded } from './decoded.ts'
 import { Finals, type TopicGap } from './finals.ts'
 import type { Observation, ObserverCounts, SeenMessage } from './observations.ts'
@@ -117,6 +118,11 @@ export class Observer extends Emitter<{ observed: [observation: Observation] }> 
   }
 
   async #received(topic: Topic, payload: Uint8Array, from: string): Promise<Verdict> {
+    const claim = claimOf(this.#genesis, topic, payload)
+    if (claim !== undefined && this.#repeats(claim)) {
+      this.#counts.repeated++
+      return 'ignore'
+    }
     const received = { at: Date.now(), topic, from, fromValidator: this.#validatorAt(from), bytes: payload.byteLength }
     const checked = await checkMessage(this.#genesis, topic, payload, {
       isKnown: (id) => this.#slots.hasEvent(id),
@@ -138,6 +144,10 @@ export class Observer extends Emitter<{ observed: [observation: Observation] }> 
       this.#counts.repeated++
     }
     return verdict
+  }
+
+  #repeats(claim: Claim): boolean {
+    return 'round' in claim ? this.#slots.repeats(claim) : this.#finals.repeats(claim)
   }
 
   /** What nodes of a chain ignore as stale or known is not sent on; the stale is shown all the same. */

@@ -5,6 +5,8 @@ import { Recent } from './recent.ts'
 /** What a slot was before: `conflict` is a second block or vote of one validator where only one may be. */
 export type Placed = 'new' | 'conflict' | 'known' | 'surplus'
 
+type SlotOfProposal = Pick<DecodedProposal, 'type' | 'height' | 'round' | 'validRound' | 'hash'>
+
 const MAX_PROPOSALS = 1024
 const MAX_VOTES = 16_384
 const MAX_EVENTS = 65_536
@@ -20,12 +22,21 @@ export class Slots {
   /** Block hash to its timestamp. */
   readonly #times = new Recent<number>(MAX_TIMES)
 
-  proposal({ height, round, validRound, hash }: DecodedProposal): Placed {
-    return place(this.#proposals, `${height}/${round}`, `${hash}/${validRound ?? ''}`)
+  proposal(proposal: SlotOfProposal): Placed {
+    return place(this.#proposals, ...proposalEntry(proposal))
   }
 
-  vote({ type, height, round, validator, hash }: DecodedVote): Placed {
-    return place(this.#votes, `${height}/${round}/${type}/${validator}`, hash ?? 'nil')
+  vote(vote: DecodedVote): Placed {
+    return place(this.#votes, ...voteEntry(vote))
+  }
+
+  /** Whether `proposal` or `vote` would have no use for it. */
+  repeats(claim: SlotOfProposal | DecodedVote): boolean {
+    const placed =
+      claim.type === 'new-block'
+        ? placing(this.#proposals, ...proposalEntry(claim))
+        : placing(this.#votes, ...voteEntry(claim))
+    return placed === 'known' || placed === 'surplus'
   }
 
   hasEvent(id: string): boolean {
@@ -49,10 +60,23 @@ export class Slots {
   }
 }
 
-function place(slots: Recent<readonly string[]>, slot: string, value: string): Placed {
+function proposalEntry({ height, round, validRound, hash }: SlotOfProposal): [slot: string, value: string] {
+  return [`${height}/${round}`, `${hash}/${validRound ?? ''}`]
+}
+
+function voteEntry({ type, height, round, validator, hash }: DecodedVote): [slot: string, value: string] {
+  return [`${height}/${round}/${type}/${validator}`, hash ?? 'nil']
+}
+
+function placing(slots: Recent<readonly string[]>, slot: string, value: string): Placed {
   const before = slots.get(slot) ?? []
   if (before.includes(value)) return 'known'
   if (before.length >= MAX_OF_SLOT) return 'surplus'
-  slots.set(slot, [...before, value])
   return before.length === 0 ? 'new' : 'conflict'
+}
+
+function place(slots: Recent<readonly string[]>, slot: string, value: string): Placed {
+  const placed = placing(slots, slot, value)
+  if (placed === 'new' || placed === 'conflict') slots.set(slot, [...(slots.get(slot) ?? []), value])
+  return placed
 }

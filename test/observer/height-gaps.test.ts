@@ -50,6 +50,38 @@ describe('gaps of heights', () => {
     expect(gaps.seen(98)).toBe('old')
   })
 
+  test('a replay of long ago does not begin the watch', () => {
+    const gaps = new HeightGaps(GRACE)
+    gaps.final(100, 0)
+    expect([gaps.seen(3), gaps.seen(97), gaps.seen(98), gaps.seen(97), gaps.seen(3)]).toEqual([
+      'old',
+      'old',
+      'new',
+      'old',
+      'old'
+    ])
+    for (const height of [99, 100, 101]) gaps.seen(height)
+    gaps.final(101, 0)
+    expect(gaps.settle(GRACE)).toEqual([])
+  })
+
+  test('what would be said of a height can be asked before', () => {
+    const ask = fc.record({ height: fc.integer({ min: 1, max: 40 }), final: fc.boolean(), now: fc.nat(3 * GRACE) })
+    fc.assert(
+      fc.property(fc.array(ask, { maxLength: 60 }), (asks) => {
+        const gaps = new HeightGaps(GRACE)
+        for (const { height, final, now } of asks) {
+          const before = gaps.sighting(height)
+          expect(gaps.sighting(height)).toBe(before)
+          expect(gaps.seen(height)).toBe(before)
+          if (final) gaps.final(height, now)
+          gaps.settle(now)
+        }
+      }),
+      runs(100)
+    )
+  })
+
   test('a height that is voted for and not final is no gap, however high', () => {
     const gaps = new HeightGaps(GRACE)
     gaps.seen(1)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { signEvent } from '../../src/chain/event.ts'
+import { encodeVote, signVote, VoteType } from '../../src/chain/vote.ts'
 import { joinEvents } from '../../src/codec/raw.ts'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import { silentLog } from '../../src/log.ts'
@@ -79,4 +80,35 @@ test('good messages are shown once and sent on, repeated ones not, false ones re
   const codes = seen.flatMap((one) => (one.type === 'rejected' ? [one.code] : []))
   expect(codes.sort()).toEqual(['COMMIT_BAD_SIGNATURE', 'EVENT_BAD_SIGNATURE'])
   expect(observer.finalHeight).toBe(10)
+})
+
+test('of what was seen nothing is checked again, and what is long final is neither shown nor sent on', async () => {
+  const { network, address } = await node({ height: 9 })
+  const { observer, seen } = await observe(address)
+  await until('a peer', () => observer.everJoined)
+  const { frames, genesis, maker } = chain()
+  const forged = (bytes: Uint8Array, at: number): Uint8Array => {
+    const copy = new Uint8Array(bytes)
+    copy[at] = (copy[at] as number) ^ 1
+    return copy
+  }
+  const finalized = frames[9] as Uint8Array
+  const slot = { type: VoteType.PREVOTE, height: 11, round: 0, blockHash: new Uint8Array(32) }
+  const vote = signVote(genesis.hash, maker.validators[0] as KeyPair, slot)
+  const others = [1, 2].map((i) => forged(vote.signature, i))
+  // Of height 2, when 9 is final.
+  await network.publish('finalized', frames[1] as Uint8Array)
+  await until('the old one', () => observer.counts.repeated === 1)
+  await network.publish('finalized', finalized)
+  await network.publish('vote', encodeVote(vote))
+  await until('both', () => observer.counts.shown === 2)
+  await network.publish('finalized', forged(finalized, finalized.length - 1))
+  for (const signature of others) await network.publish('vote', encodeVote({ ...vote, signature: signature as never }))
+  await until('the rest', () => observer.counts.repeated === 4)
+  expect(observer.counts).toEqual({ shown: 2, repeated: 4, rejected: 0 })
+  // A vote of another slot is no copy.
+  await network.publish('vote', encodeVote({ ...vote, round: 1 }))
+  await until('it', () => observer.counts.rejected === 1)
+  await observer.stop()
+  expect(seen.filter(({ type }) => type === 'gap')).toEqual([])
 })
