@@ -20,6 +20,7 @@ const VOTE = utf8('moloch/vote/v1')
 const PROPOSAL = utf8('moloch/proposal/v1')
 const HELLO = utf8('moloch/hello/v1')
 const STATE = utf8('moloch/state/v1')
+const MANIFEST = utf8('moloch/manifest/v1')
 
 /** @throws RangeError for a field that has no place in the layout (walkers and builders see to it before) */
 export function blockHash(genesisHash: Uint8Array, header: HeaderFields): Bytes {
@@ -130,4 +131,12 @@ export function stateRootHash(
   actionRoot: Uint8Array
 ): Bytes {
   return sha256(concatBytes(STATE, u64be(eventTotal), validatorsHash, actorRoot, resourceRoot, actionRoot))
+}
+
+/**
+ * Names a snapshot: two servers that have it agree on the name, whichever seal and commit of block H they hold.
+ * @param body the encoded Manifest without `trusted` and `checkpoint_path`
+ */
+export function manifestId(genesisHash: Uint8Array, hash: Uint8Array, body: Uint8Array): Bytes {
+  return sha256(concatBytes(MANIFEST, genesisHash, hash, body))
 }

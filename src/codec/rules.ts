@@ -176,3 +176,37 @@ export const PROOF = message(
   maybe('header', HEADER_PROOF),
   maybe('consistency', CONSISTENCY_PROOF)
 )
+
+const blob = (name: string): FieldRule => ({ kind: 'blob', name })
+
+const TOP_ITEM = message(
+  'TopItem',
+  enumeration('kind', 4),
+  blob('key'),
+  u64('count'),
+  fixed('head', 0, 32),
+  fixed('hash', 0, 32)
+)
+
+const INDEX_TOP = message('IndexTop', many('items', TOP_ITEM))
+
+export const MANIFEST = message(
+  'Manifest',
+  one('trusted', TRUSTED_HEADER),
+  u64('event_total'),
+  blob('mmr_subtree_roots'),
+  blob('mmr_tail_peaks'),
+  one('actors', INDEX_TOP),
+  one('resources', INDEX_TOP),
+  one('actions', INDEX_TOP),
+  blob('checkpoint_path')
+)
+
+const INDEX_ENTRY = message(
+  'IndexEntry',
+  { kind: 'blob', name: 'key', required: true },
+  u64('count'),
+  fixed('head', 32)
+)
+
+export const INDEX_CHUNK = message('IndexChunk', many('entries', INDEX_ENTRY))

@@ -5,6 +5,7 @@ import { emptyBodySpans, emptyEventSpans, findBodySpans, findEventSpans } from '
 import { Block, Commit, FinalizedBlock, Header } from '../../src/codec/generated/chain.ts'
 import { EventBody, SignedEvent } from '../../src/codec/generated/event.ts'
 import { Events, NewBlock } from '../../src/codec/generated/gossip.ts'
+import { Manifest, RawSnapshot, Snapshot, TopKind } from '../../src/codec/generated/snapshot.ts'
 import {
   headerOf,
   joinBlock,
@@ -88,4 +89,27 @@ test('spans are where the decoder finds the parts', () => {
     }),
     runs(200)
   )
+})
+
+test('a snapshot frame and its raw view have one wire form', () => {
+  const bytes = (length: number) => new Uint8Array(length).fill(7)
+  const top = { items: [{ kind: TopKind.CHUNK, key: bytes(0), count: 0, head: bytes(0), hash: bytes(32) }] }
+  const manifest = {
+    eventTotal: 300,
+    mmrSubtreeRoots: bytes(64),
+    mmrTailPeaks: bytes(32),
+    actors: top,
+    resources: top,
+    actions: top,
+    checkpointPath: bytes(32)
+  }
+  for (const frame of [
+    { manifest, chunk: 0, chunks: 0, data: bytes(0) },
+    { chunk: 3, chunks: 200, data: bytes(400) }
+  ]) {
+    const encoded = Snapshot.encode(frame)
+    const raw = RawSnapshot.decode(encoded)
+    expect(raw.manifest).toEqual('manifest' in frame ? Manifest.encode(manifest) : bytes(0))
+    expect(RawSnapshot.encode(raw)).toEqual(encoded)
+  }
 })
