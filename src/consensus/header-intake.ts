@@ -73,7 +73,7 @@ export class HeaderIntake {
     }
     // The root is under no signature: a copy with another would keep light clients from the true one.
     if (failure !== undefined) return reject(failure.code)
-    return this.#told.add(height, hash) ? ACCEPT : IGNORE
+    return this.#told.isNews(height, hash) && this.#told.add(height, hash) ? ACCEPT : IGNORE
   }
 
   async #hashAt(height: number): Promise<Uint8Array | undefined> {

@@ -26,9 +26,15 @@ export function startCommand(cli: Cli): Command {
       process.exit(EXIT.fault)
     })
     const { startNode } = await import('../../node/node.ts')
-    const starting = startNode(config).catch(explain)
+    const giveUp = new AbortController()
+    const starting = startNode(config, undefined, undefined, giveUp.signal).catch(explain)
     const early = await Promise.race([signal, starting.then(() => undefined)])
-    const node = await starting
+    if (early !== undefined) giveUp.abort()
+    const node = await starting.catch((error: unknown) => {
+      if (early === undefined || !hasCode(error, 'ABORTED')) throw error
+      cli.err(`${early}: stopped before the node ran`)
+      process.exit(EXIT.ok)
+    })
     if (early === undefined) cli.out(ready(node))
     const show = process.stderr.isTTY && config.log.format !== 'json' ? liveLine(process.stderr) : undefined
     if (show !== undefined) node.onProgress(show)

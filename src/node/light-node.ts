@@ -1,0 +1,260 @@
+/** The composition root of a light node: headers, checked, and proofs from peers on demand (docs/light.md). */
+import { availableParallelism } from 'node:os'
+import { Api } from '../api/app.ts'
+import { type Checkpoint, checkpointText, parseCheckpoint } from '../chain/checkpoint.ts'
+import { equalBytes, toHex } from '../codec/bytes.ts'
+import { HeaderIntake } from '../consensus/header-intake.ts'
+import { MolochError } from '../error.ts'
+import { CrossCheck } from '../light/cross-check.ts'
+import { fetchCheckpoint } from '../light/fetch-checkpoint.ts'
+import { HeaderLookup } from '../light/header-lookup.ts'
+import { LightChain } from '../light/light-chain.ts'
+import { PeerProver } from '../light/peer-prover.ts'
+import type { Log } from '../log.ts'
+import { createNetwork } from '../network/node.ts'
+import { frameLimit } from '../network/streams/frames.ts'
+import type { Network } from '../network/types.ts'
+import { PeerStore } from '../store/peer-store.ts'
+import { headerItems } from '../sync/headers.ts'
+import { SyncManager } from '../sync/manager.ts'
+import { VerifyPool } from '../verify/pool.ts'
+import type { Closers } from './closers.ts'
+import type { Config } from './config/schema.ts'
+import { FaultBoard } from './faults.ts'
+import { type Home, keyPath } from './home.ts'
+import { headersPort, joinLight } from './join-light.ts'
+import { LightHead } from './light-head.ts'
+import { lightSource } from './light-source.ts'
+import { networkSettings } from './network-settings.ts'
+import type { RunningNode } from './running.ts'
+import { openTrace } from './trace-log.ts'
+import type { NodeTuning } from './tuning.ts'
+import { VERSION } from './version.ts'
+
+/** A header is little more than its signatures: all cores check. */
+const MAX_VERIFY_WORKERS = 8
+
+export interface LightNodeInput {
+  readonly config: Config
+  readonly home: Home
+  readonly log: Log
+  readonly closers: Closers
+  readonly tuning: NodeTuning
+  readonly signal: AbortSignal
+}
+
+/** @throws MolochError, one line about the first thing that is wrong */
+export async function buildLightNode({
+  config,
+  home,
+  log,
+  closers,
+  tuning,
+  signal
+}: LightNodeInput): Promise<RunningNode> {
+  const { genesis, paths } = home
+  assertNoValidator(home)
+  const wanted = config.checkpoint === '' ? undefined : parseCheckpoint(config.checkpoint)
+
+  const chain = await LightChain.open({ path: paths.chain, genesis, log, keepHeaders: config.light.keep_headers })
+  closers.add('the headers', () => chain.close())
+  const size = config.sync.verify_workers || Math.min(availableParallelism(), MAX_VERIFY_WORKERS)
+  const verify = new VerifyPool({ genesisJson: genesis.json, size })
+  closers.add('the verify workers', () => verify.close())
+  const faults = new FaultBoard()
+  const head = await LightHead.open(chain)
+  const records = await PeerStore.open(paths.peers, log)
+  closers.add('the peer store', () => records.close())
+  const trace = await openTrace(config, log)
+  if (trace !== undefined) closers.add('the gossip trace', () => trace.close())
+  const network: Network = createNetwork({
+    genesis,
+    peerKey: home.peerKey,
+    chainKey: home.chainKey,
+    mode: 'LIGHT',
+    listen: config.p2p.listen,
+    announce: config.p2p.announce,
+    bootstrap: config.p2p.bootstrap,
+    mdns: config.p2p.mdns,
+    userAgent: `moloch/${VERSION}`,
+    records,
+    settings: { ...networkSettings(config), ...tuning.network },
+    ports: {
+      head: () => head.get(sync.isSyncing),
+      readBlocks: nothing,
+      readVotes: async () => {
+        throw new MolochError('UNAVAILABLE', 'a light node holds no votes')
+      }
+    },
+    ...(trace && { trace: (event) => trace.record(event) }),
+    log
+  })
+  closers.add('peers', () => network.stop())
+
+  const getHeaders: Network['getHeaders'] = (peer, range, options) => network.getHeaders(peer, range, options)
+  const getProof: Network['getProof'] = (peer, request, options) => network.getProof(peer, request, options)
+  const penalise = (peer: string, code: string, message: string): void => network.penalise(peer, code, message)
+  const sync = new SyncManager(
+    {
+      ledger: chain,
+      items: headerItems(verify, (peer, range, ends) => getHeaders(peer, range, { signal: ends })),
+      log
+    },
+    {
+      frameBytes: frameLimit(genesis.params.maxBlockBytes),
+      lookAheadBytes: config.sync.max_buffer_bytes,
+      requestsPerPeer: config.sync.peer_concurrency,
+      ...tuning.sync
+    }
+  )
+  closers.add('running syncs', () => sync.stop())
+
+  const asking = { holders: (height: number) => holders(network, height), penalise, log }
+  const lookup = new HeaderLookup({ ...asking, chain, getHeaders, getProof })
+  const headerAt = async (height: number) => {
+    const held = await chain.headerAt(height)
+    if (held !== undefined) return held
+    return lookup.at(height)
+  }
+  const tipHeight = (): number => chain.tip.height
+  const prover = new PeerProver({ ...asking, genesis, getProof, tipHeight, headerAt })
+  const crossCheck = new CrossCheck({
+    ...asking,
+    genesis,
+    tip: () => chain.tip,
+    getHeaders,
+    compare: (header) => headersPort(chain).compareHeader(header)
+  })
+  closers.add('the comparison with peers', () => crossCheck.stop())
+  const intake = new HeaderIntake({
+    chain: headersPort(chain),
+    behind: (height, peer) => {
+      network.peerHas(peer, height)
+      sync.certified(height)
+    }
+  })
+
+  let began = { height: 0, hash: genesisHash(chain), timestamp: genesis.timestamp }
+  const api = new Api(
+    lightSource({
+      chain,
+      network,
+      prover,
+      lookup,
+      crossCheck,
+      sync: () => sync.state(),
+      checkpoint: () => began,
+      chainKey: home.chainKey,
+      fault: () => faults.worst
+    }),
+    config.api,
+    log
+  )
+  closers.add('API requests', () => api.close())
+  const apiUrl = await api.listen()
+  await network.start()
+  await begin(chain, wanted, { network, getHeaders, penalise, log, signal })
+  began = await trustedStart(chain)
+  joinLight({
+    chain,
+    network,
+    sync,
+    intake,
+    crossCheck,
+    faults,
+    skip: config.light.skip ? { ...asking, chain, getHeaders, getProof } : undefined,
+    log
+  })
+  crossCheck.start(tuning.crossCheckMs)
+  const at = { chain: genesis.chainId, genesis: genesis.hash, height: chain.tip.height }
+  log.info({ ...at, checkpoint: checkpointText(began), peerId: network.peerId, apiUrl }, 'the light node runs')
+
+  return {
+    genesis,
+    role: 'observer',
+    apiUrl,
+    peerId: network.peerId,
+    get height() {
+      return chain.tip.height
+    },
+    get waitingFor() {
+      return closers.waitingFor
+    },
+    addresses: () => network.addresses(),
+    onProgress: (listener) => {
+      sync.on('progress', (_, line) => listener(line))
+      sync.on('done', () => listener(undefined))
+    },
+    stop: () => closers.close()
+  }
+}
+
+function assertNoValidator({ validatorKey, paths }: Home): void {
+  if (validatorKey === undefined) return
+  throw new MolochError(
+    'LIGHT_VALIDATOR',
+    `${keyPath(paths.home, 'validator')} makes this a validator's home, and mode = "light" keeps no blocks to vote on: set mode = "full", or use another home`
+  )
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+function genesisHash(chain: LightChain): Uint8Array {
+  return chain.tip.height === 0 ? chain.tip.hash : new Uint8Array(32)
+}
+
+/** Peers that hold the certified header of a height, in no order that anybody else can choose. */
+function holders(network: Network, height: number): string[] {
+  return network.sessions
+    .list()
+    .filter((peer) => peer.source && peer.height >= height)
+    .map(({ peerId }) => ({ peerId, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ peerId }) => peerId)
+}
+
+interface BeginPorts {
+  readonly network: Network
+  readonly getHeaders: Network['getHeaders']
+  readonly penalise: (peer: string, code: string, message: string) => void
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+/** Takes the checkpoint's header, unless the chain is at it or past it already. */
+async function begin(chain: LightChain, wanted: Checkpoint | undefined, ports: BeginPorts): Promise<void> {
+  if (wanted === undefined) return
+  const held = await chain.headerAt(wanted.height)
+  if (held !== undefined) {
+    if (equalBytes(held.hash, wanted.hash)) return
+    const ours = `${wanted.height}:${toHex(held.hash)}`
+    throw new MolochError(
+      'WRONG_CHECKPOINT',
+      `the headers here are another chain's than the checkpoint ${checkpointText(wanted)}: they have ${ours}`
+    )
+  }
+  if (chain.tip.height > 0) {
+    ports.log.warn(
+      { tip: chain.tip.height },
+      `the checkpoint ${checkpointText(wanted)} is not among the headers here and is not looked at`
+    )
+    return
+  }
+  ports.log.info({}, `looking for the checkpoint ${checkpointText(wanted)} at peers`)
+  const { network, getHeaders, penalise, log, signal } = ports
+  const peers = () =>
+    network.sessions
+      .list()
+      .filter(({ source }) => source)
+      .map(({ peerId, height, earliestHeight }) => ({ id: peerId, height, earliest: earliestHeight }))
+  const found = await fetchCheckpoint({ genesis: chain.genesis, peers, getHeaders, penalise, log }, wanted, signal)
+  const failure = await chain.openAt(found.header, found.peaks)
+  if (failure !== undefined) throw new MolochError(failure.code, failure.message)
+}
+
+async function trustedStart(chain: LightChain) {
+  const height = chain.checkpoint?.height ?? 0
+  const found = await chain.headerAt(height)
+  if (found === undefined) throw new MolochError('STORE_CORRUPT', `header ${height}, the checkpoint, is missing`)
+  return { height, hash: found.hash, timestamp: found.header.timestamp }
+}

@@ -1,0 +1,14 @@
+import type { LedgerTuning } from '../ledger/ledger.ts'
+import type { NetworkSettings } from '../network/settings.ts'
+import type { SyncOptions } from '../sync/types.ts'
+
+/** For tests and benchmarks: numbers that no operator has a reason to change. */
+export interface NodeTuning {
+  readonly network?: Partial<NetworkSettings>
+  readonly sync?: Partial<Omit<SyncOptions, 'frameBytes'>>
+  /** In place of `sync.verify_events`. */
+  readonly verifyEvents?: boolean
+  readonly ledger?: LedgerTuning
+  /** Between a light node's comparisons of its tip with peers'. */
+  readonly crossCheckMs?: number
+}
