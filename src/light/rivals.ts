@@ -56,11 +56,8 @@ export class Rivals {
   async #conflicted(height: number, theirs: CheckedHeader): Promise<never> {
     const { genesis, reader, evidence, onConflict } = this.#parts
     const ours = (await reader.trustedAt(height)) as Uint8Array
-    const record = conflictRecord(
-      genesis,
-      { commit: TrustedHeader.decode(ours).commit as Commit, bytes: ours },
-      { commit: theirs.commit, parentHash: theirs.header.parentHash, bytes: theirs.bytes }
-    )
+    const commit = TrustedHeader.decode(ours).commit as Commit
+    const record = conflictRecord(genesis, { commit, bytes: ours }, theirs)
     const conflict = conflictOf(genesis, record)
     await evidence.add(record, '', true)
     this.#conflict = conflict
