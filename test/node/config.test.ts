@@ -84,6 +84,11 @@ describe('what is refused, in one line that names it and what would do', () => {
     ['float', { toml: '[api]\nport = 1.5' }, /1\.5 .*whole number/],
     ['date', { toml: '[api]\nport = 2020-01-01' }, /whole number/],
     ['out of range', { env: { MOLOCH_API_PORT: '70000' } }, /api\.port \(MOLOCH_API_PORT\): "70000" .*0 to 65535/],
+    [
+      'neither 0 nor enough',
+      { toml: '[light]\nkeep_headers = 5' },
+      /light\.keep_headers .*5 .*0, or a whole number from 1024 to 1000000000/
+    ],
     ['not a number', { flags: { 'api.port': ['many'] } }, /--api-port: "many" .*whole number/],
     ['empty number', { env: { MOLOCH_API_PORT: '' } }, /whole number/],
     ['huge number', { env: { MOLOCH_API_PORT: '9'.repeat(400) } }, /whole number/],

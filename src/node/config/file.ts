@@ -72,7 +72,7 @@ function line(name: string, value: SettingValue): string {
 }
 
 function range({ type }: Setting): string {
-  if (type.kind === 'integer') return ` (${type.min} … ${type.max})`
+  if (type.kind === 'integer') return ` (${type.orZero ? '0, ' : ''}${type.min} … ${type.max})`
   if (type.kind === 'choice') return ` (${type.values.join(' | ')})`
   return ''
 }

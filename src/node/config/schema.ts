@@ -11,6 +11,8 @@ import { TRACE_FORMATS } from '../../trace/format.ts'
 export interface SettingOptions extends TSchemaOptions {
   /** A format checked by checks.ts. */
   check?: 'multiaddr' | 'host' | 'checkpoint'
+  /** Of a number that may also be 0: the least that it may be otherwise. */
+  least?: number
   /** Never shown by `config show` nor logged. */
   secret?: boolean
   /** Too dangerous to be left behind in a file: only a flag of `moloch start` sets it. */
@@ -178,6 +180,19 @@ export const configSchema = Type.Object(
         )
       },
       'events that wait for a block'
+    ),
+    light: section(
+      {
+        keep_headers: Type.Integer({
+          minimum: 0,
+          maximum: 1_000_000_000,
+          // Fewer than one answer of headers: what was just fetched to fill a gap would be gone at once.
+          least: 1024,
+          default: 0,
+          description: 'newest headers that a light node keeps (the checkpoint stays too); 0 = all, under 1 KB each'
+        })
+      },
+      'light nodes'
     ),
     trace: section(
       {

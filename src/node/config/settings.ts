@@ -5,7 +5,7 @@ export type SettingKind =
   | { readonly kind: 'text' }
   | { readonly kind: 'list' }
   | { readonly kind: 'boolean' }
-  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number; readonly orZero: boolean }
   | { readonly kind: 'choice'; readonly values: readonly string[] }
 
 export type SettingValue = string | number | boolean | readonly string[]
@@ -70,6 +70,9 @@ function kindOf(leaf: Leaf): SettingKind {
   if (leaf.enum !== undefined) return { kind: 'choice', values: leaf.enum }
   if (leaf.type === 'array') return { kind: 'list' }
   if (leaf.type === 'boolean') return { kind: 'boolean' }
-  if (leaf.type === 'integer') return { kind: 'integer', min: leaf.minimum ?? 0, max: leaf.maximum ?? 2 ** 53 - 1 }
+  if (leaf.type === 'integer') {
+    const { least, minimum = 0, maximum = 2 ** 53 - 1 } = leaf
+    return { kind: 'integer', min: least ?? minimum, max: maximum, orZero: least !== undefined }
+  }
   return { kind: 'text' }
 }

@@ -38,7 +38,8 @@ export function checkValue(setting: Setting, value: unknown): Checked {
     case 'integer': {
       const number = typeof value === 'bigint' ? Number(value) : value
       if (typeof number !== 'number' || !Number.isSafeInteger(number)) return refused
-      return number >= setting.type.min && number <= setting.type.max ? { value: number } : refused
+      const { min, max, orZero } = setting.type
+      return (number >= min && number <= max) || (orZero && number === 0) ? { value: number } : refused
     }
   }
 }
@@ -52,7 +53,7 @@ export function accepted(setting: Setting): string {
     case 'boolean':
       return 'true or false'
     case 'integer':
-      return `a whole number from ${type.min} to ${type.max}`
+      return `${type.orZero ? '0, or ' : ''}a whole number from ${type.min} to ${type.max}`
     case 'list':
       return setting.check === 'multiaddr'
         ? `a list of multiaddrs such as /ip4/127.0.0.1/tcp/9645${setting.key === 'p2p.bootstrap' ? '/p2p/<peer id>' : ''}`
