@@ -9,6 +9,7 @@ import { type Row, table } from './rows.ts'
 import { serveLoad } from './serve-load.ts'
 import { stateUpdates } from './state-update.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
+import { syncHeaders } from './sync-headers.ts'
 import { syncMemory } from './sync-memory.ts'
 import { syncParallels } from './sync-parallel.ts'
 import { traceCost } from './trace-cost.ts'
@@ -19,6 +20,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   boundVerify,
   ...syncFulls,
   loopDelay,
+  syncHeaders,
   ...syncParallels,
   syncMemory,
   serveLoad,
