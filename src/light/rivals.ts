@@ -57,7 +57,8 @@ export class Rivals {
     const { genesis, reader, evidence, onConflict } = this.#parts
     const ours = (await reader.trustedAt(height)) as Uint8Array
     const commit = TrustedHeader.decode(ours).commit as Commit
-    const record = conflictRecord(genesis, { commit, bytes: ours }, theirs)
+    const rival = { commit: theirs.commit, parentHash: theirs.header.parentHash, bytes: theirs.bytes }
+    const record = conflictRecord(genesis, { commit, bytes: ours }, rival)
     const conflict = conflictOf(genesis, record)
     await evidence.add(record, '', true)
     this.#conflict = conflict

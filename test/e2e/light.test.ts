@@ -22,7 +22,7 @@ interface EventJson {
 /** Feeds the whole file; resolves when all of it is final. */
 async function feedFile(devnet: Devnet): Promise<string[]> {
   const commits: string[] = []
-  for await (const { resource } of eventsFile(INPUT)) commits.push(resource.id)
+  for await (const { fields } of eventsFile(INPUT)) commits.push(fields.resource?.id ?? '')
   const validators = devnet.nodes.filter((node) => node.role === 'validator')
   const { genesis_hash } = await devnet.status('validator-1')
   const feeder = new Feeder({

@@ -101,20 +101,6 @@ export const configSchema = Type.Object(
       },
       'the HTTP API'
     ),
-    light: section(
-      {
-        keep_headers: integer(
-          0,
-          [0, Number.MAX_SAFE_INTEGER],
-          'headers kept up to the newest, the checkpoint beside them; 0 = all; earlier ones are fetched when asked for'
-        ),
-        skip: flag(
-          false,
-          'far behind, go to the newest certified header at once; those between are fetched when asked for'
-        )
-      },
-      'light nodes (mode = light)'
-    ),
     log: section(
       {
         level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'the least that is logged'),
@@ -190,7 +176,11 @@ export const configSchema = Type.Object(
           least: 1024,
           default: 0,
           description: 'newest headers that a light node keeps (the checkpoint stays too); 0 = all, under 1 KB each'
-        })
+        }),
+        skip: flag(
+          false,
+          'far behind, go to the newest certified header at once; those between are fetched when asked for'
+        )
       },
       'light nodes'
     ),
