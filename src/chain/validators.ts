@@ -1,4 +1,4 @@
-import { concatBytes, toHex, utf8 } from '../codec/bytes.ts'
+import { concatBytes, equalBytes, utf8 } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
 
 /** Bounds the work of a commit (one signature check each) and its size. */
@@ -18,7 +18,8 @@ export class ValidatorSet {
   readonly faulty: number
   /** `validators_hash` of every header. */
   readonly hash: Uint8Array<ArrayBuffer>
-  readonly #indexes: ReadonlyMap<string, number>
+  /** By the first bytes of the key: every signature of a commit is looked up, and hex strings were a tenth of a header's check. */
+  readonly #indexes = new Map<number, number[]>()
 
   /** @param validators 1 … 128 with distinct keys of 32 bytes (the genesis parser sees to it) */
   constructor(validators: readonly { readonly name: string; readonly publicKey: Uint8Array }[]) {
@@ -28,16 +29,25 @@ export class ValidatorSet {
     this.quorum = Math.floor((2 * this.size) / 3) + 1
     this.faulty = Math.floor((this.size - 1) / 3)
     this.hash = sha256(concatBytes(VALIDATORS_DOMAIN, ...this.keys))
-    this.#indexes = new Map(this.keys.map((key, index) => [toHex(key), index]))
+    this.keys.forEach((key, index) => {
+      this.#indexes.set(prefix(key), [...(this.#indexes.get(prefix(key)) ?? []), index])
+    })
   }
 
   /** Index in genesis order, −1 for a stranger. */
   indexOf(publicKey: Uint8Array): number {
-    return this.#indexes.get(toHex(publicKey)) ?? -1
+    for (const index of this.#indexes.get(prefix(publicKey)) ?? []) {
+      if (equalBytes(this.keys[index] as Uint8Array, publicKey)) return index
+    }
+    return -1
   }
 
   /** Index of proposer(h, r) = (h + r) mod n. */
   proposer(height: number, round: number): number {
     return ((height % this.size) + (round % this.size)) % this.size
   }
+}
+
+function prefix(key: Uint8Array): number {
+  return ((key[0] ?? 0) << 24) | ((key[1] ?? 0) << 16) | ((key[2] ?? 0) << 8) | (key[3] ?? 0)
 }

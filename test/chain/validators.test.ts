@@ -37,6 +37,12 @@ test('indexes are those of the genesis', () => {
   expect(validators.keys.map((key) => validators.indexOf(key))).toEqual([0, 1, 2, 3])
   expect(validators.indexOf(keyOf('stranger').publicKey)).toBe(-1)
   expect(validators.indexOf(new Uint8Array(0))).toBe(-1)
+  const [first = new Uint8Array(32)] = validators.keys
+  expect(validators.indexOf(first.with(31, (first[31] as number) ^ 1))).toBe(-1)
+  expect(validators.indexOf(first.subarray(0, 31))).toBe(-1)
+  const twins = [first, first.with(9, 1), first.with(9, 2)]
+  const twinSet = new ValidatorSet(twins.map((publicKey, i) => ({ name: `v${i}`, publicKey })))
+  expect(twins.map((key) => twinSet.indexOf(key))).toEqual([0, 1, 2])
 })
 
 test('the proposer is (h + r) mod n, without overflow', () => {
