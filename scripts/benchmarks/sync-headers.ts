@@ -12,7 +12,7 @@ const SPEC = { blocks: 6000, eventsPerBlock: 100, validators: 4 }
 /** The seal, and as many precommits as it takes. */
 const CHECKS = 1 + 3
 /** Threads that check: one a core, for a core that waits for the main thread is a core that checks nothing. */
-const WORKERS = Number(process.env.MOLOCH_BENCH_WORKERS ?? availableParallelism())
+const WORKERS = availableParallelism()
 
 interface Figures {
   readonly client: LightFigures
