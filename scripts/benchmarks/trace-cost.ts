@@ -11,12 +11,13 @@ const VALIDATORS = 4
 const NODES = 1
 /** Events a second: what a network that is in use has. */
 const RATE = 200
-const SECONDS = 6
+/** A collection of a whole heap comes every ten seconds or so, and is a twentieth of what a node does in six. */
+const SECONDS = 10
 /** Of two devnets; then come two new ones, for what the compiler made of the code in one process is luck. */
-const PAIRS = 7
-/** Until the code is compiled, an event costs twice as much. */
+const PAIRS = 5
+/** Until the code is compiled, an event costs twice as much; what traces run is called less often, and takes longer to be. */
 const WARM_UPS = 2
-const LEAST_ROUNDS = 3
+const LEAST_ROUNDS = 4
 
 interface Pair {
   /** CPU ms of all nodes for an event that became final. */
