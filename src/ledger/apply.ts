@@ -53,6 +53,8 @@ export interface ApplierParts {
   readonly stores: Stores
   readonly stateMark: StoredStateMark
   readonly stateWork?: number | undefined
+  /** No block has come for a moment, and nothing is left to hash. */
+  readonly onIdle: () => void
   readonly onWritten: (blocks: readonly CheckedBlock[]) => Promise<void>
   /** Must throw. */
   readonly onConflict: (record: EvidenceRecord) => Promise<never>
@@ -127,7 +129,9 @@ export class Applier {
 
   /** Hashes in the background, in slices, until the next block comes. */
   #settle(): void {
-    if (this.#failed === undefined && !this.#state.settle()) this.#idle = setTimeout(() => this.#settle(), 0).unref()
+    if (this.#failed !== undefined) return
+    if (this.#state.settle()) this.#parts.onIdle()
+    else this.#idle = setTimeout(() => this.#settle(), 0).unref()
   }
 
   /** Stops what goes on in the background. */

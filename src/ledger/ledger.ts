@@ -23,6 +23,7 @@ import { Prover } from './proofs.ts'
 import { type EventFilter, type EventPage, queryEvents, SCAN_BOUNDS, type ScanBounds } from './query.ts'
 import { ChainReader, type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from './reader.ts'
 import { repeatedEvent } from './repeats.ts'
+import { Snapshots } from './snapshots.ts'
 import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
 
@@ -52,6 +53,7 @@ export class Ledger extends Emitter<LedgerEvents> {
   readonly #applier: Applier
   readonly #window: EventWindow
   readonly #scanBounds: ScanBounds
+  #snapshots: Snapshots | undefined
   #pending: CheckedEvent[]
   #conflict: Conflict | undefined
   #lastApply: Promise<unknown> = Promise.resolve()
@@ -77,6 +79,7 @@ export class Ledger extends Emitter<LedgerEvents> {
       stateMark: parts.stateMark,
       stateWork: parts.tuning.stateWork,
       onWritten: (blocks) => this.#written(blocks),
+      onIdle: () => this.#snapshots?.idle(),
       onConflict: (record) => this.#conflicted(record)
     })
   }
@@ -86,7 +89,24 @@ export class Ledger extends Emitter<LedgerEvents> {
    * @throws MolochError with a StoreErrorCode
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    return new Ledger(await openParts(options))
+    const parts = await openParts(options)
+    const ledger = new Ledger(parts)
+    const { snapshots, genesis, log } = options
+    if (snapshots !== undefined) {
+      const tip = () => ledger.tip.height
+      try {
+        ledger.#snapshots = await Snapshots.open({ ...snapshots, genesis, log, stores: parts.stores, tip })
+      } catch (error) {
+        await ledger.close()
+        throw error
+      }
+    }
+    return ledger
+  }
+
+  /** Undefined: none are built. */
+  get snapshots(): Snapshots | undefined {
+    return this.#snapshots
   }
 
   /** The last finalized block that is on disk. */
@@ -289,6 +309,7 @@ export class Ledger extends Emitter<LedgerEvents> {
     this.#closed = true
     await this.#lastApply
     this.#applier.close()
+    await this.#snapshots?.close()
     await this.#stores.database.close()
   }
 

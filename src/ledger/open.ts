@@ -8,6 +8,7 @@ import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.t
 import type { ChainHead } from './head.ts'
 import type { ScanBounds } from './query.ts'
 import { restoreChain, restoreWindow } from './restore.ts'
+import type { SnapshotSettings } from './snapshots.ts'
 import type { StateTries } from './state.ts'
 import { type Stores, storesOf } from './stores.ts'
 
@@ -18,6 +19,8 @@ export interface LedgerOptions {
   readonly log: Log
   /** Make the database if there is none; default true. */
   readonly create?: boolean
+  /** Default: none are built. */
+  readonly snapshots?: SnapshotSettings | undefined
   readonly tuning?: LedgerTuning
 }
 

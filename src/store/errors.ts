@@ -15,6 +15,8 @@ export type StoreErrorCode =
   | 'STORE_CORRUPT'
   /** A write failed (a full disk, say). What is in memory may be ahead of the disk, so nothing more is written. */
   | 'STORE_FAILED'
+  /** A file of a snapshot is not one, is not whole, or is not what its checksums say. */
+  | 'SNAPSHOT_DAMAGED'
 
 export function storeError(
   code: StoreErrorCode,

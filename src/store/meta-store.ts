@@ -1,7 +1,7 @@
 import { utf8 } from '../codec/bytes.ts'
 import type { WriteBatch } from './batch.ts'
-import type { Database } from './database.ts'
-import { bytesKey, HEIGHT_BYTES, heightBytes, readHeight, TABLE, view } from './keys.ts'
+import type { Database, View } from './database.ts'
+import { bytesKey, HEIGHT_BYTES, heightBytes, readHeight, TABLE, view as viewOf } from './keys.ts'
 
 /** What a database is filled with: a full node's blocks, or a light node's headers. */
 export type Contents = 'blocks' | 'headers'
@@ -42,7 +42,7 @@ export class MetaStore {
     if (row === undefined) return undefined
     // Databases of blocks were there before there were others, and say nothing.
     const contents = (await this.#database.get(CONTENTS)) === undefined ? 'blocks' : 'headers'
-    return { format: view(row).readUInt32BE(0), genesisHash: row.subarray(4), contents }
+    return { format: viewOf(row).readUInt32BE(0), genesisHash: row.subarray(4), contents }
   }
 
   setIdentity(batch: WriteBatch, identity: Identity): void {
@@ -62,8 +62,8 @@ export class MetaStore {
     batch.put(TIP, Buffer.concat([heightBytes(tip.height), tip.hash]))
   }
 
-  async stateMark(): Promise<StoredStateMark> {
-    const row = await this.#database.get(STATE)
+  async stateMark(view?: View): Promise<StoredStateMark> {
+    const row = await this.#database.get(STATE, view)
     return row ? { height: readHeight(row), eventTotal: readHeight(row, HEIGHT_BYTES) } : { height: 0, eventTotal: 0 }
   }
 

@@ -1,4 +1,5 @@
 import { HASH_BYTES, type LeafRange, leafHash } from '../chain/merkle.ts'
+import { inclusionRanges } from '../chain/merkle-proof.ts'
 import { bagPeaks, type MmrNode, perfectSubtrees } from '../chain/mmr.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
@@ -49,6 +50,11 @@ export class MmrStore {
     if (hash?.byteLength !== HASH_BYTES)
       throw corrupt(this.#database.path, `MMR node ${level} of leaf ${leaf} is missing`)
     return level === 0 ? leafHash(hash) : hash
+  }
+
+  /** RFC 9162's path of the block at a height in the tree over the blocks 0 … size − 1. @throws RangeError if it is not in it */
+  async inclusionPath(height: number, size: number): Promise<Uint8Array[]> {
+    return Promise.all(inclusionRanges(height, size).map((range) => this.rangeRoot(range)))
   }
 
   /** Number of rows; a walk over all of them. */

@@ -1,0 +1,141 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { blockHash } from '../chain/domain.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import { cutIndex } from '../chain/index-cut.ts'
+import type { TopItem } from '../chain/index-top.ts'
+import { HASH_BYTES, leafHash } from '../chain/merkle.ts'
+import { Mmr } from '../chain/mmr.ts'
+import { HASHES_A_CHUNK } from '../chain/snapshot-chunks.ts'
+import { encodeManifest, readManifest } from '../chain/snapshot-manifest.ts'
+import { carriesState, STATE_INDEXES, type StateEntry, type StateIndex } from '../chain/state.ts'
+import { compareKeyHash, RECORD_BYTES, readEntry } from '../chain/trie-record.ts'
+import { concatBytes } from '../codec/bytes.ts'
+import { Header } from '../codec/generated/chain.ts'
+import { joinTrustedHeader, splitBlock, splitFinalized } from '../codec/raw.ts'
+import type { View } from '../store/database.ts'
+import { corrupt } from '../store/errors.ts'
+import type { StoredStateMark } from '../store/meta-store.ts'
+import type { SnapshotWriter } from '../store/snapshot-file.ts'
+import type { Stores } from './stores.ts'
+
+/** The height of the snapshot that can be built of a state on disk; undefined: of this one none. */
+export function snapshotHeight(genesis: Genesis, mark: StoredStateMark, tip: number): number | undefined {
+  const height = mark.height + 1
+  return height > 1 && height <= tip && carriesState(genesis.params, height) ? height : undefined
+}
+
+export interface SnapshotSource {
+  readonly genesis: Genesis
+  readonly stores: Stores
+  /** The database with the state as of block H − 1; block H may have come later. */
+  readonly view: View
+  readonly eventTotal: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * Writes the chunks of the snapshot at `height` and returns its manifest. Holds a chunk and some rows, and gives way to
+ * the event loop after each chunk.
+ * @throws MolochError STORE_CORRUPT if what is on disk does not fold to what the header says
+ */
+export async function buildSnapshot(
+  source: SnapshotSource,
+  height: number,
+  writer: SnapshotWriter
+): Promise<Uint8Array> {
+  const { genesis, stores, eventTotal, signal } = source
+  const append = async (chunk: Uint8Array): Promise<void> => {
+    await writer.append(chunk)
+    await nextTurn(undefined, { signal })
+  }
+  const { subtreeRoots, tail } = await writeHashes(stores, height, append)
+  const tops: TopItem[][] = []
+  for (const index of STATE_INDEXES) {
+    const items: TopItem[] = []
+    for await (const { item, data } of cutIndex(entriesOf(stores, index, source.view))) {
+      items.push(item)
+      if (data !== undefined) await append(data)
+    }
+    tops.push(items)
+  }
+  const finalized = await stores.blocks.get(height)
+  if (finalized === undefined) throw corrupt(stores.database.path, `block ${height} is missing`)
+  await append(finalized)
+  const trusted = trustedHeader(genesis, finalized, subtreeRoots, tail)
+  const manifest = encodeManifest({
+    trusted,
+    eventTotal,
+    subtreeRoots,
+    tailPeaks: tail.peaks,
+    tops: tops as unknown as Record<StateIndex, TopItem[]>
+  })
+  const check = readManifest(genesis, manifest)
+  if (check.ok) return manifest
+  throw corrupt(stores.database.path, `snapshot ${height}: ${check.failure.code}: ${check.failure.message}`)
+}
+
+interface HashesWritten {
+  readonly subtreeRoots: readonly Uint8Array[]
+  /** The range over the hashes after the last full chunk. */
+  readonly tail: Mmr
+}
+
+async function writeHashes(
+  { mmr, database }: Stores,
+  height: number,
+  append: (chunk: Uint8Array) => Promise<void>
+): Promise<HashesWritten> {
+  const subtreeRoots: Uint8Array[] = []
+  let range = new Mmr()
+  let hashes: Uint8Array[] = []
+  let count = 0
+  for await (const hash of mmr.blockHashes(0, height - 1)) {
+    range.append(leafHash(hash))
+    hashes.push(hash)
+    count++
+    if (hashes.length < HASHES_A_CHUNK) continue
+    await append(concatBytes(...hashes))
+    subtreeRoots.push(range.root())
+    range = new Mmr()
+    hashes = []
+  }
+  if (count !== height) throw corrupt(database.path, `there are ${count} block hashes below block ${height}`)
+  if (hashes.length > 0) await append(concatBytes(...hashes))
+  return { subtreeRoots, tail: range }
+}
+
+/** Buckets and raw keys lie in the same order: they are read side by side. */
+async function* entriesOf({ state, database }: Stores, index: StateIndex, view: View): AsyncGenerator<StateEntry> {
+  const keys = state.allKeys(index, view)
+  try {
+    for await (const { value: records } of state.allBuckets(index, view)) {
+      for (let at = 0; at < records.byteLength; at += RECORD_BYTES) {
+        const { value: row } = await keys.next()
+        if (row === undefined || compareKeyHash(records, at, row.name, 0) !== 0) {
+          throw corrupt(database.path, `the keys of index ${index} are not those of its entries`)
+        }
+        // Copies: the entry outlives the rows that were read with it.
+        const keyHash = records.slice(at, at + HASH_BYTES)
+        yield { keyHash, key: row.value.slice(), ...readEntry(records, at) }
+      }
+    }
+  } finally {
+    await keys.return(undefined)
+  }
+}
+
+function trustedHeader(
+  genesis: Genesis,
+  finalized: Uint8Array,
+  subtreeRoots: readonly Uint8Array[],
+  tail: Mmr
+): Uint8Array {
+  const { block, commit } = splitFinalized(finalized)
+  const { header, seal } = splitBlock(block)
+  const decoded = Header.decode(header)
+  const full = new Mmr()
+  for (const root of subtreeRoots) full.append(root)
+  const after = Mmr.from(decoded.height, [...full.peaks, ...tail.peaks])
+  after.append(leafHash(blockHash(genesis.hash, decoded)))
+  return joinTrustedHeader({ header, seal, commit, mmrRoot: after.root() })
+}
