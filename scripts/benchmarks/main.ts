@@ -7,6 +7,7 @@ import { boundVerify } from './bound-verify.ts'
 import { proofEvent } from './proof-event.ts'
 import { type Row, table } from './rows.ts'
 import { serveLoad } from './serve-load.ts'
+import { snapshotBuilds } from './snapshot-build.ts'
 import { stateUpdates } from './state-update.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
 import { syncHeaders } from './sync-headers.ts'
@@ -26,7 +27,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   serveLoad,
   traceCost,
   proofEvent,
-  ...stateUpdates
+  ...stateUpdates,
+  ...snapshotBuilds
 ]
 const DEFAULT_RUNS = 3
 
