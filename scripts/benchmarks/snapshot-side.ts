@@ -27,7 +27,13 @@ export interface Built {
 }
 
 function makerOf(height: number): ChainMaker {
-  return new ChainMaker({ validators: 1, actors: 0, params: { snapshotInterval: height, maxBlockBytes: 2 << 20 } })
+  // A block a minute: the ids of all events would be in memory if they were within the event window.
+  return new ChainMaker({
+    validators: 1,
+    actors: 0,
+    intervalMs: 60_000,
+    params: { snapshotInterval: height, maxBlockBytes: 2 << 20 }
+  })
 }
 
 /** Whose signature nobody looks at: a signature for each of a million events would take a minute. */
