@@ -48,7 +48,7 @@ describe('beside nobody but hostile peers a node waits, says why, and goes on by
     const hostile = await hostilePeers(roles)
     const client = await Client.start(
       hostile.map(({ address }) => address),
-      { network: { firstByteMs: 500, frameMs: 500 }, sync: { stallAfterMs: 1500 } }
+      { tuning: { network: { firstByteMs: 500, frameMs: 500 }, sync: { stallAfterMs: 1500 } } }
     )
     await client.until('every deed', () => hostile.every(({ deeds }) => deeds > 0))
     await client.until('the reason', () => client.state.stalled?.code === code)

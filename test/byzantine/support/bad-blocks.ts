@@ -91,6 +91,6 @@ export function heights({ start, count }: Wanted): number[] {
   return Array.from({ length: count }, (_, index) => start + index)
 }
 
-function deep({ start, count }: Wanted): number {
+export function deep({ start, count }: Wanted): number {
   return start + Math.min(DEEP, count - 1)
 }

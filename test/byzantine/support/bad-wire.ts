@@ -1,6 +1,8 @@
-import { GetBlocks, RawBlocks, RefusalCode } from '../../../src/codec/generated/sync.ts'
+import { GetBlocks, RawBlocks, RawHeaders, RefusalCode } from '../../../src/codec/generated/sync.ts'
 import { heights } from './bad-blocks.ts'
+import { TIP } from './chain.ts'
 import { framed, type HostilePeer, type RawAnswer, type Role } from './hostile.ts'
+import { served } from './proving.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -10,23 +12,34 @@ interface Request {
   readonly peer: HostilePeer
   /** The node has given up. */
   readonly gone: Promise<void>
-  /** A frame of honest blocks from `start`; past the tip it begins again. */
+  /** A frame of honest blocks, or headers, from `start`; past the tip it begins again. */
   frame(start: number, count: number): Uint8Array
 }
 
-/** Answers GetBlocks with raw bytes. */
+/** Answers GetBlocks and GetHeaders, which have the same fields, with raw bytes. */
 function answering(write: (request: Request) => AsyncGenerator<Uint8Array>): Role {
-  const answer: RawAnswer = (bytes, peer, gone) => {
+  const blocks: RawAnswer = (bytes, peer, gone) => {
+    const frame = (from: number, count: number): Uint8Array =>
+      framed(RawBlocks.encode({ blocks: around(from, count).map((at) => peer.forge.honest(at) as Bytes) }))
+    return write({ ...GetBlocks.decode(bytes), peer, gone, frame })
+  }
+  const headers: RawAnswer = (bytes, peer, gone) => {
     const { start, count } = GetBlocks.decode(bytes)
-    const frame = (from: number, blocks: number): Uint8Array =>
-      framed(
-        RawBlocks.encode({
-          blocks: heights({ start: from, count: blocks }).map((at) => peer.forge.honest(at) as Bytes)
-        })
-      )
+    // With the first frame only.
+    let peaks = served().peaks(start) as Bytes[]
+    const frame = (from: number, length: number): Uint8Array => {
+      const headers = around(from, length).map((at) => served().headers[at - 1] as Bytes)
+      const message = RawHeaders.encode({ peaks, headers })
+      peaks = []
+      return framed(message)
+    }
     return write({ start, count, peer, gone, frame })
   }
-  return { answers: { blocks: answer } }
+  return { answers: { blocks, headers } }
+}
+
+function around(start: number, count: number): number[] {
+  return heights({ start, count }).map((height) => ((height + TIP - 1) % TIP) + 1)
 }
 
 /** Strikes and sends these bytes, and keeps the stream open: what is sent is bad by itself. */

@@ -5,9 +5,11 @@ import { onTestFinished, vi } from 'vitest'
 import { toHex } from '../../../src/codec/bytes.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import { verifyHome } from '../../../src/ledger/verify.ts'
+import { LightChain } from '../../../src/light/light-chain.ts'
 import { silentLog } from '../../../src/log.ts'
 import type { NetworkSettings } from '../../../src/network/settings.ts'
 import { defaultConfig } from '../../../src/node/config/load.ts'
+import type { SettingValue } from '../../../src/node/config/settings.ts'
 import { createHome } from '../../../src/node/create-home.ts'
 import { type NodeTuning, startNode } from '../../../src/node/node.ts'
 import type { RunningNode } from '../../../src/node/running.ts'
@@ -45,31 +47,36 @@ interface Answer {
   readonly body: any
 }
 
+export interface ClientOptions {
+  readonly tuning?: NodeTuning | undefined
+  /** In place of the defaults; `mode` = light makes it a light node. */
+  readonly settings?: Readonly<Record<string, SettingValue>> | undefined
+  /** Of a client that was stopped; a new one if undefined. */
+  readonly home?: string
+}
+
 /** The honest node: a whole one, as `moloch start` runs it, at genesis. */
 export class Client {
   readonly log: LogBook
   readonly node: RunningNode
   readonly #sync: SyncManager
-  readonly #path: string
+  readonly home: string
   readonly #rss = process.memoryUsage.rss()
   /** The most that was seen of each. */
   readonly most = { heldBytes: 0, targetHeight: 0, growth: 0 }
   /** Codes of stalls, in order. */
   readonly stalls: string[] = []
 
-  private constructor(node: RunningNode, sync: SyncManager, log: LogBook, path: string) {
+  private constructor(node: RunningNode, sync: SyncManager, log: LogBook, home: string) {
     this.node = node
     this.log = log
     this.#sync = sync
-    this.#path = path
+    this.home = home
     sync.on('stalled', ({ code }) => this.stalls.push(code))
   }
 
-  static async start(bootstrap: readonly string[], tuning: NodeTuning = {}): Promise<Client> {
-    const folder = await mkdtemp(join(tmpdir(), 'moloch-byzantine-'))
-    onTestFinished(() => rm(folder, { recursive: true, force: true }))
-    const home = join(folder, 'home')
-    await createHome({ home, genesis: honestChain().genesis })
+  static async start(bootstrap: readonly string[], options: ClientOptions = {}): Promise<Client> {
+    const { tuning = {}, settings, home = await newHome() } = options
     const config = defaultConfig(home, {
       'api.port': 0,
       'p2p.listen': ['/ip4/127.0.0.1/tcp/0'],
@@ -78,7 +85,8 @@ export class Client {
       'p2p.status_interval_ms': 10_000,
       'p2p.hello_timeout_ms': 2000,
       'sync.verify_workers': 1,
-      'sync.max_buffer_bytes': BUFFER_BYTES
+      'sync.max_buffer_bytes': BUFFER_BYTES,
+      ...settings
     })
     const log = new LogBook()
     // The composition root hands out no sync manager; this sees which it made, and changes nothing.
@@ -90,7 +98,7 @@ export class Client {
         sync: { gatherMs: GATHER_MS, stallAfterMs: 2000, ...tuning.sync }
       })
       stopLater(node)
-      return new Client(node, seen.mock.contexts[0] as SyncManager, log, join(home, 'data', 'chain'))
+      return new Client(node, seen.mock.contexts[0] as SyncManager, log, home)
     } finally {
       seen.mockRestore()
     }
@@ -139,12 +147,24 @@ export class Client {
   async stored(): Promise<{ height: number; hash: string; fault: string | undefined }> {
     await this.node.stop()
     const { genesis } = honestChain()
-    const { height, fault } = await verifyHome({ path: this.#path, genesis })
-    const ledger = await Ledger.open({ path: this.#path, genesis, log: silentLog })
+    const path = chainPath(this.home)
+    const { height, fault } = await verifyHome({ path, genesis })
+    const ledger = await Ledger.open({ path, genesis, log: silentLog })
     try {
       return { height, hash: toHex(ledger.tip.hash), fault }
     } finally {
       await ledger.close()
+    }
+  }
+
+  /** Stops the light node and opens the headers that it stored, which checks the last one and the range over all. */
+  async trusted(): Promise<{ height: number; hash: string; conflict: string | undefined }> {
+    await this.node.stop()
+    const chain = await LightChain.open({ path: chainPath(this.home), genesis: honestChain().genesis, log: silentLog })
+    try {
+      return { height: chain.tip.height, hash: toHex(chain.tip.hash), conflict: chain.conflict?.description }
+    } finally {
+      await chain.close()
     }
   }
 
@@ -164,4 +184,16 @@ export class Client {
       .map((line) => `${line.level} ${line.message} ${JSON.stringify(line.details)}`)
     return [`at ${height} of ${targetHeight}, ${peers} peers, ${JSON.stringify(ranges)}`, ...lines].join('\n')
   }
+}
+
+async function newHome(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'moloch-byzantine-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const home = join(folder, 'home')
+  await createHome({ home, genesis: honestChain().genesis })
+  return home
+}
+
+function chainPath(home: string): string {
+  return join(home, 'data', 'chain')
 }

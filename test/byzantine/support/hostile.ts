@@ -13,9 +13,10 @@ import { StreamSource } from '../../../src/network/streams/source.ts'
 import { protocolId } from '../../../src/network/topics.ts'
 import type { GoodbyeName, Head } from '../../../src/network/types.ts'
 import { stopLater, until } from '../../network/support/hosts.ts'
-import { ChainPorts, node, type TestNode } from '../../network/support/nodes.ts'
+import { type ChainPorts, node, type TestNode } from '../../network/support/nodes.ts'
 import { honestChain, TIP } from './chain.ts'
 import { Forge } from './forge.ts'
+import { ProvingPorts } from './proving.ts'
 
 /**
  * What an attacker's handler writes to the stream after it has read the request: raw chunks, no length put before them.
@@ -72,7 +73,7 @@ export class HostilePeer {
   }
 
   async start(role: Role): Promise<void> {
-    const ports = role.ports?.(this) ?? new ChainPorts(TIP, honestChain())
+    const ports = role.ports?.(this) ?? new ProvingPorts(TIP)
     this.#node = await node({ genesis: honestChain().genesis, ports, keySeed: 66 })
     stopLater({
       stop: () => {

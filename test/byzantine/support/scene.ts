@@ -1,24 +1,23 @@
-import type { NodeTuning } from '../../../src/node/node.ts'
-import { ChainPorts, node, type TestNode } from '../../network/support/nodes.ts'
+import { node, type TestNode } from '../../network/support/nodes.ts'
 import { honestChain, TIP } from './chain.ts'
-import { Client } from './client.ts'
+import { Client, type ClientOptions } from './client.ts'
 import { HostilePeer, type Role, type Wanted } from './hostile.ts'
+import { ProvingPorts } from './proving.ts'
 
-export interface SceneOptions {
+export interface SceneOptions extends Pick<ClientOptions, 'tuning' | 'settings'> {
   /** Height of the honest peers until the hostile one has struck. */
   readonly honestHeight?: number
   /** They serve what they have before it has struck. */
   readonly honestAtOnce?: boolean
-  readonly tuning?: NodeTuning
 }
 
-/** An honest full peer that serves no block before the hostile one has struck: or it could come too late to be asked. */
-class HonestPorts extends ChainPorts {
+/** An honest full peer that serves no block and no header before the hostile one has struck: or it could come too late to be asked. */
+class HonestPorts extends ProvingPorts {
   readonly asked: Wanted[] = []
   readonly #struck: Promise<void>
 
   constructor(height: number, struck: Promise<void>) {
-    super(height, honestChain())
+    super(height)
     this.#struck = struck
   }
 
@@ -26,6 +25,11 @@ class HonestPorts extends ChainPorts {
     this.asked.push({ start, count })
     await this.#struck
     yield* super.readBlocks(start, count, maxBytes)
+  }
+
+  override async *readHeaders(start: number, count: number): AsyncGenerator<Uint8Array> {
+    await this.#struck
+    yield* super.readHeaders(start, count)
   }
 }
 
@@ -53,7 +57,7 @@ export class Scene {
     const struck = new Promise<void>((resolve) => {
       strike = resolve
     })
-    const { honestHeight = TIP, honestAtOnce = false } = options
+    const { honestHeight = TIP, honestAtOnce = false, tuning, settings } = options
     const ports = [1, 2].map(() => new HonestPorts(honestHeight, honestAtOnce ? Promise.resolve() : struck))
     const { genesis } = honestChain()
     const honest = await Promise.all(ports.map((one, i) => node({ genesis, ports: one, keySeed: i + 1 })))
@@ -66,7 +70,7 @@ export class Scene {
       }
     })
     const addresses = [...honest, hostile].map(({ address }) => address)
-    const client = await Client.start(addresses, options.tuning)
+    const client = await Client.start(addresses, { tuning, settings })
     const { peerId } = client.node
     void role.attack?.(hostile, { peerId, address: client.node.addresses()[0] as string })
     return new Scene(client, hostile, honest)

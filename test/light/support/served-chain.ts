@@ -28,8 +28,9 @@ export class ServedChain implements LightSource {
   /** Peaks of the range over blocks 0 … i − 1. */
   readonly #peaks: Uint8Array[][] = [[]]
 
-  constructor(blocks: number, spec: Partial<ChainSpec> = {}) {
-    this.chain = chainInMemory(blocks, { eventsPerBlock: 5, ...spec })
+  /** @param source a chain, or how many blocks of a new one */
+  constructor(source: number | MemoryChain, spec: Partial<ChainSpec> = {}) {
+    this.chain = typeof source === 'number' ? chainInMemory(source, { eventsPerBlock: 5, ...spec }) : source
     this.#leaves = [genesisBlockHash(this.genesis), ...this.chain.blocks.map(({ hash }) => hash)].map(leafHash)
     const mmr = new Mmr()
     for (const [height, leaf] of this.#leaves.entries()) {
@@ -86,9 +87,14 @@ export class ServedChain implements LightSource {
     return { from, to, path: consistencyProof(this.#leaves.slice(0, to), from) as Bytes[] }
   }
 
+  /** Of the range over the first blocks, block 0 among them. */
+  peaks(count: number): Uint8Array[] {
+    return this.#peaks[count] ?? []
+  }
+
   async getHeaders(start: number, count: number): Promise<HeadersAnswer> {
     this.asked.push(`headers ${start} ${count}`)
-    return { peaks: this.#peaks[start] ?? [], headers: this.headers.slice(start - 1, start - 1 + count) }
+    return { peaks: this.peaks(start), headers: this.headers.slice(start - 1, start - 1 + count) }
   }
 
   async getProof({ event, header, consistency }: GetProof): Promise<Uint8Array> {
