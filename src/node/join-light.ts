@@ -48,6 +48,8 @@ export function joinLight({ chain, network, sync, intake, crossCheck, faults, sk
   network.sessions.on('ready', (peer) => {
     source(peer)
     crossCheck.soon()
+    // It may follow the other chain, and nobody was there when the conflict was found.
+    if (chain.conflict !== undefined) report()
   })
   network.sessions.on('closed', ({ peerId }) => sync.removePeer(peerId))
   network.on('unbanned', (peer) => sync.pardon(peer))
@@ -55,12 +57,25 @@ export function joinLight({ chain, network, sync, intake, crossCheck, faults, sk
   sync.on('stalled', () => {
     for (const peer of network.sessions.list()) offer(peer)
   })
-  network.subscribe('header', async (payload, from) => (await intake.header(payload, from)).verdict)
+  network.subscribe('header', async (payload, from) => {
+    const { verdict } = await intake.header(payload, from)
+    // Whoever passes it on has it: for what rests on this header somebody can be asked at once.
+    if (verdict === 'accept') network.peerHas(from, TrustedHeader.decode(payload).header?.height ?? 0)
+    return verdict
+  })
 
   chain.on('finalized', () => network.headChanged())
   const halt = (description: string): void => {
     faults.raiseHalt('CONFLICTING_FINALITY', description)
-    void report(chain, network, log)
+    report()
+  }
+  let isReporting = false
+  const report = (): void => {
+    if (isReporting) return
+    isReporting = true
+    void publishConflict(chain, network, log).finally(() => {
+      isReporting = false
+    })
   }
   chain.on('conflict', ({ description }) => halt(description))
   if (chain.conflict !== undefined) halt(chain.conflict.description)
@@ -68,7 +83,7 @@ export function joinLight({ chain, network, sync, intake, crossCheck, faults, sk
 }
 
 /** Shows peers both headers: a node that follows the one chain learns of the other. */
-async function report(chain: LightChain, network: Network, log: Log): Promise<void> {
+async function publishConflict(chain: LightChain, network: Network, log: Log): Promise<void> {
   try {
     for (const { kind, parts } of await chain.evidence()) {
       if (kind !== 'conflict') continue
