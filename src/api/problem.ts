@@ -63,7 +63,8 @@ const STATUSES: Readonly<Record<string, number>> = {
   EVENT_TOO_LARGE: 413,
   EVENT_REPEATED: 409,
   MEMPOOL_FULL: 503,
-  STORE_FAILED: 503
+  STORE_FAILED: 503,
+  CONFLICTING_FINALITY: 503
 }
 
 export function statusOf(code: string): number {

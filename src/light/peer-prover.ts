@@ -2,7 +2,7 @@ import type { Genesis } from '../chain/genesis.ts'
 import { toHex } from '../codec/bytes.ts'
 import type { Header } from '../codec/generated/chain.ts'
 import type { GetProof, Proof } from '../codec/generated/sync.ts'
-import { MolochError } from '../error.ts'
+import { hasCode, MolochError } from '../error.ts'
 import type { ProofRequests } from '../network/types.ts'
 import { type AskPeersPorts, askPeers } from './ask-peers.ts'
 import type { Anchor } from './verify/anchor.ts'
@@ -103,12 +103,18 @@ export class PeerProver {
 
   async #trusted(height: number): Promise<Anchor> {
     const tip = this.#ports.tipHeight()
-    const found = height > tip ? undefined : await this.#ports.headerAt(height)
+    const found = height > tip ? undefined : await this.#ports.headerAt(height).catch(unproven)
     if (found !== undefined) return { height, ...found }
     const why =
       height > tip ? `this node has followed the chain to ${tip}` : 'it is not kept here, and no peer proves it'
     throw new MolochError('UNAVAILABLE', `no trusted header ${height} to check against: ${why}`)
   }
+}
+
+/** That peers gave no header that holds is not the fault of the one whose proof is to be checked against it. */
+function unproven(error: unknown): undefined {
+  if (!hasCode(error, 'NO_ANSWER')) throw error
+  return undefined
 }
 
 function notFollowed(height: number, tip: number): MolochError {
