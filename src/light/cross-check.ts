@@ -5,6 +5,7 @@ import { equalBytes } from '../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { ProofRequests } from '../network/types.ts'
+import { withinAnswerTime } from './answer-time.ts'
 import { fetchHeader } from './fetch-header.ts'
 
 export interface CrossCheckPorts {
@@ -91,7 +92,8 @@ export class CrossCheck {
   async #agrees(peer: string, height: number, hash: Uint8Array): Promise<boolean> {
     const { genesis, getHeaders, penalise, compare, log } = this.#ports
     try {
-      const { header } = await fetchHeader(genesis, getHeaders, peer, height, this.#closing.signal)
+      const ask = (ends: AbortSignal) => fetchHeader(genesis, getHeaders, peer, height, ends)
+      const { header } = await withinAnswerTime(ask, this.#closing.signal)
       const wrong = await compare(header)
       if (wrong !== undefined) penalise(peer, wrong.code, wrong.message)
       return wrong === undefined && equalBytes(header.hash, hash)

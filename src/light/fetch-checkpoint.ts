@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
-import { HeaderChain } from '../chain/header-chain.ts'
+import { headerChainAt } from '../chain/header-chain.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { ProofRequests } from '../network/types.ts'
+import { withinAnswerTime } from './answer-time.ts'
 import { type FetchedHeader, fetchHeader } from './fetch-header.ts'
 
 export interface FetchCheckpointPorts {
@@ -17,7 +18,7 @@ export interface FetchCheckpointPorts {
   readonly log: Log
 }
 
-/** With peers that all lack it for this long, somebody should hear of it. No peers at all is a matter of waiting. */
+/** Connected to peers for this long and none shows it: somebody should hear of it. No peers at all is a matter of waiting. */
 const GIVE_UP_MS = 10_000
 /** A peer that could not serve it is asked again after this. */
 const AGAIN_MS = 2_000
@@ -34,24 +35,38 @@ export async function fetchCheckpoint(
   checkpoint: Checkpoint,
   signal: AbortSignal
 ): Promise<FetchedHeader> {
-  const asked = new Map<string, number>()
-  let lacking: number | undefined
-  while (!signal.aborted) {
-    for (const { id, height, earliest } of ports.peers()) {
+  // When each may be asked again.
+  const next = new Map<string, number>()
+  const ending = new AbortController()
+  const ends = AbortSignal.any([signal, ending.signal])
+  let answer: Promise<FetchedHeader> | undefined
+  let since: number | undefined
+  try {
+    while (!signal.aborted) {
       const now = performance.now()
-      if (now - (asked.get(id) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) continue
-      asked.set(id, now)
-      if (height < checkpoint.height || earliest > checkpoint.height) {
-        lacking ??= now
-        continue
+      const peers = ports.peers()
+      since = peers.length === 0 ? undefined : (since ?? now)
+      for (const { id, height, earliest } of peers) {
+        if (height < checkpoint.height || earliest > checkpoint.height || now < (next.get(id) ?? 0)) continue
+        next.set(id, Number.POSITIVE_INFINITY)
+        // All at once: those that say nothing keep nobody from the one that has it.
+        void askOne(ports, id, checkpoint, ends).then(
+          (found) => {
+            next.set(id, performance.now() + AGAIN_MS)
+            if (found !== undefined) answer ??= Promise.resolve(found)
+          },
+          (error: unknown) => {
+            answer ??= Promise.reject(error)
+            answer.catch(() => {})
+          }
+        )
       }
-      const start = await askOne(ports, id, checkpoint, signal)
-      if (start !== undefined) return start
-      lacking ??= now
+      await delay(POLL_MS, undefined, { signal }).catch(() => {})
+      if (answer !== undefined) return await answer
+      if (since !== undefined && performance.now() - since > GIVE_UP_MS) throw unavailable(ports, checkpoint)
     }
-    if (ports.peers().length === 0) lacking = undefined
-    if (lacking !== undefined && performance.now() - lacking > GIVE_UP_MS) throw unavailable(ports, checkpoint)
-    await delay(POLL_MS, undefined, { signal }).catch(() => {})
+  } finally {
+    ending.abort()
   }
   throw new MolochError('ABORTED', 'the checkpoint is not asked for any more')
 }
@@ -65,7 +80,8 @@ async function askOne(
   const { genesis, log, penalise } = ports
   let fetched: FetchedHeader
   try {
-    fetched = await fetchHeader(genesis, ports.getHeaders, peer, checkpoint.height, signal)
+    const ask = (ends: AbortSignal) => fetchHeader(genesis, ports.getHeaders, peer, checkpoint.height, ends)
+    fetched = await withinAnswerTime(ask, signal)
   } catch (error) {
     if (error instanceof MolochError) penalise(peer, error.code, messageOf(error))
     log.debug({ peer, err: messageOf(error) }, 'a peer does not give the checkpoint')
@@ -80,8 +96,9 @@ async function askOne(
       { expected: checkpointText(checkpoint), certified: checkpointText(header), peer }
     )
   }
-  const chain = HeaderChain.at(genesis, header, peaks)
-  if (!(chain instanceof HeaderChain)) {
+  // All that whoever begins here will look at: a peer's lie must not be found out when no other peer is asked any more.
+  const chain = headerChainAt(genesis, header, peaks)
+  if ('code' in chain) {
     penalise(peer, chain.code, chain.message)
     return undefined
   }
