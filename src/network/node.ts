@@ -11,6 +11,7 @@ import type { NetworkOptions } from './options.ts'
 import { buildParts, type Parts } from './parts.ts'
 import { serveProtocols } from './serving.ts'
 import type { PeerSessions } from './sessions.ts'
+import type { ChunkWanted, ManifestWanted } from './snapshot-ports.ts'
 import type {
   GetProof,
   GetVotes,
@@ -158,6 +159,14 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
 
   getProof(peerId: string, request: GetProof, options: RequestOptions = {}): Promise<Proof> {
     return this.#parts.requests.proof(peerId, request, options)
+  }
+
+  getManifest(peerId: string, wanted: ManifestWanted, options: RequestOptions = {}): Promise<Uint8Array> {
+    return this.#parts.requests.manifest(peerId, wanted, options)
+  }
+
+  getChunk(peerId: string, wanted: ChunkWanted, options: RequestOptions = {}): Promise<Uint8Array> {
+    return this.#parts.requests.chunk(peerId, wanted, options)
   }
 
   publish(topic: Topic, payload: Uint8Array): Promise<number> {

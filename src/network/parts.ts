@@ -2,6 +2,7 @@ import type { Connection, ConnectionGater } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { maxTrustedHeaderBytes } from '../chain/check-header.ts'
 import { scope } from '../chain/genesis.ts'
+import { maxChunkBytes } from '../chain/snapshot-chunks.ts'
 import { Certifier } from './certify.ts'
 import { Dialer } from './dialer.ts'
 import { Discipline } from './discipline.ts'
@@ -112,7 +113,8 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     scope: chain,
     limits,
     maxHeaderBytes: maxTrustedHeaderBytes(genesis),
-    maxProofBytes: maxProofBytes(genesis.params.maxEventBytes)
+    maxProofBytes: maxProofBytes(genesis.params.maxEventBytes),
+    maxChunkBytes: maxChunkBytes(genesis)
   })
   const about = { peerId: peerId.toString(), settings, limits, scope: chain }
   return { ...about, sessions, gossip, gater, known, refill, dialer, discipline, handshake, status, requests }

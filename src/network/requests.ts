@@ -2,11 +2,21 @@ import type { Connection } from '@libp2p/interface'
 import { networkError } from './errors.ts'
 import { openConnection, type Peer } from './peer.ts'
 import type { PeerSessions } from './sessions.ts'
+import type { ChunkWanted, ManifestWanted } from './snapshot-ports.ts'
 import { assertRange, makeGetBlocks, readBlocks } from './streams/blocks.ts'
 import { type RequestLimits, request, requestOne } from './streams/client.ts'
 import { GOODBYE_PROTOCOL, makeGoodbye } from './streams/goodbye.ts'
 import { assertHeadersRange, makeGetHeaders, readHeaders } from './streams/headers.ts'
 import { assertProofRequest, makeGetProof, readProof } from './streams/proof.ts'
+import {
+  assertChunkWanted,
+  chunkFrameBytes,
+  MAX_MANIFEST_FRAME_BYTES,
+  makeGetChunk,
+  makeGetManifest,
+  readChunk,
+  readManifest
+} from './streams/snapshot.ts'
 import { makeGetVotes, readVotes } from './streams/votes.ts'
 import { protocolId } from './topics.ts'
 import type { GetProof, GetVotes, GoodbyeName, HeadersFrame, Proof, RawVotes, RequestOptions } from './types.ts'
@@ -18,9 +28,10 @@ export interface RequestsOptions {
   readonly sessions: PeerSessions
   readonly scope: string
   readonly limits: RequestLimits
-  /** The longest that a TrustedHeader of the chain, and a proof, can be. */
+  /** The longest that a TrustedHeader of the chain, a proof, and a chunk of a snapshot can be. */
   readonly maxHeaderBytes: number
   readonly maxProofBytes: number
+  readonly maxChunkBytes: number
 }
 
 /** What we ask of peers. */
@@ -30,6 +41,7 @@ export class Requests {
   readonly #limits: RequestLimits
   readonly #maxHeaderBytes: number
   readonly #maxProofBytes: number
+  readonly #maxChunkBytes: number
 
   constructor(options: RequestsOptions) {
     this.#sessions = options.sessions
@@ -37,6 +49,7 @@ export class Requests {
     this.#limits = options.limits
     this.#maxHeaderBytes = options.maxHeaderBytes
     this.#maxProofBytes = options.maxProofBytes
+    this.#maxChunkBytes = options.maxChunkBytes
   }
 
   async *blocks(
@@ -73,6 +86,21 @@ export class Requests {
     const limits = { ...this.#limits, maxFrameBytes: this.#maxProofBytes }
     const frame = await requestOne(this.#connectionTo(peerId), protocol, makeGetProof(wanted), limits, signal)
     return readProof(frame, wanted, peerId)
+  }
+
+  manifest(peerId: string, wanted: ManifestWanted, options: RequestOptions): Promise<Uint8Array> {
+    return readManifest(this.#snapshot(peerId, makeGetManifest(wanted), MAX_MANIFEST_FRAME_BYTES, options), peerId)
+  }
+
+  async chunk(peerId: string, wanted: ChunkWanted, options: RequestOptions): Promise<Uint8Array> {
+    assertChunkWanted(wanted)
+    const maxFrameBytes = chunkFrameBytes(this.#maxChunkBytes)
+    return readChunk(this.#snapshot(peerId, makeGetChunk(wanted), maxFrameBytes, options), wanted, peerId)
+  }
+
+  async *#snapshot(peerId: string, message: Uint8Array, maxFrameBytes: number, { signal }: RequestOptions) {
+    const protocol = protocolId(this.#scope, 'snapshot')
+    yield* request(this.#connectionTo(peerId), protocol, message, { ...this.#limits, maxFrameBytes }, signal)
   }
 
   /** Never throws. */

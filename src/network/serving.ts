@@ -18,6 +18,7 @@ import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES, MAX_VOTES_REQUEST_BYTES } fr
 import { serveProof } from './streams/proof.ts'
 import { refusal } from './streams/refusal.ts'
 import { type Admitted, type Asker, type Handler, serve } from './streams/server.ts'
+import { serveSnapshot } from './streams/snapshot.ts'
 import { serveVotes } from './streams/votes.ts'
 import { protocolId } from './topics.ts'
 import type { GoodbyeName, NetworkPorts } from './types.ts'
@@ -126,15 +127,15 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
   await handle('hello', HELLO_PROTOCOL, MAX_SMALL_REQUEST_BYTES, options.handshake.serve)
   await handle('goodbye', GOODBYE_PROTOCOL, MAX_SMALL_REQUEST_BYTES, goodbye)
   await handle('status', protocolId(scope, 'status'), MAX_STATUS_BYTES, options.status.serve)
-  await handle(
-    'blocks',
-    protocolId(scope, 'blocks'),
-    MAX_SMALL_REQUEST_BYTES,
-    budgeted(blocks, budget, settings.serveMs)
-  )
   await handle('votes', protocolId(scope, 'votes'), MAX_VOTES_REQUEST_BYTES, (frame, asker) =>
     (options.isValidator(asker.peerId) ? votes : votesToOthers)(frame, asker)
   )
+  const bulk = async (name: 'blocks' | 'headers' | 'proof' | 'snapshot', handler: Handler): Promise<void> => {
+    const held = budgeted(handler, budget, settings.serveMs)
+    await handle(name, protocolId(scope, name), MAX_SMALL_REQUEST_BYTES, held)
+  }
+  await bulk('blocks', blocks)
+  if (ports.snapshots !== undefined) await bulk('snapshot', serveSnapshot(ports.snapshots))
   const { proving } = ports
   if (proving === undefined) return
   const headers = serveHeaders({
@@ -144,13 +145,8 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
     answerBytes: settings.headersAnswerBytes,
     frameBytes
   })
+  await bulk('headers', headers)
   // Proofs are small, but reading for them is not: they stand in the same line.
   const proof = serveProof((request) => proving.prove(request))
-  for (const [name, handler] of [
-    ['headers', headers],
-    ['proof', proof]
-  ] as const) {
-    const held = budgeted(handler, budget, settings.serveMs)
-    await handle(name, protocolId(scope, name), MAX_SMALL_REQUEST_BYTES, held)
-  }
+  await bulk('proof', proof)
 }

@@ -1,7 +1,7 @@
 import type { Quota } from './limits.ts'
 
 /** Protocols that have a quota a peer. */
-export type ProtocolName = 'hello' | 'status' | 'blocks' | 'votes' | 'headers' | 'proof' | 'goodbye'
+export type ProtocolName = 'hello' | 'status' | 'blocks' | 'votes' | 'headers' | 'proof' | 'snapshot' | 'goodbye'
 
 /**
  * Every number of the network that may be set. Defaults suit a node on the open Internet; `devnetSettings` many nodes
@@ -138,6 +138,9 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
     // A reader of proofs asks for one at a time. A block of 10 000 events costs 10 ms of hashing for one of them: against
     // requests that cost the main loop more than the peer.
     proof: { burst: 64, perSecond: 16, concurrent: 4, bytes: { burst: 4 << 20, perSecond: 1 << 20 } },
+    // A warp at full speed asks for some 100 chunks a second of one server. Few of them are empty: against requests that
+    // cost the disk and the uplink more than the peer.
+    snapshot: { burst: 128, perSecond: 96, concurrent: 8, bytes: { burst: 128 << 20, perSecond: 64 << 20 } },
     goodbye: { burst: 4, perSecond: 0.1, concurrent: 1 }
   },
 

@@ -6,6 +6,9 @@ export function topicId(scope: string, topic: Topic): string {
   return `/moloch/${scope}/${topic}/1`
 }
 
-export function protocolId(scope: string, name: 'status' | 'blocks' | 'votes' | 'headers' | 'proof'): string {
+export function protocolId(
+  scope: string,
+  name: 'status' | 'blocks' | 'votes' | 'headers' | 'proof' | 'snapshot'
+): string {
   return `/moloch/${scope}/${name}/1`
 }

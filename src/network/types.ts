@@ -7,6 +7,7 @@ import type { GetProof, GetVotes, Proof, RawVotes } from '../codec/generated/syn
 import type { Hold } from '../store/peer-store.ts'
 import type { TopicCounts } from './gossip-counters.ts'
 import type { Fault } from './penalties.ts'
+import type { SnapshotPorts, SnapshotRequests } from './snapshot-ports.ts'
 
 export type { GetProof, GetVotes, Proof, RawVotes }
 
@@ -157,6 +158,8 @@ export interface NetworkPorts {
   readVotes(request: GetVotes): Promise<RawVotes>
   /** Absent: this node proves nothing, and does not speak the protocols of light clients. */
   readonly proving?: ProvingPorts
+  /** Absent: this node has no snapshots, and does not speak their protocol. */
+  readonly snapshots?: SnapshotPorts
 }
 
 /** One frame of an answer to GetHeaders: views on one buffer of their own. */
@@ -200,7 +203,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
 }
 
-export interface Network extends ProofRequests {
+export interface Network extends ProofRequests, SnapshotRequests {
   readonly peerId: string
   readonly sessions: Sessions
   /** @throws MolochError LISTEN_FAILED */
