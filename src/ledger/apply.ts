@@ -200,8 +200,10 @@ export class Applier {
   }
 
   async #conflict(height: number, theirs: Certified): Promise<never> {
-    const ours = await this.#stores.blocks.get(height)
-    if (ours === undefined) throw corrupt(this.#stores.database.path, `block ${height} is missing`)
+    // Of history that is not held the first block that is vouches for it: it was proven under that one's root.
+    const held = Math.max(height, await this.#stores.meta.earliest())
+    const ours = await this.#stores.blocks.get(held)
+    if (ours === undefined) throw corrupt(this.#stores.database.path, `block ${held} is missing`)
     const kept = { commit: Commit.decode(splitFinalized(ours).commit), bytes: ours }
     return this.#parts.onConflict(conflictRecord(this.#head.genesis, kept, theirs))
   }

@@ -23,8 +23,8 @@ export interface Certified {
 }
 
 /**
- * What proves that the validators signed both. `theirs` is at the height of `ours`, or one above it on another parent:
- * whoever certified that vouches for another block at our height.
+ * What proves that the validators signed both. `theirs` is at the height of `ours`; or one above it on another parent:
+ * whoever certified that vouches for another block at our height; or below it, where the chain of `ours` has another block.
  */
 export function conflictRecord(
   genesis: Genesis,
@@ -35,21 +35,26 @@ export function conflictRecord(
   const signers = new Set(ours.commit.signatures.map(({ validator }) => toHex(validator)))
   const both = theirs.commit.signatures.map((s) => s.validator).filter((key) => signers.has(toHex(key)))
   const names = both.map((key) => genesis.validators.names[genesis.validators.indexOf(key)])
-  const kept = `${toHex(blockHash)} (kept)`
-  const other = toHex(theirs.commit.blockHash)
-  const what =
-    theirs.commit.height === height
-      ? `two blocks are certified at height ${height}: ${kept} and ${other}`
-      : `two blocks stand certified at height ${height}: ${kept} and ${toHex(theirs.parentHash)}, ` +
-        `on which block ${theirs.commit.height} ${other} is certified`
+  const what = rivalry(height, toHex(blockHash), theirs)
   return {
     kind: CONFLICT,
-    height,
+    height: Math.min(height, theirs.commit.height),
     seenAt: Date.now(),
     validators: both,
     description: `${what}; both are signed by ${names.join(', ')}`,
     parts: [ours.bytes, theirs.bytes]
   }
+}
+
+function rivalry(height: number, ours: string, { commit, parentHash }: Certified): string {
+  const kept = `${ours} (kept)`
+  const other = toHex(commit.blockHash)
+  if (commit.height === height) return `two blocks are certified at height ${height}: ${kept} and ${other}`
+  if (commit.height < height) {
+    return `block ${commit.height} ${other} is certified and not in the chain of block ${height} ${kept}, which is as well`
+  }
+  const child = `block ${commit.height} ${other} is certified`
+  return `two blocks stand certified at height ${height}: ${kept} and ${toHex(parentHash)}, on which ${child}`
 }
 
 export function conflictOf(genesis: Genesis, record: EvidenceRecord): Conflict {

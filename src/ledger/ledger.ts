@@ -54,6 +54,8 @@ export class Ledger extends Emitter<LedgerEvents> {
   readonly #window: EventWindow
   readonly #scanBounds: ScanBounds
   #snapshots: Snapshots | undefined
+  readonly #earliest: number
+  readonly #windowStart: number
   #pending: CheckedEvent[]
   #conflict: Conflict | undefined
   #lastApply: Promise<unknown> = Promise.resolve()
@@ -67,10 +69,12 @@ export class Ledger extends Emitter<LedgerEvents> {
     this.#stores = stores
     this.#state = state
     this.#window = window
+    this.#earliest = parts.earliest
+    this.#windowStart = parts.windowStart
     this.#scanBounds = parts.tuning.scanBounds ?? SCAN_BOUNDS
     this.#pending = parts.pending
     this.#conflict = parts.conflict
-    this.#reader = new ChainReader(genesis, stores, () => this.tip)
+    this.#reader = new ChainReader({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight })
     this.#prover = new Prover({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight })
     this.#applier = new Applier({
       head,
@@ -124,9 +128,18 @@ export class Ledger extends Emitter<LedgerEvents> {
     return this.#applier.eventTotal
   }
 
-  /** The lowest height whose block is held; block 0 has none. */
+  /** The lowest height from which on all blocks are held; block 0 has none. */
   get earliestHeight(): number {
-    return 1
+    return this.#earliest
+  }
+
+  /**
+   * Whether the uniqueness rule can be told: false while a block that is younger than two windows before the tip is not
+   * held, as after a warp. A validator signs nothing until then.
+   */
+  get holdsWindow(): boolean {
+    const { eventWindowMs } = this.genesis.params
+    return this.#earliest === 1 || this.#windowStart <= this.tip.header.timestamp - 2 * eventWindowMs
   }
 
   /** Why nothing more is applied; undefined: all is well. */
@@ -252,6 +265,7 @@ export class Ledger extends Emitter<LedgerEvents> {
       stores: this.#stores,
       reader: this.#reader,
       state: this.#state,
+      earliest: this.earliestHeight,
       tip: this.tip.height,
       bounds: this.#scanBounds
     }

@@ -7,7 +7,7 @@ import type { StoredStateMark } from '../store/meta-store.ts'
 import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
 import type { ChainHead } from './head.ts'
 import type { ScanBounds } from './query.ts'
-import { restoreChain, restoreWindow } from './restore.ts'
+import { restoreChain, restoreWindow, timestampAt } from './restore.ts'
 import type { SnapshotSettings } from './snapshots.ts'
 import type { StateTries } from './state.ts'
 import { type Stores, storesOf } from './stores.ts'
@@ -43,6 +43,10 @@ export interface LedgerParts {
   readonly head: ChainHead
   readonly state: StateTries
   readonly window: EventWindow
+  /** The lowest height from which on all blocks are held. */
+  readonly earliest: number
+  /** Timestamp of the block there, in Unix ms: `window` has the events from it on. */
+  readonly windowStart: number
   readonly pending: CheckedEvent[]
   readonly conflict: Conflict | undefined
   readonly stateMark: StoredStateMark
@@ -57,7 +61,9 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
   try {
     const stores = storesOf(database, tuning.segmentEvents)
     const { head, state } = await restoreChain(genesis, stores)
-    const window = await restoreWindow(genesis, stores, head)
+    const earliest = await stores.meta.earliest()
+    const window = await restoreWindow(genesis, stores, head, earliest)
+    const windowStart = await timestampAt(genesis, stores, earliest)
     await stores.eventIndex.load()
     await stores.evidence.load()
     const pending = await restorePending(genesis, stores, window)
@@ -65,7 +71,7 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
     const conflict = record && conflictOf(genesis, record)
     if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
     const stateMark = await stores.meta.stateMark()
-    return { genesis, log, stores, head, state, window, pending, conflict, stateMark, tuning }
+    return { genesis, log, stores, head, state, window, earliest, windowStart, pending, conflict, stateMark, tuning }
   } catch (error) {
     await database.close()
     throw error

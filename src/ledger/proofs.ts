@@ -70,7 +70,10 @@ export class Prover {
     const tip = this.#tip().height
     // Above the tip: its block's batch is being written right now.
     if (place === undefined || place.height > tip) {
-      throw proofError('UNKNOWN_EVENT', `no finalized event ${toHex(eventId)} here`)
+      const earliest = this.#earliest()
+      if (earliest <= 1) throw proofError('UNKNOWN_EVENT', `no finalized event ${toHex(eventId)} here`)
+      const held = `this node holds blocks from ${earliest} up`
+      throw proofError('UNAVAILABLE', `event ${toHex(eventId)} is not final, or in history not held here; ${held}`)
     }
     const { height, index } = place
     this.#assertHeld(height)

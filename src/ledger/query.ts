@@ -46,7 +46,8 @@ export interface QuerySources {
   readonly stores: Stores
   readonly reader: ChainReader
   readonly state: StateTries
-  /** Height. */
+  /** Heights: from here on all blocks are held. */
+  readonly earliest: number
   readonly tip: number
   readonly bounds: ScanBounds
 }
@@ -66,7 +67,7 @@ export async function queryEvents(
   const { stores, reader, state, bounds } = sources
   const reverse = filter.reverse === true
   const start = cursor === undefined ? undefined : parseCursor(cursor)
-  let from = Math.max(1, filter.from ?? 1)
+  let from = Math.max(sources.earliest, filter.from ?? 1)
   let to = Math.min(sources.tip, filter.to ?? sources.tip)
   if (start !== undefined && reverse) to = Math.min(to, start.height)
   if (start !== undefined && !reverse) from = Math.max(from, start.height)

@@ -57,16 +57,26 @@ const HEADERS_READ_BYTES = 32 << 20
 
 const NOTHING = new Uint8Array(0)
 
-/** Reads of finalized blocks up to the tip. */
+export interface ReaderParts {
+  readonly genesis: Genesis
+  readonly stores: Stores
+  readonly tip: () => Tip
+  /** The lowest height from which on all blocks are held. */
+  readonly earliest: () => number
+}
+
+/** Reads of finalized blocks from the earliest that is held up to the tip; of others there is nothing. */
 export class ChainReader {
   readonly #genesis: Genesis
   readonly #stores: Stores
   readonly #tip: () => Tip
+  readonly #earliest: () => number
 
-  constructor(genesis: Genesis, stores: Stores, tip: () => Tip) {
+  constructor({ genesis, stores, tip, earliest }: ReaderParts) {
     this.#genesis = genesis
     this.#stores = stores
     this.#tip = tip
+    this.#earliest = earliest
   }
 
   async blockAt(height: number): Promise<StoredBlock | undefined> {
@@ -89,10 +99,12 @@ export class ChainReader {
 
   async heightOf(hash: Uint8Array): Promise<number | undefined> {
     if (equalBytes(hash, genesisBlockHash(this.#genesis))) return 0
-    return this.#stores.blocks.heightOf(hash)
+    const height = await this.#stores.blocks.heightOf(hash)
+    return height !== undefined && height >= this.#earliest() ? height : undefined
   }
 
   async *readRange(start: number, count: number, maxBytes: number): AsyncGenerator<Uint8Array> {
+    if (start < this.#earliest()) return
     const end = Math.min(start + count - 1, this.#tip().height)
     let left = maxBytes
     for await (const { bytes } of this.#stores.blocks.range(start, end, Math.min(maxBytes, READ_AHEAD_BYTES))) {
@@ -104,6 +116,7 @@ export class ChainReader {
 
   /** Encoded TrustedHeaders; the root after each is what the next header carries, or the tip's. */
   async *readHeaders(start: number, count: number): AsyncGenerator<Uint8Array> {
+    if (start < this.#earliest()) return
     const tip = this.#tip()
     const end = start + count
     let at = start
@@ -142,7 +155,7 @@ export class ChainReader {
   }
 
   async #finalizedAt(height: number): Promise<Uint8Array | undefined> {
-    if (!Number.isSafeInteger(height) || height < 1 || height > this.#tip().height) return undefined
+    if (!Number.isSafeInteger(height) || height < this.#earliest() || height > this.#tip().height) return undefined
     const finalized = await this.#stores.blocks.get(height)
     if (finalized === undefined) throw corrupt(this.#stores.database.path, `block ${height} is missing`)
     return finalized

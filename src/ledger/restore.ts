@@ -85,20 +85,32 @@ async function writeState(stores: Stores, state: StateTries, height: number): Pr
   state.written()
 }
 
-/** The ids of the blocks of the last 2W (protocol §3). */
-export async function restoreWindow(genesis: Genesis, stores: Stores, head: ChainHead): Promise<EventWindow> {
+/** The ids of the blocks of the last 2W (protocol §3), as far as they are held. */
+export async function restoreWindow(
+  genesis: Genesis,
+  stores: Stores,
+  head: ChainHead,
+  earliest: number
+): Promise<EventWindow> {
   const window = new EventWindow(genesis.params.eventWindowMs)
   const { height: tipHeight, header } = head.tip
   const oldest = header.timestamp - 2 * genesis.params.eventWindowMs
-  const start = await firstSince(stores, oldest, tipHeight)
+  const start = await firstSince(stores, oldest, earliest, tipHeight)
   for await (const row of stores.eventRows.idsFrom(start)) window.add(row.timestamp, row.ids)
   window.prune(header.timestamp)
   return window
 }
 
-/** The lowest height whose first block with events, at it or above, has a timestamp of at least `oldest`. */
-async function firstSince(stores: Stores, oldest: number, tipHeight: number): Promise<number> {
-  let low = 1
+/** Of the block at a height, Unix ms; of the genesis if there is no block yet. */
+export async function timestampAt(genesis: Genesis, stores: Stores, height: number): Promise<number> {
+  const finalized = await stores.blocks.get(height)
+  if (finalized === undefined) return genesis.timestamp
+  return Header.decode(splitBlock(splitFinalized(finalized).block).header).timestamp
+}
+
+/** The lowest height, from the earliest on, whose first block with events, at it or above, has a timestamp of at least `oldest`. */
+async function firstSince(stores: Stores, oldest: number, earliest: number, tipHeight: number): Promise<number> {
+  let low = earliest
   let high = tipHeight + 1
   while (low < high) {
     const middle = Math.floor((low + high) / 2)

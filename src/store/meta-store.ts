@@ -26,6 +26,7 @@ export interface StoredStateMark {
 const IDENTITY = bytesKey(TABLE.META, utf8('identity'))
 const CONTENTS = bytesKey(TABLE.META, utf8('contents'))
 const TIP = bytesKey(TABLE.META, utf8('tip'))
+const EARLIEST = bytesKey(TABLE.META, utf8('earliest'))
 const STATE = bytesKey(TABLE.META, utf8('state'))
 
 /** The few rows that say what the database is and how far it goes. */
@@ -60,6 +61,16 @@ export class MetaStore {
 
   setTip(batch: WriteBatch, tip: StoredTip): void {
     batch.put(TIP, Buffer.concat([heightBytes(tip.height), tip.hash]))
+  }
+
+  /** The lowest height from which on all blocks are held: above 1 in a database that began with a snapshot. */
+  async earliest(): Promise<number> {
+    const row = await this.#database.get(EARLIEST)
+    return row === undefined ? 1 : readHeight(row)
+  }
+
+  setEarliest(batch: WriteBatch, height: number): void {
+    batch.put(EARLIEST, heightBytes(height))
   }
 
   async stateMark(view?: View): Promise<StoredStateMark> {
