@@ -21,6 +21,10 @@ import { keysShowCommand } from './commands/keys-show.ts'
 import { peersCommand } from './commands/peers.ts'
 import { proofEventCommand } from './commands/proof-event.ts'
 import { proofVerifyCommand } from './commands/proof-verify.ts'
+import { snapshotCreateCommand } from './commands/snapshot-create.ts'
+import { snapshotExportCommand } from './commands/snapshot-export.ts'
+import { snapshotImportCommand } from './commands/snapshot-import.ts'
+import { snapshotListCommand } from './commands/snapshot-list.ts'
 import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
 import { versionCommand } from './commands/version.ts'
@@ -53,6 +57,12 @@ export function createProgram(cli: Cli): Command {
     ]),
     newGroup(cli, 'block', 'read blocks', [blockGetCommand(cli)]),
     newGroup(cli, 'checkpoint', 'what a light node starts from', [checkpointShowCommand(cli)]),
+    newGroup(cli, 'snapshot', 'build, copy and import snapshots', [
+      snapshotCreateCommand(cli),
+      snapshotListCommand(cli),
+      snapshotExportCommand(cli),
+      snapshotImportCommand(cli)
+    ]),
     newGroup(cli, 'proof', 'get and check proofs', [proofEventCommand(cli), proofVerifyCommand(cli)]),
     newGroup(cli, 'keys', 'make keys and show their public parts', [keysNewCommand(cli), keysShowCommand(cli)]),
     newGroup(cli, 'genesis', 'make and check what a chain starts from', [

@@ -9,6 +9,7 @@ import { Driver } from '../consensus/driver.ts'
 import { Signer } from '../consensus/signer.ts'
 import { MolochError } from '../error.ts'
 import { Ledger } from '../ledger/ledger.ts'
+import { switchDatabase } from '../ledger/switch-database.ts'
 import type { Log } from '../log.ts'
 import { createNetwork } from '../network/node.ts'
 import { frameLimit } from '../network/streams/frames.ts'
@@ -50,7 +51,16 @@ export async function buildFullNode({ config, home, log, closers, tuning }: Full
   const { genesis, paths, validatorKey } = home
   const role = validatorKey === undefined ? 'observer' : 'validator'
 
-  const ledger = await Ledger.open({ path: paths.chain, genesis, log, ...(tuning.ledger && { tuning: tuning.ledger }) })
+  // An import that was stopped on its way is carried on or cleared away.
+  await switchDatabase(paths.chain, genesis)
+  const { keep } = config.snapshot
+  const ledger = await Ledger.open({
+    path: paths.chain,
+    genesis,
+    log,
+    snapshots: keep === 0 ? undefined : { folder: paths.snapshots, keep },
+    ...(tuning.ledger && { tuning: tuning.ledger })
+  })
   closers.add('the chain database', () => ledger.close())
   const verify = new VerifyPool({ genesisJson: genesis.json, size: verifyWorkers(config) })
   closers.add('the verify workers', () => verify.close())
@@ -86,7 +96,8 @@ export async function buildFullNode({ config, home, log, closers, tuning }: Full
       head: () => head.get(sync.isSyncing),
       readBlocks: (start, count, maxBytes) => ledger.readRange(start, count, maxBytes),
       readVotes: (request) => driver.readVotes(request),
-      proving: ledger
+      proving: ledger,
+      ...(ledger.snapshots && { snapshots: ledger.snapshots })
     },
     ...(trace && { trace: (event) => trace.record(event) }),
     log
@@ -107,6 +118,7 @@ export async function buildFullNode({ config, home, log, closers, tuning }: Full
       penalise: (peer, code) => network.penalise(peer, code)
     },
     signer,
+    maySign: () => ledger.holdsWindow,
     log
   })
   closers.add('consensus', () => driver.stop())

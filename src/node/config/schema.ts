@@ -142,6 +142,16 @@ export const configSchema = Type.Object(
       },
       'what peers may download from this node'
     ),
+    snapshot: section(
+      {
+        keep: integer(
+          2,
+          [0, 1000],
+          'newest snapshots kept in data/snapshots, from which others can start; 0 = none are built; they take disk'
+        )
+      },
+      'snapshots'
+    ),
     consensus: section(
       {
         new_signer_log: flag(
