@@ -1,29 +1,10 @@
 import { expect, it } from 'vitest'
 import { toHex } from '../../src/codec/bytes.ts'
-import { joinFinalized } from '../../src/codec/raw.ts'
 import { ChainPorts } from '../network/support/nodes.ts'
-import { ChainMaker, type MemoryChain } from '../support/chain-maker.ts'
 import { honestChain, TIP } from './support/chain.ts'
+import { FORK, otherChain } from './support/forked.ts'
 import type { HostilePeer, Role } from './support/hostile.ts'
 import { Scene, type SceneOptions } from './support/scene.ts'
-
-/** Where the other chain begins. */
-const FORK = 100
-
-/** A chain that the same validators have signed as well: up to FORK − 1 it is the honest one. */
-function otherChain(): MemoryChain {
-  const honest = honestChain()
-  const maker = new ChainMaker(honest.maker.spec)
-  const common = honest.blocks.slice(0, FORK - 1)
-  for (const block of common) maker.head.advance(block)
-  const others = Array.from({ length: TIP - FORK + 1 }, () => maker.next([]))
-  const blocks = [...common, ...others]
-  const frames = [
-    ...honest.frames.slice(0, FORK - 1),
-    ...others.map(({ blockBytes, commitBytes }) => joinFinalized(blockBytes, commitBytes))
-  ]
-  return { maker, genesis: honest.genesis, blocks, frames }
-}
 
 /** A server of the other chain. Its deed is to serve a block that is not of the honest one. */
 class OtherPorts extends ChainPorts {

@@ -114,7 +114,7 @@ export function finalizedFlood(): Role {
 }
 
 /** Publishes `count` messages that reach somebody; before its subscriptions are known none would. */
-async function gossiping(
+export async function gossiping(
   peer: HostilePeer,
   count: number,
   topic: Topic,

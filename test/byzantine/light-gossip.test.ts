@@ -1,0 +1,87 @@
+import { expect, it } from 'vitest'
+import { sha256 } from '../../src/crypto/sha256.ts'
+import type { Network } from '../../src/network/types.ts'
+import { honestHeader, otherHeader, otherSeal } from './support/bad-headers.ts'
+import { honestChain, TIP } from './support/chain.ts'
+import type { Client } from './support/client.ts'
+import { OUTSIDER } from './support/forge.ts'
+import { ProvingPorts } from './support/proving.ts'
+import { Scene } from './support/scene.ts'
+import { expectVerdicts, TRUE_TIP } from './support/table.ts'
+
+/** A light node one header below what the honest peers will gossip; nobody serves that header. */
+async function behind(): Promise<Scene> {
+  const scene = await Scene.open(
+    { ports: () => new ProvingPorts(TIP - 1) },
+    { honestHeight: TIP - 1, honestAtOnce: true, settings: { mode: 'light' } }
+  )
+  await scene.client.until('the tip', () => scene.client.node.height === TIP - 1)
+  return scene
+}
+
+/** Until it reaches somebody: before subscriptions are known it reaches nobody. */
+async function publish({ hostile }: Scene, network: Network, header: Uint8Array): Promise<void> {
+  while ((await network.publish('header', header)) === 0) await hostile.pause(1)
+}
+
+function rejectedFrom(client: Client, peer: string): number {
+  return client.log.of('debug', 'gossip message rejected').filter(({ details }) => details.peer === peer).length
+}
+
+/** gossipsub's: it is worked out a little later. */
+async function scoreOf(client: Client, peer: string): Promise<number> {
+  const { peers } = (await client.get('/v1/peers')).body
+  return peers.find(({ peer_id }: { peer_id: string }) => peer_id === peer).score
+}
+
+const someRoot = (number: number) => sha256(Uint8Array.of(number)) as Uint8Array<ArrayBuffer>
+
+/** What no honest node passes on; none is like another. */
+const BAD: Readonly<Record<string, (number: number) => Uint8Array>> = {
+  'another root after the block': (number) => otherHeader(TIP, { mmrRoot: someRoot(number) }),
+  'too few signatures': (number) => otherHeader(TIP, { signers: [0, 1], mmrRoot: someRoot(number) }),
+  'one signer twice': (number) => {
+    const [a, b] = honestChain().maker.validators
+    return otherHeader(TIP, { keys: [a, b, b] as never, mmrRoot: someRoot(number) })
+  },
+  // The commit says nothing of it.
+  'a forged seal': () => otherSeal(TIP),
+  'a height that there is not': (number) =>
+    otherHeader(TIP, { header: { height: 10_000 + number }, keys: [OUTSIDER, OUTSIDER, OUTSIDER] }),
+  'a field more': (number) => Buffer.concat([honestHeader(TIP), Uint8Array.of((14 << 3) | 0, number & 127)]),
+  'more bytes than a header has': (number) => new Uint8Array(8192).fill(number),
+  garbage: (number) => new Uint8Array(200).fill(number)
+}
+
+it.each(Object.entries(BAD))(
+  'gossip of headers with %s is rejected, and keeps the true one from nobody',
+  async (_, make) => {
+    const scene = await behind()
+    const { client, hostile, honest } = scene
+    await publish(scene, hostile.network, make(1))
+    await client.until('a rejection', () => rejectedFrom(client, hostile.peerId) > 0)
+    expect(client.node.height).toBe(TIP - 1)
+    while ((await scoreOf(client, hostile.peerId)) >= 0) await hostile.pause(5)
+
+    await publish(scene, (honest[0] as Scene['honest'][number]).network, honestHeader(TIP))
+    await client.until('the true header', () => client.node.height === TIP)
+    await expectVerdicts(scene, [], 0)
+    expect(await client.trusted()).toEqual({ ...TRUE_TIP, conflict: undefined })
+  }
+)
+
+it('a flood of bad headers holds up nobody else’s', async () => {
+  const scene = await behind()
+  const { client, hostile, honest } = scene
+  const kinds = Object.values(BAD)
+  for (let i = 0; i < 700; i++) {
+    await hostile.network.publish('header', (kinds[i % kinds.length] as (typeof kinds)[number])(i))
+    if (i % 25 === 0) await hostile.pause(1)
+  }
+  await publish(scene, (honest[0] as Scene['honest'][number]).network, honestHeader(TIP))
+  await client.until('the true header', () => client.node.height === TIP)
+  expect(rejectedFrom(client, hostile.peerId)).toBeGreaterThan(0)
+  await expectVerdicts(scene, [], 0)
+  expect(client.isBounded, JSON.stringify(client.most)).toBe(true)
+  expect(await client.trusted()).toEqual({ ...TRUE_TIP, conflict: undefined })
+})
