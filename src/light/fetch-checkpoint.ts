@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setMaxListeners } from 'node:events'
 import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { headerChainAt } from '../chain/header-chain.ts'
@@ -39,6 +39,8 @@ export async function fetchCheckpoint(
   const next = new Map<string, number>()
   const ending = new AbortController()
   const ends = AbortSignal.any([signal, ending.signal])
+  // Each peer that is being asked is one.
+  setMaxListeners(0, ends)
   let answer: Promise<FetchedHeader> | undefined
   let since: number | undefined
   try {
@@ -61,7 +63,7 @@ export async function fetchCheckpoint(
           }
         )
       }
-      await delay(POLL_MS, undefined, { signal }).catch(() => {})
+      await pause(POLL_MS, signal)
       if (answer !== undefined) return await answer
       if (since !== undefined && performance.now() - since > GIVE_UP_MS) throw unavailable(ports, checkpoint)
     }
@@ -69,6 +71,18 @@ export async function fetchCheckpoint(
     ending.abort()
   }
   throw new MolochError('ABORTED', 'the checkpoint is not asked for any more')
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end)
+  })
 }
 
 async function askOne(
