@@ -1,5 +1,6 @@
 import { equalBytes, toHex } from '../codec/bytes.ts'
-import { type Commit, type Header, TrustedHeader } from '../codec/generated/chain.ts'
+import type { Commit, Header } from '../codec/generated/chain.ts'
+import { readTrustedHeader } from '../codec/read-trusted-header.ts'
 import { TRUSTED_HEADER } from '../codec/rules.ts'
 import { canonicalFailure, sealFailure, sizeFailure, validatorsHashFailure } from './checked-block.ts'
 import { checkCommit, maxCommitBytes } from './commit.ts'
@@ -61,10 +62,7 @@ export function checkHeader(genesis: Genesis, bytes: Uint8Array): HeaderCheck {
   const malformed =
     sizeFailure('header', bytes, maxTrustedHeaderBytes(genesis)) ?? canonicalFailure(TRUSTED_HEADER, bytes)
   if (malformed !== undefined) return { ok: false, failure: malformed }
-  const decoded = TrustedHeader.decode(bytes)
-  // The walk has found both there.
-  const header = decoded.header as Header
-  const commit = decoded.commit as Commit
+  const { header, seal, commit, mmrRoot } = readTrustedHeader(bytes)
   if (header.version !== HEADER_VERSION) {
     const message = `header's version is ${header.version}; accepted: ${HEADER_VERSION}`
     return { ok: false, failure: failure('BAD_VERSION', message) }
@@ -72,7 +70,7 @@ export function checkHeader(genesis: Genesis, bytes: Uint8Array): HeaderCheck {
   const hash = blockHash(genesis.hash, header)
   const deferred =
     validatorsHashFailure(genesis, header) ??
-    sealFailure(genesis, header, hash, decoded.seal) ??
+    sealFailure(genesis, header, hash, seal) ??
     checkCommit(genesis, commit, { height: header.height, hash })
   return {
     ok: true,
@@ -80,9 +78,9 @@ export function checkHeader(genesis: Genesis, bytes: Uint8Array): HeaderCheck {
       height: header.height,
       hash,
       header,
-      seal: decoded.seal,
+      seal,
       commit,
-      claimedRoot: decoded.mmrRoot,
+      claimedRoot: mmrRoot,
       bytes: bytes as Bytes,
       ...(deferred === undefined ? {} : { deferred })
     })

@@ -24,6 +24,10 @@ export class Mmr {
     if (peaks.length !== expected) {
       throw new RangeError(`a range of ${leafCount} leaves has ${expected} peaks, not ${peaks.length}`)
     }
+    return Mmr.#of(leafCount, peaks)
+  }
+
+  static #of(leafCount: number, peaks: readonly Uint8Array[]): Mmr {
     const mmr = new Mmr()
     mmr.#leafCount = leafCount
     mmr.#peaks = peaks.slice()
@@ -60,7 +64,7 @@ export class Mmr {
   }
 
   clone(): Mmr {
-    return Mmr.from(this.#leafCount, this.#peaks)
+    return Mmr.#of(this.#leafCount, this.#peaks)
   }
 }
 

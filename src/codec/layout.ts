@@ -13,16 +13,16 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBu
 }
 
 export function u32be(value: number): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(4)
-  new DataView(out.buffer).setUint32(0, value)
-  return out
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
 }
 
 /** @throws RangeError if `value` is not an integer in 0 … 2⁵³−1 */
 export function u64be(value: number): Uint8Array<ArrayBuffer> {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not an integer in 0 … 2^53-1`)
   const out = new Uint8Array(8)
-  new DataView(out.buffer).setBigUint64(0, BigInt(value))
+  // A float's division is exact here, and a BigInt would be made only to be thrown away.
+  out.set(u32be(Math.floor(value / 2 ** 32)))
+  out.set(u32be(value % 2 ** 32), 4)
   return out
 }
 

@@ -4,7 +4,7 @@
  */
 import { type HeaderCheck, markCheckedHeader } from '../chain/check-header.ts'
 import type { Failure } from '../chain/failures.ts'
-import { type Commit, type Header, TrustedHeader } from '../codec/generated/chain.ts'
+import { readTrustedHeader } from '../codec/read-trusted-header.ts'
 
 export interface PackedHeaders {
   /** The frames as they were sent, given back: every byte string of a header is a view of it. */
@@ -43,12 +43,10 @@ export function unpackHeaders({ frames, hashes, faults }: PackedHeaders, ends: r
     if (fault?.deferred === false) return { ok: false, failure: fault.failure }
     const start = index === 0 ? 0 : (ends[index - 1] as number)
     const bytes = new Uint8Array(frames, start, end - start)
-    const { header, seal, commit, mmrRoot } = TrustedHeader.decode(bytes)
-    // Both are there, or the header would have failed.
-    const { height } = header as Header
-    const parts = { header: header as Header, seal, commit: commit as Commit, claimedRoot: mmrRoot, bytes }
+    // It is canonical, or the header would have failed.
+    const { header, seal, commit, mmrRoot } = readTrustedHeader(bytes)
     const hash = new Uint8Array(hashes, HASH * index, HASH)
-    const deferred = fault === undefined ? {} : { deferred: fault.failure }
-    return { ok: true, header: markCheckedHeader({ height, hash, ...parts, ...deferred }) }
+    const data = { height: header.height, hash, header, seal, commit, claimedRoot: mmrRoot, bytes }
+    return { ok: true, header: markCheckedHeader(fault === undefined ? data : { ...data, deferred: fault.failure }) }
   })
 }

@@ -17,4 +17,4 @@ export interface RangeKind {
 export const BLOCKS: RangeKind = { noun: 'block', most: 512, least: 4, first: 64, write: 32, job: 16 }
 
 /** Under a kilobyte each, and their certificate is all that there is to check: more travel together. */
-export const HEADERS: RangeKind = { noun: 'header', most: 1024, least: 16, first: 256, write: 256, job: 32 }
+export const HEADERS: RangeKind = { noun: 'header', most: 1024, least: 16, first: 256, write: 256, job: 128 }
