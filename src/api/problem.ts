@@ -28,6 +28,7 @@ export type ApiErrorCode =
   /** Reasons of /health/ready, beside a stall's and a fault's own codes. */
   | 'NO_PEERS'
   | 'SYNCING'
+  | 'NOT_READY'
   | 'INTERNAL'
 
 export function apiError(code: ApiErrorCode, message: string, details: Record<string, unknown> = {}): MolochError {

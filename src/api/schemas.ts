@@ -50,7 +50,10 @@ export const SyncDetailJson = Type.Object({
 export type SyncDetailJson = Type.Static<typeof SyncDetailJson>
 
 const LightJson = Type.Object({
-  checkpoint: Type.Object({ height: Type.Integer(), hash: Type.String(), age_seconds: Type.Integer() }),
+  checkpoint: Type.Union(
+    [Type.Object({ height: Type.Integer(), hash: Type.String(), age_seconds: Type.Integer() }), Type.Null()],
+    { description: 'null: no peer has shown it yet' }
+  ),
   cross_check: Type.Union([
     Type.Object(
       { height: Type.Integer(), peers: Type.Array(Type.String()), at: Type.Integer() },

@@ -111,8 +111,8 @@ export interface ApiSource {
 }
 
 export interface LightView {
-  /** The block that somebody trusted to begin with; `timestamp` in Unix ms. */
-  readonly checkpoint: { readonly height: number; readonly hash: Uint8Array; readonly timestamp: number }
+  /** The block that somebody trusted to begin with; `timestamp` in Unix ms. Undefined: no peer has shown it yet. */
+  readonly checkpoint: { readonly height: number; readonly hash: Uint8Array; readonly timestamp: number } | undefined
   /** When last and with how many peers the tip was compared. */
   readonly crossCheck: { readonly height: number; readonly peers: readonly string[]; readonly at: number } | undefined
 }

@@ -55,11 +55,14 @@ function lightJson(light: LightView | undefined): StatusJson['light'] {
   if (light === undefined) return null
   const { checkpoint, crossCheck } = light
   return {
-    checkpoint: {
-      height: checkpoint.height,
-      hash: toHex(checkpoint.hash),
-      age_seconds: Math.max(0, Math.floor((Date.now() - checkpoint.timestamp) / 1000))
-    },
+    checkpoint:
+      checkpoint === undefined
+        ? null
+        : {
+            height: checkpoint.height,
+            hash: toHex(checkpoint.hash),
+            age_seconds: Math.max(0, Math.floor((Date.now() - checkpoint.timestamp) / 1000))
+          },
     cross_check: crossCheck === undefined ? null : { ...crossCheck, peers: [...crossCheck.peers] }
   }
 }

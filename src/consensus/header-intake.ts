@@ -52,6 +52,8 @@ export class HeaderIntake {
     const { height, hash } = seen
     const ours = await this.#hashAt(height)
     if (ours !== undefined && equalBytes(ours, hash) && !this.#told.isNews(height, hash)) return IGNORE
+    // Skipped, pruned or from before the checkpoint: there is nothing to compare it with, and its signatures cost time.
+    if (height <= chain.tip.height && ours === undefined) return IGNORE
     // Which of the two chains is ours is not for this node to say any more.
     if (chain.conflict !== undefined) return IGNORE
     const checked = checkHeader(genesis, payload)

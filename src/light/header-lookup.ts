@@ -1,5 +1,4 @@
 import type { CheckedHeader } from '../chain/check-header.ts'
-import { equalBytes } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
 import type { ProofRequests } from '../network/types.ts'
 import { type AskPeersPorts, askPeers } from './ask-peers.ts'
@@ -68,10 +67,14 @@ export function skipTo(ports: SkipPorts, height: number, signal?: AbortSignal): 
       const request = { header: { height: from.height, anchorHeight: height } }
       const { header: proof } = await ports.getProof(peer, request, { signal: ends })
       if (proof === undefined) throw new MolochError('PROOF_WRONG_KIND', 'the answer holds no header proof')
-      // Gossip may have moved it meanwhile; then there is less to skip, and the next attempt does.
-      if (!equalBytes(chain.tip.hash, from.hash)) throw new MolochError('UNAVAILABLE', 'the tip has moved')
-      const failure = await chain.skip(header, peaks, proof.mmrPath)
-      if (failure !== undefined) throw new MolochError(failure.code, failure.message)
+      const failure = await chain.skip(header, peaks, proof.mmrPath, from)
+      if (failure === undefined) return
+      // Another chain, or a false path: what it has at our height tells. A certified rival of our tip is evidence.
+      if (failure.code === 'BAD_PARENT' && from.height > 0) {
+        const rival = await fetchHeader(chain.genesis, ports.getHeaders, peer, from.height, ends)
+        await chain.apply([rival.header])
+      }
+      throw new MolochError(failure.code, failure.message)
     },
     signal
   )

@@ -3,6 +3,7 @@ import type { CheckedHeader } from '../chain/check-header.ts'
 import { type Failure, failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { type HeaderChain, headerChainAt, type TrustedTip, underAnchor } from '../chain/header-chain.ts'
+import { equalBytes } from '../codec/bytes.ts'
 import type { Header } from '../codec/generated/chain.ts'
 import { Emitter } from '../emitter.ts'
 import { MolochError } from '../error.ts'
@@ -134,11 +135,18 @@ export class LightChain extends Emitter<LightChainEvents> {
    * Makes a certified header far above the tip without those between, which may come later (`insertProven`).
    * @param peaks of the range over the blocks before it
    * @param path of the tip's hash under its mmr_root
+   * @param from the tip that the path was asked for
    * @returns what is wrong with it; then nothing has changed
-   * @throws as `apply`
+   * @throws as `apply`; UNAVAILABLE if the tip is another one by now: nobody's fault
    */
-  skip(to: CheckedHeader, peaks: readonly Uint8Array[], path: readonly Uint8Array[]): Promise<Failure | undefined> {
+  skip(
+    to: CheckedHeader,
+    peaks: readonly Uint8Array[],
+    path: readonly Uint8Array[],
+    from: Pick<TrustedTip, 'hash'> = this.#tip
+  ): Promise<Failure | undefined> {
     return this.#alone(async () => {
+      if (!equalBytes(this.#chain.tip.hash, from.hash)) throw new MolochError('UNAVAILABLE', 'the tip has moved')
       if (holds(this.held, to.height)) return this.#rivals.compare(to)
       const fault = this.#chain.skip(to, peaks, path)
       if (fault === undefined) await this.#append([to], peaks)
@@ -269,7 +277,9 @@ export class LightChain extends Emitter<LightChainEvents> {
     path: readonly Uint8Array[]
   ): Promise<Failure | undefined> {
     const anchor = anchorHeight === this.#tip.height ? this.#tip : await this.headerAt(anchorHeight)
-    if (anchor === undefined) return failure('BAD_MMR_ROOT', `header ${anchorHeight}, the anchor, is not held here`)
+    // Pruned since it was asked for: nobody's fault.
+    if (anchor === undefined)
+      throw new MolochError('UNAVAILABLE', `header ${anchorHeight}, the anchor, is not held here`)
     return underAnchor(this.genesis, header, anchor.header, path)
   }
 

@@ -51,6 +51,12 @@ export async function buildFullNode({ config, home, log, closers, tuning }: Full
   const { genesis, paths, validatorKey } = home
   const role = validatorKey === undefined ? 'observer' : 'validator'
 
+  if (config.checkpoint !== '') {
+    throw new MolochError(
+      'BAD_CONFIG',
+      'checkpoint is for mode = "light": a full node checks every block from block 0, or begins at a snapshot (moloch snapshot import)'
+    )
+  }
   // An import that was stopped on its way is carried on or cleared away.
   await switchDatabase(paths.chain, genesis)
   const { keep } = config.snapshot

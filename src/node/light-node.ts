@@ -1,13 +1,11 @@
 /** The composition root of a light node: headers, checked, and proofs from peers on demand (docs/light.md). */
 import { availableParallelism } from 'node:os'
 import { Api } from '../api/app.ts'
-import { type Checkpoint, checkpointText, parseCheckpoint } from '../chain/checkpoint.ts'
-import { equalBytes, toHex } from '../codec/bytes.ts'
+import { checkpointText, parseCheckpoint } from '../chain/checkpoint.ts'
 import { HeaderIntake } from '../consensus/header-intake.ts'
 import { MolochError } from '../error.ts'
 import { CrossCheck } from '../light/cross-check.ts'
-import { fetchCheckpoint } from '../light/fetch-checkpoint.ts'
-import { HeaderLookup } from '../light/header-lookup.ts'
+import { HeaderLookup, skipTo } from '../light/header-lookup.ts'
 import { LightChain } from '../light/light-chain.ts'
 import { PeerProver } from '../light/peer-prover.ts'
 import type { Log } from '../log.ts'
@@ -25,6 +23,7 @@ import { type Home, keyPath } from './home.ts'
 import { headersPort, joinLight } from './join-light.ts'
 import { LightHead } from './light-head.ts'
 import { lightSource } from './light-source.ts'
+import { begin, trustedStart } from './light-start.ts'
 import { networkSettings } from './network-settings.ts'
 import type { RunningNode } from './running.ts'
 import { openTrace } from './trace-log.ts'
@@ -134,7 +133,7 @@ export async function buildLightNode({
     }
   })
 
-  let began = { height: 0, hash: genesisHash(chain), timestamp: genesis.timestamp }
+  let began: Awaited<ReturnType<typeof trustedStart>> | undefined
   const api = new Api(
     lightSource({
       chain,
@@ -153,7 +152,18 @@ export async function buildLightNode({
   closers.add('API requests', () => api.close())
   const apiUrl = await api.listen()
   await network.start()
-  await begin(chain, wanted, { network, getHeaders, penalise, log, signal })
+  await begin(chain, wanted, {
+    network,
+    getHeaders,
+    penalise,
+    skip: async (height) => {
+      await skipTo({ ...asking, chain, getHeaders, getProof }, height, signal)
+      return (await headerAt(height)).hash
+    },
+    lookup: async (height) => (await lookup.at(height, signal)).hash,
+    log,
+    signal
+  })
   began = await trustedStart(chain)
   joinLight({
     chain,
@@ -199,10 +209,6 @@ function assertNoValidator({ validatorKey, paths }: Home): void {
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-function genesisHash(chain: LightChain): Uint8Array {
-  return chain.tip.height === 0 ? chain.tip.hash : new Uint8Array(32)
-}
-
 /** Peers that hold the certified header of a height, in no order that anybody else can choose. */
 function holders(network: Network, height: number): string[] {
   return network.sessions
@@ -211,50 +217,4 @@ function holders(network: Network, height: number): string[] {
     .map(({ peerId }) => ({ peerId, rank: Math.random() }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ peerId }) => peerId)
-}
-
-interface BeginPorts {
-  readonly network: Network
-  readonly getHeaders: Network['getHeaders']
-  readonly penalise: (peer: string, code: string, message: string) => void
-  readonly log: Log
-  readonly signal: AbortSignal
-}
-
-/** Takes the checkpoint's header, unless the chain is at it or past it already. */
-async function begin(chain: LightChain, wanted: Checkpoint | undefined, ports: BeginPorts): Promise<void> {
-  if (wanted === undefined) return
-  const held = await chain.headerAt(wanted.height)
-  if (held !== undefined) {
-    if (equalBytes(held.hash, wanted.hash)) return
-    const ours = `${wanted.height}:${toHex(held.hash)}`
-    throw new MolochError(
-      'WRONG_CHECKPOINT',
-      `the headers here are another chain's than the checkpoint ${checkpointText(wanted)}: they have ${ours}`
-    )
-  }
-  if (chain.tip.height > 0) {
-    ports.log.warn(
-      { tip: chain.tip.height },
-      `the checkpoint ${checkpointText(wanted)} is not among the headers here and is not looked at`
-    )
-    return
-  }
-  ports.log.info({}, `looking for the checkpoint ${checkpointText(wanted)} at peers`)
-  const { network, getHeaders, penalise, log, signal } = ports
-  const peers = () =>
-    network.sessions
-      .list()
-      .filter(({ source }) => source)
-      .map(({ peerId, height, earliestHeight }) => ({ id: peerId, height, earliest: earliestHeight }))
-  const found = await fetchCheckpoint({ genesis: chain.genesis, peers, getHeaders, penalise, log }, wanted, signal)
-  const failure = await chain.openAt(found.header, found.peaks)
-  if (failure !== undefined) throw new MolochError(failure.code, failure.message)
-}
-
-async function trustedStart(chain: LightChain) {
-  const height = chain.checkpoint?.height ?? 0
-  const found = await chain.headerAt(height)
-  if (found === undefined) throw new MolochError('STORE_CORRUPT', `header ${height}, the checkpoint, is missing`)
-  return { height, hash: found.hash, timestamp: found.header.timestamp }
 }

@@ -1,4 +1,4 @@
-import type { ApiSource, ChainView } from '../api/source.ts'
+import type { ApiSource, ChainView, LightView } from '../api/source.ts'
 import { toHex } from '../codec/bytes.ts'
 import { TrustedHeader } from '../codec/generated/chain.ts'
 import { SignedEvent } from '../codec/generated/event.ts'
@@ -20,7 +20,7 @@ export interface LightSourceParts {
   readonly crossCheck: CrossCheck
   readonly sync: ApiSource['sync']
   /** What the trust began with. */
-  readonly checkpoint: () => { readonly height: number; readonly hash: Uint8Array; readonly timestamp: number }
+  readonly checkpoint: () => LightView['checkpoint']
   readonly chainKey: KeyPair
   readonly fault: ApiSource['fault']
 }

@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { TrustedHeader } from '../../src/codec/generated/chain.ts'
 import { joinTrustedHeader, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
+import { HeaderIntake } from '../../src/consensus/header-intake.ts'
 import type { BuiltBlock } from '../../src/ledger/ledger.ts'
 import { Lab } from './support/lab.ts'
 
@@ -104,6 +105,29 @@ describe('a certified header', () => {
     expect((await lab.node.ledger.evidence())[0]?.parts[1]).toEqual(new Uint8Array(message))
     expect(lab.node.driver.halted?.message).toMatch(/two blocks are certified at height 1/)
   })
+})
+
+it('one at or below the tip that is not held is passed over before any signature of it is checked', async () => {
+  const lab = await Lab.start()
+  const message = await headerOf(lab, lab.build())
+  const { genesis } = lab.network
+  const judged: string[] = []
+  const intake = new HeaderIntake({
+    chain: {
+      genesis,
+      tip: { height: 9, hash: new Uint8Array(32) },
+      conflict: undefined,
+      hashAt: async () => undefined,
+      compareHeader: async () => {
+        judged.push('compared')
+        return undefined
+      }
+    },
+    behind: () => judged.push('behind')
+  })
+  const unsigned = changed(message, (header) => flip(header.seal))
+  expect((await intake.header(unsigned, 'someone')).verdict).toBe('ignore')
+  expect(judged).toEqual([])
 })
 
 it('the proposer of a decided block publishes its header', async () => {

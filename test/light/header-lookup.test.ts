@@ -109,6 +109,17 @@ describe('a skip', () => {
     expect(peers.asked).not.toContain('unasked')
   })
 
+  it('onto another certified chain is evidence: kept, and the end of following; its peer is not to blame', async () => {
+    const chain = await lightChain()
+    await chain.apply([1, 2, 3].map(header))
+    const peers = new Peers(other, { fork: {}, more: {} })
+    await expect(skipTo({ ...peers, chain }, 20)).rejects.toMatchObject({ code: 'CONFLICTING_FINALITY' })
+    expect(chain.conflict).toMatchObject({ height: 3 })
+    expect(await chain.evidence()).toHaveLength(1)
+    expect([chain.tip.height, peers.blamed]).toEqual([3, []])
+    expect(peers.asked).not.toContain('more')
+  })
+
   it('to where the tip is already asks for nothing', async () => {
     const chain = await lightChain()
     await chain.apply([1, 2, 3].map(header))
