@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import type { Network } from '../../src/network/types.ts'
+import type { NodeTuning } from '../../src/node/node.ts'
+import type { TestNode } from '../network/support/nodes.ts'
 import { honestHeader, otherHeader, otherSeal } from './support/bad-headers.ts'
 import { honestChain, TIP } from './support/chain.ts'
 import type { Client } from './support/client.ts'
@@ -10,10 +12,10 @@ import { Scene } from './support/scene.ts'
 import { expectVerdicts, TRUE_TIP } from './support/table.ts'
 
 /** A light node one header below what the honest peers will gossip; nobody serves that header. */
-async function behind(): Promise<Scene> {
+async function behind(tuning?: NodeTuning): Promise<Scene> {
   const scene = await Scene.open(
     { ports: () => new ProvingPorts(TIP - 1) },
-    { honestHeight: TIP - 1, honestAtOnce: true, settings: { mode: 'light' } }
+    { honestHeight: TIP - 1, honestAtOnce: true, settings: { mode: 'light' }, tuning }
   )
   await scene.client.until('the tip', () => scene.client.node.height === TIP - 1)
   return scene
@@ -63,7 +65,7 @@ it.each(Object.entries(BAD))(
     expect(client.node.height).toBe(TIP - 1)
     while ((await scoreOf(client, hostile.peerId)) >= 0) await hostile.pause(5)
 
-    await publish(scene, (honest[0] as Scene['honest'][number]).network, honestHeader(TIP))
+    await publish(scene, (honest[0] as TestNode).network, honestHeader(TIP))
     await client.until('the true header', () => client.node.height === TIP)
     await expectVerdicts(scene, [], 0)
     expect(await client.trusted()).toEqual({ ...TRUE_TIP, conflict: undefined })
@@ -78,10 +80,22 @@ it('a flood of bad headers holds up nobody else’s', async () => {
     await hostile.network.publish('header', (kinds[i % kinds.length] as (typeof kinds)[number])(i))
     if (i % 25 === 0) await hostile.pause(1)
   }
-  await publish(scene, (honest[0] as Scene['honest'][number]).network, honestHeader(TIP))
+  await publish(scene, (honest[0] as TestNode).network, honestHeader(TIP))
   await client.until('the true header', () => client.node.height === TIP)
   expect(rejectedFrom(client, hostile.peerId)).toBeGreaterThan(0)
   await expectVerdicts(scene, [], 0)
   expect(client.isBounded, JSON.stringify(client.most)).toBe(true)
   expect(await client.trusted()).toEqual({ ...TRUE_TIP, conflict: undefined })
+})
+
+it('who passes a header on is asked at once for what rests on it, before its Status says that it has it', async () => {
+  // Nor does the answer to its own Status say so.
+  const scene = await behind({ network: { statusPushMs: 60_000 } })
+  const { client, honest } = scene
+  const [first] = honest as [TestNode]
+  first.ports.height = TIP
+  await publish(scene, first.network, honestHeader(TIP))
+  await client.until('the header', () => client.node.height === TIP)
+  expect(await client.get(`/v1/proofs/headers/5?anchor=${TIP}`)).toMatchObject({ status: 200 })
+  await expectVerdicts(scene, [], 0)
 })
