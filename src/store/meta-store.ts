@@ -70,7 +70,8 @@ export class MetaStore {
   }
 
   setEarliest(batch: WriteBatch, height: number): void {
-    batch.put(EARLIEST, heightBytes(height))
+    if (height === 1) batch.del(EARLIEST)
+    else batch.put(EARLIEST, heightBytes(height))
   }
 
   async stateMark(view?: View): Promise<StoredStateMark> {

@@ -101,7 +101,8 @@ export class Downloads {
   }
 }
 
-function endOf(error: unknown, height: number): RequestEnd {
+/** How a request ended that threw. */
+export function endOf(error: unknown, height: number): RequestEnd {
   if (!(error instanceof MolochError)) return { kind: 'failed', code: 'PEER_CLOSED' }
   const { code, details } = error
   if (code === 'RATE_LIMITED') {

@@ -76,7 +76,7 @@ export function progressLine(state: SyncState, noun: RangeKind['noun'] = 'block'
   return `${eta} (${share.toFixed(2)}%) ${height}/${targetHeight} ${rates} ${peers} peers ${letters}`.trimEnd()
 }
 
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   const s = Math.ceil(seconds)
   if (s < 60) return `${s}s`
   if (s < 3600) return `${Math.floor(s / 60)}m${String(s % 60).padStart(2, '0')}s`

@@ -1,3 +1,5 @@
+import type { ChunkPlan } from '../chain/snapshot-chunks.ts'
+import type { ChunkFailureCode, SnapshotFailure } from '../chain/snapshot-failures.ts'
 import type { PackedHeaders } from './header-packing.ts'
 import type { PackedChecks } from './packing.ts'
 
@@ -9,15 +11,26 @@ export interface WorkerSetup {
 /** Main thread → worker. */
 export interface CheckRequest {
   readonly id: number
-  readonly kind: 'finalized' | 'proposal' | 'header'
+  readonly kind: 'finalized' | 'proposal' | 'header' | 'chunk'
   /** All frames, one after the other. Transferred. */
   readonly frames: ArrayBuffer
   /** Where each frame ends. */
   readonly ends: readonly number[]
   readonly verifyEvents: boolean
+  /** What a chunk must be. */
+  readonly plan?: ChunkPlan | undefined
 }
+
+/** A chunk that was checked is not needed back: whoever asked has it. */
+export interface PackedChunk {
+  readonly frames: ArrayBuffer
+  readonly hashes: ArrayBuffer
+  readonly failure: SnapshotFailure<ChunkFailureCode> | undefined
+}
+
+export type Packed = PackedChecks | PackedHeaders | PackedChunk
 
 /** Worker → main thread. `error` is a bug in a checker, never a fault of a block. */
 export type CheckAnswer =
-  | { readonly id: number; readonly packed: PackedChecks | PackedHeaders }
+  | { readonly id: number; readonly packed: Packed }
   | { readonly id: number; readonly error: string }

@@ -1,9 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import type { CheckOptions, CheckResult, ProposedBlock } from '../chain/check-block.ts'
 import type { HeaderCheck } from '../chain/check-header.ts'
+import type { ChunkPlan } from '../chain/snapshot-chunks.ts'
+import type { ChunkFailureCode, SnapshotFailure } from '../chain/snapshot-failures.ts'
 import { MolochError, messageOf } from '../error.ts'
 import { type PackedHeaders, unpackHeaders } from './header-packing.ts'
-import type { CheckAnswer, CheckRequest, WorkerSetup } from './messages.ts'
+import type { CheckAnswer, CheckRequest, Packed, PackedChunk, WorkerSetup } from './messages.ts'
 import { type PackedChecks, unpackChecks } from './packing.ts'
 
 /**
@@ -28,8 +30,6 @@ export interface VerifyPoolOptions {
 const JOBS_PER_THREAD = 2
 /** Threads that died in a row without an answer before the pool gives up: a broken install, not bad luck. */
 const MAX_CRASHES_IN_A_ROW = 5
-
-type Packed = PackedChecks | PackedHeaders
 
 interface Job {
   readonly request: CheckRequest
@@ -93,6 +93,15 @@ export class VerifyPool {
     return result as CheckResult<ProposedBlock>
   }
 
+  /**
+   * Whether bytes are the chunk of a snapshot that they must be (checkChunk).
+   * @returns what is wrong with them; undefined: nothing
+   * @throws as `check`
+   */
+  async checkChunk(plan: ChunkPlan, data: Uint8Array): Promise<SnapshotFailure<ChunkFailureCode> | undefined> {
+    return ((await this.#run('chunk', [data], false, plan)).packed as PackedChunk).failure
+  }
+
   /** Ends the threads. What is not answered yet is refused with VERIFY_CLOSED. */
   async close(): Promise<void> {
     await this.#stop(new MolochError('VERIFY_CLOSED', 'the verify pool is closed'))
@@ -109,13 +118,14 @@ export class VerifyPool {
   async #run(
     kind: CheckRequest['kind'],
     frames: readonly Uint8Array[],
-    verifyEvents: boolean
+    verifyEvents: boolean,
+    plan?: ChunkPlan
   ): Promise<{ readonly packed: Packed; readonly ends: readonly number[] }> {
     if (this.#jobs < this.#maxJobs) this.#jobs++
     else await new Promise<void>((resume) => this.#waiting.push(resume))
     try {
       if (this.#stopped !== undefined) throw this.#stopped
-      const request: CheckRequest = { id: this.#nextId++, kind, ...join(frames), verifyEvents }
+      const request: CheckRequest = { id: this.#nextId++, kind, ...join(frames), verifyEvents, plan }
       const packed = await new Promise<Packed>((resolve, reject) => {
         this.#queue.push({ request, resolve, reject })
         this.#dispatch()

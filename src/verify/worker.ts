@@ -3,9 +3,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { checkFinalized, checkProposed } from '../chain/check-block.ts'
 import { checkHeader } from '../chain/check-header.ts'
 import { type Genesis, parseGenesis } from '../chain/genesis.ts'
-import { type PackedHeaders, packHeaders } from './header-packing.ts'
-import type { CheckAnswer, CheckRequest, WorkerSetup } from './messages.ts'
-import { type PackedChecks, packChecks } from './packing.ts'
+import { type ChunkPlan, checkChunk } from '../chain/snapshot-chunks.ts'
+import { packHeaders } from './header-packing.ts'
+import type { CheckAnswer, CheckRequest, Packed, WorkerSetup } from './messages.ts'
+import { packChecks } from './packing.ts'
 
 /** The thread of a VerifyPool: checks frames one request after the other. */
 function serve(genesis: Genesis): void {
@@ -23,7 +24,7 @@ function serve(genesis: Genesis): void {
   })
 }
 
-function check(genesis: Genesis, { kind, frames, ends, verifyEvents }: CheckRequest): PackedChecks | PackedHeaders {
+function check(genesis: Genesis, { kind, frames, ends, verifyEvents, plan }: CheckRequest): Packed {
   const each = ends.map((end, index) => {
     const start = index === 0 ? 0 : (ends[index - 1] as number)
     return new Uint8Array(frames, start, end - start)
@@ -34,6 +35,10 @@ function check(genesis: Genesis, { kind, frames, ends, verifyEvents }: CheckRequ
         frames,
         each.map((bytes) => checkHeader(genesis, bytes))
       )
+    case 'chunk': {
+      const checked = checkChunk(genesis, [plan as ChunkPlan], 0, each[0] as Uint8Array)
+      return { frames, hashes: new ArrayBuffer(0), failure: checked.ok ? undefined : checked.failure }
+    }
     case 'proposal':
       return packChecks(
         frames,

@@ -1,0 +1,225 @@
+import { checkHeader } from '../../chain/check-header.ts'
+import { checkpointText } from '../../chain/checkpoint.ts'
+import { type CheckedManifest, checkManifest, readManifest } from '../../chain/snapshot-manifest.ts'
+import { equalBytes, toHex } from '../../codec/bytes.ts'
+import { hasCode, MolochError, messageOf } from '../../error.ts'
+import { within } from './deadline.ts'
+import type { Penalise, WarpOptions, WarpPeer, WarpPorts, WrongCheckpoint } from './types.ts'
+
+/** A peer that has nothing for us is asked again after this: it may build a snapshot. */
+const AGAIN_MS = 2_000
+/** A peer that is silent for this long is given up for now. */
+const ANSWER_MS = 4_000
+/** Each answer may be a megabyte, and costs a quorum of signatures to check. */
+const MAX_ASKED_AT_ONCE = 8
+
+/** Honest peers say these, */
+const LACKING: ReadonlySet<string> = new Set(['UNAVAILABLE', 'NOT_READY', 'RATE_LIMITED', 'PEER_UNSUPPORTED'])
+/** and may do these. */
+const ON_BAD_LINKS: ReadonlySet<string> = new Set(['PEER_TIMEOUT', 'PEER_CLOSED', 'PEER_UNKNOWN', 'ABORTED'])
+
+interface Asked {
+  peer: WarpPeer
+  busy: boolean
+  /** When it last answered. */
+  answeredAt: number | undefined
+  /** What it serves: proven to be under the checkpoint. */
+  offer: CheckedManifest | undefined
+  /** It lied. */
+  barred: boolean
+}
+
+/** Asks peers for manifests under the checkpoint, and for the checkpoint itself, and remembers who has what. */
+export class ManifestSearch {
+  readonly #ports: WarpPorts
+  readonly #checkpoint: WarpOptions['checkpoint']
+  readonly #penalise: Penalise
+  readonly #now: () => number
+  readonly #peers = new Map<string, Asked>()
+  readonly #closing = new AbortController()
+  #held: CheckedManifest | undefined
+  #wrong: WrongCheckpoint | undefined
+  /** A certified header has the checkpoint's hash. */
+  #confirmed = false
+  #lastWords = ''
+
+  constructor(ports: WarpPorts, checkpoint: WarpOptions['checkpoint'], penalise: Penalise, now: () => number) {
+    this.#ports = ports
+    this.#checkpoint = checkpoint
+    this.#penalise = penalise
+    this.#now = now
+    // Block 0 nobody certifies: it is the genesis's.
+    this.#confirmed = checkpoint.height === 0
+  }
+
+  setPeer(peer: WarpPeer): void {
+    const asked = this.#peers.get(peer.id)
+    if (asked !== undefined) asked.peer = peer
+    else this.#peers.set(peer.id, { peer, busy: false, answeredAt: undefined, offer: undefined, barred: false })
+  }
+
+  removePeer(id: string): void {
+    this.#peers.delete(id)
+  }
+
+  /** It is asked for nothing more. */
+  bar(id: string): void {
+    const asked = this.#peers.get(id)
+    if (asked === undefined) return
+    asked.barred = true
+    asked.offer = undefined
+  }
+
+  pardon(id: string): void {
+    const asked = this.#peers.get(id)
+    if (asked !== undefined) asked.barred = false
+  }
+
+  /** What it offered it does not serve any more. */
+  forget(id: string): void {
+    const asked = this.#peers.get(id)
+    if (asked !== undefined) asked.offer = undefined
+  }
+
+  /** A snapshot of which chunks are here: peers are asked for it first. */
+  prefer(manifest: CheckedManifest | undefined): void {
+    this.#held = manifest
+  }
+
+  get wrong(): WrongCheckpoint | undefined {
+    return this.#wrong
+  }
+
+  get peers(): readonly WarpPeer[] {
+    return [...this.#peers.values()].map(({ peer }) => peer)
+  }
+
+  /** What a peer last said of why it has nothing for us. */
+  get lastWords(): string {
+    return this.#lastWords
+  }
+
+  /** Whether every peer that may be asked has answered once. */
+  get allAnswered(): boolean {
+    return [...this.#peers.values()].every(({ answeredAt, barred }) => barred || answeredAt !== undefined)
+  }
+
+  offers(): { readonly peer: string; readonly manifest: CheckedManifest }[] {
+    return [...this.#peers].flatMap(([peer, { offer }]) => (offer === undefined ? [] : [{ peer, manifest: offer }]))
+  }
+
+  /** Asks whoever is to be asked now. */
+  tick(): void {
+    const at = this.#now()
+    let busy = [...this.#peers.values()].filter((asked) => asked.busy).length
+    for (const asked of this.#peers.values()) {
+      if (busy >= MAX_ASKED_AT_ONCE) return
+      const { barred, offer, answeredAt } = asked
+      if (asked.busy || barred || offer !== undefined || at - (answeredAt ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) {
+        continue
+      }
+      busy++
+      void this.#ask(asked)
+    }
+  }
+
+  /** Ends what is being asked. */
+  close(): void {
+    this.#closing.abort()
+  }
+
+  /** Never throws. */
+  async #ask(asked: Asked): Promise<void> {
+    asked.busy = true
+    const { peer } = asked
+    try {
+      const offer = await within(ANSWER_MS, this.#closing.signal, (signal) => this.#offerOf(peer, signal))
+      if (!asked.barred) asked.offer = offer
+    } catch (error) {
+      if (this.#closing.signal.aborted) return
+      if (error instanceof MolochError) this.#failed(asked, error)
+      else this.#ports.log.error({ peer: peer.id, err: messageOf(error) }, 'a manifest could not be asked for')
+    } finally {
+      asked.busy = false
+      asked.answeredAt = this.#now()
+    }
+  }
+
+  #failed(asked: Asked, error: MolochError): void {
+    const { id, height } = asked.peer
+    const message = messageOf(error)
+    this.#lastWords = message
+    this.#ports.log.debug({ peer: id, code: error.code }, `a peer has no snapshot for us: ${message}`)
+    // Of a checkpoint that nobody has shown to be right: it may be ours that is wrong, and no peer is at fault.
+    if (error.code === 'CHECKPOINT_PATH' && !this.#confirmed) return
+    if (!LACKING.has(error.code) && !ON_BAD_LINKS.has(error.code)) this.bar(id)
+    this.#penalise(id, { code: error.code, message, height })
+  }
+
+  async #offerOf(peer: WarpPeer, signal: AbortSignal): Promise<CheckedManifest | undefined> {
+    if (!this.#confirmed && peer.earliest <= this.#checkpoint.height && this.#checkpoint.height <= peer.height) {
+      try {
+        await this.#confirm(peer.id, signal)
+      } catch (error) {
+        // It may have the snapshot all the same.
+        if (!(error instanceof MolochError && LACKING.has(error.code))) throw error
+      }
+    }
+    if (this.#wrong !== undefined) return undefined
+    const held = this.#held
+    if (held !== undefined) {
+      try {
+        return await this.#manifest(peer.id, held.height, signal)
+      } catch (error) {
+        if (!hasCode(error, 'UNAVAILABLE')) throw error
+      }
+    }
+    return this.#manifest(peer.id, 0, signal)
+  }
+
+  /** @throws MolochError with the code of what is wrong with it, or a NetworkErrorCode */
+  async #manifest(peer: string, height: number, signal: AbortSignal): Promise<CheckedManifest | undefined> {
+    const { genesis, network } = this.#ports
+    const wanted = { height, checkpointHeight: this.#checkpoint.height }
+    const bytes = await network.getManifest(peer, wanted, { signal })
+    const check = checkManifest(genesis, bytes, this.#checkpoint)
+    if (check.ok && (height === 0 || check.manifest.height === height)) return check.manifest
+    if (check.ok) {
+      const message = `a manifest of block ${check.manifest.height} where that of ${height} was asked for`
+      throw new MolochError('MANIFEST_HEIGHT', message)
+    }
+    // Its header is certified: that was checked before the hash.
+    const read = check.failure.code === 'CHECKPOINT_HASH' ? readManifest(genesis, bytes) : check
+    if (!read.ok) throw new MolochError(read.failure.code, read.failure.message)
+    this.#isWrong(peer, toHex(read.manifest.header.hash))
+    return undefined
+  }
+
+  /** Whether the validators certified the checkpoint. @throws MolochError with the code of what is wrong with the answer */
+  async #confirm(peer: string, signal: AbortSignal): Promise<void> {
+    const { genesis, network } = this.#ports
+    const { height, hash } = this.#checkpoint
+    for await (const { headers } of network.getHeaders(peer, { start: height, count: 1 }, { signal })) {
+      for (const bytes of headers) {
+        const checked = checkHeader(genesis, bytes)
+        const failure = checked.ok ? checked.header.deferred : checked.failure
+        if (failure !== undefined || !checked.ok)
+          throw new MolochError(failure?.code ?? 'BAD_FRAME', failure?.message ?? '')
+        const { header } = checked
+        if (header.height !== height)
+          throw new MolochError('BAD_HEIGHT', `header ${header.height}, asked for ${height}`)
+        if (equalBytes(header.hash, hash)) this.#confirmed = true
+        else this.#isWrong(peer, toHex(header.hash))
+      }
+    }
+  }
+
+  #isWrong(peer: string, certified: string): void {
+    const { height, hash } = this.#checkpoint
+    const message =
+      `block ${height} is not the checkpoint's: expected ${toHex(hash)}, but the validators certified ${certified}; compare ` +
+      'with the output of "moloch checkpoint show" at a node that you trust'
+    const expected = checkpointText(this.#checkpoint)
+    this.#wrong ??= { kind: 'wrong-checkpoint', message, expected, certified: `${height}:${certified}`, peer }
+  }
+}

@@ -1,0 +1,279 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { checkpointText } from '../../chain/checkpoint.ts'
+import { type CheckedManifest, checkManifest } from '../../chain/snapshot-manifest.ts'
+import { equalBytes } from '../../codec/bytes.ts'
+import { Emitter } from '../../emitter.ts'
+import { MolochError } from '../../error.ts'
+import { importSnapshot } from '../../ledger/import-snapshot.ts'
+import { switchDatabase } from '../../ledger/switch-database.ts'
+import type { PeerFailure } from '../events.ts'
+import { ChunkDownload } from './download.ts'
+import { WarpReporter } from './reporter.ts'
+import { ManifestSearch } from './search.ts'
+import { Staging } from './staging.ts'
+import type { NoSnapshot, SearchOutcome, WarpOptions, WarpOutcome, WarpPeer, WarpPorts, WarpState } from './types.ts'
+
+const DEFAULT_REQUESTS_PER_PEER = 4
+const DEFAULT_MAX_REQUESTS = 16
+const DEFAULT_GIVE_UP_MS = 10_000
+const DEFAULT_GATHER_MS = 500
+const DEFAULT_STALL_AFTER_MS = 10_000
+/** A snapshot of which chunks are here is waited for this long while peers are silent about it. */
+const RESUME_MS = 5_000
+const POLL_MS = 50
+
+interface WarpEvents {
+  /** A peer failed a request or sent something bad; what that ends in is not warp's to say. */
+  penalise: [peer: string, failure: PeerFailure]
+  /** Every second, for a live line. */
+  progress: [state: WarpState, line: string]
+}
+
+/**
+ * Brings a node to a snapshot's height without the blocks below it: a manifest that is proven under the checkpoint, its
+ * chunks from all who have them, and a new database in the place of the old one. What was stored outlives a crash.
+ */
+export class Warp extends Emitter<WarpEvents> {
+  readonly #ports: WarpPorts
+  readonly #options: WarpOptions
+  readonly #now: () => number
+  readonly #search: ManifestSearch
+  readonly #reporter: WarpReporter
+  readonly #used = new Set<string>()
+  #download: ChunkDownload | undefined
+  #state: () => WarpState
+
+  constructor(ports: WarpPorts, options: WarpOptions) {
+    super()
+    this.#ports = ports
+    this.#options = options
+    this.#now = options.now ?? (() => performance.timeOrigin + performance.now())
+    this.#search = new ManifestSearch(ports, options.checkpoint, (...args) => this.#penalise(...args), this.#now)
+    this.#state = () => ({ phase: 'searching', peers: this.#search.peers.length })
+    this.#reporter = new WarpReporter(ports.log, (state, line) => this.emit('progress', state, line))
+  }
+
+  /** A peer that is FULL or WARP, new or with a new certified height. */
+  setPeer(peer: WarpPeer): void {
+    this.#search.setPeer(peer)
+  }
+
+  removePeer(id: string): void {
+    this.#search.removePeer(id)
+    this.#download?.removeSource(id)
+  }
+
+  /** An operator forgave the peer. */
+  pardon(id: string): void {
+    this.#search.pardon(id)
+    this.#download?.pardon(id)
+  }
+
+  state(): WarpState {
+    return this.#state()
+  }
+
+  /**
+   * Warps, or says why not. What is stored when it is called off is used the next time.
+   * @throws the signal's reason; MolochError with a StoreErrorCode; CONFLICTING_FINALITY if the chain at `path` is not the
+   * checkpoint's
+   */
+  async run(signal: AbortSignal): Promise<WarpOutcome> {
+    const started = this.#now()
+    const timer = setInterval(() => this.#reporter.tick(this.state(), this.#download, this.#now()), 200)
+    try {
+      const outcome = await this.#run(signal)
+      if (outcome.kind !== 'switched') return outcome
+      const seconds = (this.#now() - started) / 1000
+      const { height } = outcome
+      await Staging.remove(this.#options.folder)
+      this.#ports.log.info({ height, seconds, peers: this.#used.size }, `warped to block ${height}`)
+      return { kind: 'warped', height, seconds, peersUsed: this.#used.size }
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      clearInterval(timer)
+      this.#search.close()
+      this.#state = () => ({ phase: 'ended' })
+    }
+  }
+
+  async #run(
+    signal: AbortSignal
+  ): Promise<Exclude<WarpOutcome, { kind: 'warped' }> | { readonly kind: 'switched'; readonly height: number }> {
+    const { path } = this.#options
+    const { genesis } = this.#ports
+    // An earlier run may have come this far.
+    const before = await switchDatabase(path, genesis)
+    if (before.switched) return { kind: 'switched', height: before.height }
+    let held = await this.#heldManifest()
+    for (;;) {
+      this.#search.prefer(held)
+      this.#state = () => ({ phase: 'searching', peers: this.#search.peers.length })
+      const complete = held === undefined ? undefined : await this.#imported(held, signal)
+      if (complete !== undefined) return complete
+      const found = await this.#find(held, signal)
+      if (found.kind !== 'found') return found
+      await this.#fetch(found.manifest, held, signal)
+      held = found.manifest
+    }
+  }
+
+  /** The snapshot that an earlier run was at, if it is under the checkpoint that is given now. */
+  async #heldManifest(): Promise<CheckedManifest | undefined> {
+    const bytes = await Staging.manifestIn(this.#options.folder)
+    if (bytes === undefined) return undefined
+    const check = checkManifest(this.#ports.genesis, bytes, this.#options.checkpoint)
+    if (check.ok) return check.manifest
+    this.#ports.log.info({ code: check.failure.code }, `the warp begun before is dropped: ${check.failure.message}`)
+    return undefined
+  }
+
+  async #find(held: CheckedManifest | undefined, signal: AbortSignal): Promise<SearchOutcome> {
+    const { giveUpMs = DEFAULT_GIVE_UP_MS } = this.#options
+    let lacking: number | undefined
+    let offered: number | undefined
+    for (;;) {
+      this.#search.tick()
+      const at = this.#now()
+      if (this.#search.wrong !== undefined) return this.#search.wrong
+      const { peers } = this.#search
+      // No peers at all is a matter of waiting.
+      lacking = peers.length === 0 ? undefined : (lacking ?? at)
+      const offers = this.#search.offers()
+      offered = offers.length === 0 ? undefined : (offered ?? at)
+      const chosen = offered === undefined ? undefined : this.#choose(offers, held, at - offered)
+      if (chosen !== undefined) {
+        const sources = offers.filter(({ manifest }) => equalBytes(manifest.id, chosen.id)).map(({ peer }) => peer)
+        return { kind: 'found', manifest: chosen, sources }
+      }
+      if (offered === undefined && lacking !== undefined && at - lacking > giveUpMs) return this.#none()
+      await delay(POLL_MS, undefined, { signal })
+    }
+  }
+
+  /** The one that is half here; or the highest, once those who are asked have had their time to answer. */
+  #choose(
+    offers: readonly { readonly manifest: CheckedManifest }[],
+    held: CheckedManifest | undefined,
+    sinceOffer: number
+  ): CheckedManifest | undefined {
+    const same = held && offers.find(({ manifest }) => equalBytes(manifest.id, held.id))
+    if (same !== undefined) return same.manifest
+    const { gatherMs = DEFAULT_GATHER_MS } = this.#options
+    const patience = held === undefined ? gatherMs : RESUME_MS
+    const gathered = sinceOffer >= gatherMs && this.#search.allAnswered
+    if (sinceOffer < patience && !gathered) return undefined
+    return offers.reduce(
+      (best, { manifest }) => (manifest.height > best.height ? manifest : best),
+      offers[0]?.manifest as CheckedManifest
+    )
+  }
+
+  #none(): NoSnapshot {
+    const { peers, lastWords } = this.#search
+    const highest = Math.max(0, ...peers.map(({ height }) => height))
+    const lowest = Math.min(...peers.map(({ earliest }) => earliest))
+    const wanted = `no peer has a snapshot at or above the checkpoint ${checkpointText(this.#options.checkpoint)}`
+    const said = lastWords === '' ? '' : ` (${lastWords})`
+    const message = `${wanted}: ${peers.length} connected, they hold blocks ${lowest} to ${highest}${said}`
+    return { kind: 'none', code: 'NO_SNAPSHOT', message }
+  }
+
+  /** Until all chunks are stored, or nobody serves them any more. */
+  async #fetch(manifest: CheckedManifest, held: CheckedManifest | undefined, signal: AbortSignal): Promise<void> {
+    const { log } = this.#ports
+    const { folder, now: _, ...options } = this.#options
+    const staging = await this.#staging(manifest, held)
+    const download = new ChunkDownload(this.#ports, {
+      manifest,
+      staging,
+      requestsPerPeer: options.requestsPerPeer ?? DEFAULT_REQUESTS_PER_PEER,
+      maxRequests: options.maxRequests ?? DEFAULT_MAX_REQUESTS,
+      stallAfterMs: options.stallAfterMs ?? DEFAULT_STALL_AFTER_MS,
+      penalise: (peer, failure) => this.#penalise(peer, failure),
+      onGone: (peer) => this.#search.forget(peer),
+      now: this.#now,
+      random: options.random ?? Math.random
+    })
+    this.#search.prefer(manifest)
+    this.#download = download
+    this.#state = () => download.state()
+    const offer = (): void => {
+      this.#search.tick()
+      for (const { peer, manifest: theirs } of this.#search.offers()) {
+        if (equalBytes(theirs.id, manifest.id)) download.setSource(peer)
+      }
+    }
+    offer()
+    const offering = setInterval(offer, POLL_MS)
+    try {
+      const { chunks, chunksDone } = download.state()
+      log.info({ height: manifest.height, chunks, chunksDone }, `warp: the snapshot of block ${manifest.height}`)
+      if ((await download.run(signal)) === 'lost') {
+        log.warn({ height: manifest.height }, `nobody serves the snapshot of block ${manifest.height} any more`)
+      }
+    } finally {
+      clearInterval(offering)
+      this.#download = undefined
+      for (const peer of download.used) this.#used.add(peer)
+      await staging.close()
+    }
+  }
+
+  async #staging(manifest: CheckedManifest, held: CheckedManifest | undefined): Promise<Staging> {
+    const { folder } = this.#options
+    const chunks = manifest.chunks.length
+    if (held !== undefined && equalBytes(held.id, manifest.id)) {
+      const resumed = await Staging.resume(folder, chunks)
+      if (resumed !== undefined) return resumed
+    } else if (held !== undefined) {
+      const message = `the snapshot of block ${held.height} is not served any more: what is here of it is dropped`
+      this.#ports.log.warn({ height: held.height }, `${message}, that of block ${manifest.height} is taken`)
+    }
+    return Staging.begin(folder, manifest.bytes, chunks)
+  }
+
+  /** Makes the database, if all chunks are here. @returns undefined if some are not, or are damaged */
+  async #imported(
+    manifest: CheckedManifest,
+    signal: AbortSignal
+  ): Promise<NoSnapshot | { readonly kind: 'switched'; readonly height: number } | undefined> {
+    const { path, folder } = this.#options
+    const { genesis, log } = this.#ports
+    const { height } = manifest
+    const chunks = manifest.chunks.length
+    const staging = await Staging.resume(folder, chunks)
+    if (staging === undefined) return undefined
+    try {
+      if (manifest.chunks.some((_, chunk) => !staging.has(chunk))) return undefined
+      let chunksDone = 0
+      this.#state = () => ({ phase: 'importing', height, chunks, chunksDone })
+      const onProgress = (done: number): void => {
+        chunksDone = done
+      }
+      const readChunk = (chunk: number): Promise<Uint8Array | undefined> => staging.read(chunk)
+      await importSnapshot({ genesis, manifest, readChunk, path, signal, onProgress })
+    } catch (error) {
+      if (!(error instanceof MolochError && error.code === 'CHUNK_DAMAGED')) throw error
+      log.error({ height }, `${error.message}; it is fetched again`)
+      await staging.forget(error.details.chunk as number)
+      return undefined
+    } finally {
+      await staging.close()
+    }
+    const { switched } = await switchDatabase(path, genesis)
+    if (switched) return { kind: 'switched', height }
+    const message = `the chain in ${path} is as high as the snapshot of block ${height}: there is nothing to warp to`
+    return { kind: 'none', code: 'CHAIN_AHEAD', message }
+  }
+
+  #penalise(peer: string, failure: PeerFailure): void {
+    if (BARRING.test(failure.code)) this.#search.bar(peer)
+    this.emit('penalise', peer, failure)
+  }
+}
+
+/** Whoever sent a bad chunk is no source of any, whatever it offers. */
+const BARRING = /^(CHUNK_|BAD_FRAME|FRAME_TOO_LARGE|TOO_MUCH)/
