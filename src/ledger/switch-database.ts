@@ -124,12 +124,12 @@ async function copyTable(from: Database, to: Database, table: (typeof OWN_TABLES
   await (batch.operations > 0 ? to.write(batch) : batch.discard())
 }
 
-async function heightOf(folder: string, genesis: Genesis): Promise<number> {
-  const database = await Database.open(folder, { genesisHash: genesis.hash, create: false })
+/** Height of the chain in a folder that nobody has open; 0 if there is none. @throws MolochError with a StoreErrorCode */
+export async function heightOf(path: string, genesis: Genesis): Promise<number> {
+  if (!existsSync(join(path, 'CURRENT'))) return 0
+  const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
   try {
-    const tip = await new MetaStore(database).tip()
-    if (tip === undefined) throw corrupt(folder, 'it has no tip')
-    return tip.height
+    return (await new MetaStore(database).tip())?.height ?? 0
   } finally {
     await database.close()
   }

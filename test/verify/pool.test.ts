@@ -1,9 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type CheckResult, checkFinalized, checkLink, checkProposed } from '../../src/chain/check-block.ts'
 import { checkHeader } from '../../src/chain/check-header.ts'
+import { checkChunk } from '../../src/chain/snapshot-chunks.ts'
+import { readManifest } from '../../src/chain/snapshot-manifest.ts'
 import { concatBytes, utf8 } from '../../src/codec/bytes.ts'
 import { VerifyPool, type VerifyPoolOptions } from '../../src/verify/pool.ts'
 import { finalize, testBlock, testChain, testEvent } from '../chain/fixture.ts'
+import { makeSnapshot, someEntries } from '../chain/support/snapshot.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { remade, trustedHeaders } from '../support/trusted-headers.ts'
 
@@ -43,6 +46,21 @@ describe('a pool of real workers', () => {
     expect(results).toEqual(frames.map((bytes) => checkFinalized(genesis, bytes)))
     const [first] = results as [CheckResult]
     expect(first.ok && checkLink(genesis, chain.next, first.block)).toBeUndefined()
+  })
+
+  test('checks chunks of snapshots', async () => {
+    const snapshot = await makeSnapshot({ height: 200, indexes: [someEntries(50), someEntries(3), []] })
+    const read = readManifest(snapshot.chain.genesis, snapshot.manifest)
+    if (!read.ok) throw new Error(read.failure.message)
+    const { chunks } = read.manifest
+    const workers = pool({ genesisJson: snapshot.chain.genesis.json })
+    for (const [index, plan] of chunks.entries()) {
+      const data = snapshot.chunks[index] as Uint8Array
+      expect(await workers.checkChunk(plan, data)).toBeUndefined()
+      const short = data.subarray(0, -1)
+      const expected = checkChunk(snapshot.chain.genesis, chunks, index, short)
+      expect({ ok: false, failure: await workers.checkChunk(plan, short) }).toEqual(expected)
+    }
   })
 
   test('leaves the frames to the caller', async () => {

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { checkpointText } from '../../chain/checkpoint.ts'
 import { type CheckedManifest, checkManifest } from '../../chain/snapshot-manifest.ts'
 import { equalBytes } from '../../codec/bytes.ts'
 import { Emitter } from '../../emitter.ts'
 import { MolochError } from '../../error.ts'
 import { importSnapshot } from '../../ledger/import-snapshot.ts'
-import { switchDatabase } from '../../ledger/switch-database.ts'
+import { heightOf, switchDatabase } from '../../ledger/switch-database.ts'
 import type { PeerFailure } from '../events.ts'
+import { chooseManifest, noSnapshot } from './choice.ts'
 import { ChunkDownload } from './download.ts'
 import { WarpReporter } from './reporter.ts'
 import { ManifestSearch } from './search.ts'
@@ -18,8 +18,6 @@ const DEFAULT_MAX_REQUESTS = 16
 const DEFAULT_GIVE_UP_MS = 10_000
 const DEFAULT_GATHER_MS = 500
 const DEFAULT_STALL_AFTER_MS = 10_000
-/** A snapshot of which chunks are here is waited for this long while peers are silent about it. */
-const RESUME_MS = 5_000
 const POLL_MS = 50
 
 interface WarpEvents {
@@ -108,6 +106,8 @@ export class Warp extends Emitter<WarpEvents> {
     const before = await switchDatabase(path, genesis)
     if (before.switched) return { kind: 'switched', height: before.height }
     let held = await this.#heldManifest()
+    // Killed when the new database was in its place, and its chunks were still here.
+    if (held !== undefined && (await heightOf(path, genesis)) >= held.height) return this.#ahead(held.height)
     for (;;) {
       this.#search.prefer(held)
       this.#state = () => ({ phase: 'searching', peers: this.#search.peers.length })
@@ -131,7 +131,7 @@ export class Warp extends Emitter<WarpEvents> {
   }
 
   async #find(held: CheckedManifest | undefined, signal: AbortSignal): Promise<SearchOutcome> {
-    const { giveUpMs = DEFAULT_GIVE_UP_MS } = this.#options
+    const { giveUpMs = DEFAULT_GIVE_UP_MS, gatherMs = DEFAULT_GATHER_MS } = this.#options
     let lacking: number | undefined
     let offered: number | undefined
     for (;;) {
@@ -143,42 +143,18 @@ export class Warp extends Emitter<WarpEvents> {
       lacking = peers.length === 0 ? undefined : (lacking ?? at)
       const offers = this.#search.offers()
       offered = offers.length === 0 ? undefined : (offered ?? at)
-      const chosen = offered === undefined ? undefined : this.#choose(offers, held, at - offered)
+      const chosen =
+        offered === undefined
+          ? undefined
+          : chooseManifest(offers, held, { sinceMs: at - offered, gatherMs, allAnswered: this.#search.allAnswered })
       if (chosen !== undefined) {
         const sources = offers.filter(({ manifest }) => equalBytes(manifest.id, chosen.id)).map(({ peer }) => peer)
         return { kind: 'found', manifest: chosen, sources }
       }
-      if (offered === undefined && lacking !== undefined && at - lacking > giveUpMs) return this.#none()
+      if (offered === undefined && lacking !== undefined && at - lacking > giveUpMs)
+        return noSnapshot(this.#options.checkpoint, peers, this.#search.lastWords)
       await delay(POLL_MS, undefined, { signal })
     }
-  }
-
-  /** The one that is half here; or the highest, once those who are asked have had their time to answer. */
-  #choose(
-    offers: readonly { readonly manifest: CheckedManifest }[],
-    held: CheckedManifest | undefined,
-    sinceOffer: number
-  ): CheckedManifest | undefined {
-    const same = held && offers.find(({ manifest }) => equalBytes(manifest.id, held.id))
-    if (same !== undefined) return same.manifest
-    const { gatherMs = DEFAULT_GATHER_MS } = this.#options
-    const patience = held === undefined ? gatherMs : RESUME_MS
-    const gathered = sinceOffer >= gatherMs && this.#search.allAnswered
-    if (sinceOffer < patience && !gathered) return undefined
-    return offers.reduce(
-      (best, { manifest }) => (manifest.height > best.height ? manifest : best),
-      offers[0]?.manifest as CheckedManifest
-    )
-  }
-
-  #none(): NoSnapshot {
-    const { peers, lastWords } = this.#search
-    const highest = Math.max(0, ...peers.map(({ height }) => height))
-    const lowest = Math.min(...peers.map(({ earliest }) => earliest))
-    const wanted = `no peer has a snapshot at or above the checkpoint ${checkpointText(this.#options.checkpoint)}`
-    const said = lastWords === '' ? '' : ` (${lastWords})`
-    const message = `${wanted}: ${peers.length} connected, they hold blocks ${lowest} to ${highest}${said}`
-    return { kind: 'none', code: 'NO_SNAPSHOT', message }
   }
 
   /** Until all chunks are stored, or nobody serves them any more. */
@@ -265,6 +241,12 @@ export class Warp extends Emitter<WarpEvents> {
     }
     const { switched } = await switchDatabase(path, genesis)
     if (switched) return { kind: 'switched', height }
+    return this.#ahead(height)
+  }
+
+  async #ahead(height: number): Promise<NoSnapshot> {
+    const { path, folder } = this.#options
+    await Staging.remove(folder)
     const message = `the chain in ${path} is as high as the snapshot of block ${height}: there is nothing to warp to`
     return { kind: 'none', code: 'CHAIN_AHEAD', message }
   }
