@@ -22,6 +22,8 @@ const OURS = ['CONFLICTING_FINALITY', 'LEDGER_CLOSED', 'STORE_FAILED', 'STORE_CO
  * then that peer is blamed, and the next one asked.
  * @param height what is asked for rests on the header of this height
  * @param signal ends it; each question also ends by itself
+ * @param check what an answer is checked with that takes time of its own, such as other questions: the peer has answered
+ * by then. Throws like `ask`
  * @throws MolochError with the most telling code of honest refusals, else NO_ANSWER: what each peer did, in one line;
  * CONFLICTING_FINALITY and what else our own chain throws
  */
@@ -30,13 +32,16 @@ export async function askPeers<Answer>(
   what: string,
   height: number,
   ask: (peer: string, signal: AbortSignal) => Promise<Answer>,
-  signal?: AbortSignal
+  signal?: AbortSignal,
+  check?: (answer: Answer) => Promise<void>
 ): Promise<Answer> {
   const refusals: MolochError[] = []
   const faults: string[] = []
   for (const peer of ports.holders(height).slice(0, MAX_ASKED)) {
     try {
-      return await withinAnswerTime((ends) => ask(peer, ends), signal)
+      const answer = await withinAnswerTime((ends) => ask(peer, ends), signal)
+      await check?.(answer)
+      return answer
     } catch (error) {
       if (signal?.aborted === true || !(error instanceof MolochError) || OURS.includes(error.code)) throw error
       if (HONEST.includes(error.code)) refusals.push(error)

@@ -16,8 +16,14 @@ export interface PeerProverPorts extends AskPeersPorts {
   readonly getProof: ProofRequests['getProof']
   /** The height of the newest trusted header. */
   tipHeight(): number
-  /** A header that this node trusts; undefined if it is none of the chain's that it has followed. */
-  headerAt(height: number): Promise<{ readonly header: Header; readonly hash: Uint8Array } | undefined>
+  /**
+   * A header that this node trusts; undefined if it is none of the chain's that it has followed. It may ask peers for it,
+   * until the signal.
+   */
+  headerAt(
+    height: number,
+    signal?: AbortSignal
+  ): Promise<{ readonly header: Header; readonly hash: Uint8Array } | undefined>
 }
 
 /** Proofs from whatever peer has them, each checked against a trusted header before anybody sees it. */
@@ -46,13 +52,13 @@ export class PeerProver {
     signal: AbortSignal | undefined
   ): Promise<Proof> {
     const { genesis } = this.#ports
-    const given = anchorHeight === 0 ? undefined : await this.#trusted(anchorHeight)
+    const given = anchorHeight === 0 ? undefined : await this.#trusted(anchorHeight, signal)
     return this.#ask(`event ${toHex(eventId)}`, anchorHeight, request, signal, async ({ event }) => {
       if (event === undefined) return wrongKind('event')
       const own = event.header?.height ?? 0
       // Above the tip it may be true, and there is nothing yet to check it against.
       if (given === undefined && own > this.#ports.tipHeight()) throw notFollowed(own, this.#ports.tipHeight())
-      const anchor = given ?? (await this.#trusted(own))
+      const anchor = given ?? (await this.#trusted(own, signal))
       return verifyEventProof(event, anchor, genesis, { eventId })
     })
   }
@@ -62,7 +68,7 @@ export class PeerProver {
     request: GetProof,
     signal: AbortSignal | undefined
   ): Promise<Proof> {
-    const anchor = await this.#trusted(anchorHeight === 0 ? height : anchorHeight)
+    const anchor = await this.#trusted(anchorHeight === 0 ? height : anchorHeight, signal)
     return this.#ask(`header ${height}`, anchor.height, request, signal, async ({ header }) => {
       if (header === undefined) return wrongKind('header')
       return verifyHeaderProof(header, anchor, this.#ports.genesis, { height })
@@ -78,7 +84,7 @@ export class PeerProver {
       const asked = `no proof from header ${range.from} to header ${range.to}`
       throw new MolochError('BAD_REQUEST', `${asked}; 1 ≤ from ≤ to is accepted`)
     }
-    const [from, to] = await Promise.all([this.#trusted(range.from), this.#trusted(range.to)])
+    const [from, to] = await Promise.all([this.#trusted(range.from, signal), this.#trusted(range.to, signal)])
     return this.#ask(`headers ${from.height} to ${to.height}`, to.height, request, signal, async ({ consistency }) => {
       if (consistency === undefined) return wrongKind('consistency')
       return verifyConsistencyProof(consistency, from, to, this.#ports.genesis)
@@ -92,18 +98,17 @@ export class PeerProver {
     outer: AbortSignal | undefined,
     verify: (proof: Proof) => Promise<{ readonly ok: true } | Pick<ProofFailure, 'ok' | 'code' | 'message'>>
   ): Promise<Proof> {
-    const ask = async (peer: string, signal: AbortSignal): Promise<Proof> => {
-      const proof = await this.#ports.getProof(peer, request, { signal })
+    const ask = (peer: string, signal: AbortSignal) => this.#ports.getProof(peer, request, { signal })
+    const check = async (proof: Proof): Promise<void> => {
       const result = await verify(proof)
       if (!result.ok) throw new MolochError(result.code, result.message)
-      return proof
     }
-    return askPeers(this.#ports, what, height, ask, outer)
+    return askPeers(this.#ports, what, height, ask, outer, check)
   }
 
-  async #trusted(height: number): Promise<Anchor> {
+  async #trusted(height: number, signal: AbortSignal | undefined): Promise<Anchor> {
     const tip = this.#ports.tipHeight()
-    const found = height > tip ? undefined : await this.#ports.headerAt(height).catch(unproven)
+    const found = height > tip ? undefined : await this.#ports.headerAt(height, signal).catch(unproven)
     if (found !== undefined) return { height, ...found }
     const why =
       height > tip ? `this node has followed the chain to ${tip}` : 'it is not kept here, and no peer proves it'

@@ -110,10 +110,10 @@ export async function buildLightNode({
 
   const asking = { holders: (height: number) => holders(network, height), penalise, log }
   const lookup = new HeaderLookup({ ...asking, chain, getHeaders, getProof })
-  const headerAt = async (height: number) => {
+  const headerAt = async (height: number, ends?: AbortSignal) => {
     const held = await chain.headerAt(height)
     if (held !== undefined) return held
-    return lookup.at(height)
+    return lookup.at(height, ends)
   }
   const tipHeight = (): number => chain.tip.height
   const prover = new PeerProver({ ...asking, genesis, getProof, tipHeight, headerAt })
