@@ -53,6 +53,11 @@ const STATUSES: Readonly<Record<string, number>> = {
   BAD_PEER_ID: 400,
   DIAL_FAILED: 502,
   NO_ANSWER: 502,
+  // Of a light node's peers: they could answer, and not now.
+  RATE_LIMITED: 503,
+  NOT_READY: 503,
+  PEER_UNSUPPORTED: 503,
+  BUSY: 503,
   LIGHT_NODE: 501,
   EVENTS_REFUSED: 422,
   UNAUTHORIZED: 401,

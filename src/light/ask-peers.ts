@@ -1,30 +1,36 @@
-import { MolochError, messageOf } from '../error.ts'
+import { hasCode, MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { withinAnswerTime } from './answer-time.ts'
+import type { PeerPauses, Turn } from './peer-pauses.ts'
 
 export interface AskPeersPorts {
   /** Peers whose certified height is at least this, in the order in which they are to be asked. */
   holders(height: number): string[]
   penalise(peer: string, code: string, message: string): void
+  /** One for all who ask these peers. */
+  readonly pauses: PeerPauses
   readonly log: Log
 }
 
 /** Who lie or lack it may be many; more than this are not asked for one answer. */
 const MAX_ASKED = 8
+/** After this a question waits for no peer any more that is at its limits: somebody waits for the answer. */
+const WAIT_MS = 10_000
 
 /** Codes with which an honest peer says that it cannot answer, the most telling first. */
 const HONEST = ['ANCHOR_TOO_OLD', 'UNKNOWN_EVENT', 'UNAVAILABLE', 'NOT_READY', 'RATE_LIMITED', 'PEER_UNSUPPORTED']
-/** What our own chain says: no peer's fault, and no other peer's answer would change it. */
-const OURS = ['CONFLICTING_FINALITY', 'LEDGER_CLOSED', 'STORE_FAILED', 'STORE_CORRUPT']
+/** What our own side says: no peer's fault, and no other peer's answer would change it. */
+const OURS = ['BUSY', 'CONFLICTING_FINALITY', 'LEDGER_CLOSED', 'STORE_FAILED', 'STORE_CORRUPT']
 
 /**
  * Asks one peer after the other until one answers with what holds. `ask` checks what it gets and throws the fault's code:
- * then that peer is blamed, and the next one asked.
+ * then that peer is blamed, and the next one asked. A peer that is at its limits is asked later, if no other one answers.
  * @param height what is asked for rests on the header of this height
  * @param signal ends it; each question also ends by itself
  * @param check what an answer is checked with that takes time of its own, such as other questions: the peer has answered
  * by then. Throws like `ask`
  * @throws MolochError with the most telling code of honest refusals, else NO_ANSWER: what each peer did, in one line;
+ * BUSY if no peer could be asked in time;
  * CONFLICTING_FINALITY and what else our own chain throws
  */
 export async function askPeers<Answer>(
@@ -37,15 +43,22 @@ export async function askPeers<Answer>(
 ): Promise<Answer> {
   const refusals: MolochError[] = []
   const faults: string[] = []
-  for (const peer of ports.holders(height).slice(0, MAX_ASKED)) {
+  const deadline = performance.now() + WAIT_MS
+  const left = new Set(ports.holders(height).slice(0, MAX_ASKED))
+  while (left.size > 0) {
+    const turn = await nextTurn(ports, [...left], deadline, refusals.length > 0, signal)
+    if (turn === undefined) break
+    const { peer } = turn
     try {
-      const answer = await withinAnswerTime((ends) => ask(peer, ends), signal)
+      const answer = await inTurn(turn, () => withinAnswerTime((ends) => ask(peer, ends), signal))
       await check?.(answer)
       return answer
     } catch (error) {
       if (signal?.aborted === true || !(error instanceof MolochError) || OURS.includes(error.code)) throw error
       if (HONEST.includes(error.code)) refusals.push(error)
       else faults.push(`${peer}: ${error.code}`)
+      // Asked too much is not asked in vain.
+      if (error.code !== 'RATE_LIMITED') left.delete(peer)
       ports.penalise(peer, error.code, messageOf(error))
       ports.log.debug({ peer, code: error.code, err: messageOf(error) }, `a peer did not answer: ${what}`)
     }
@@ -55,4 +68,31 @@ export async function askPeers<Answer>(
   const why =
     faults.length === 0 ? 'no peer that holds it is connected' : `no peer's answer holds (${faults.join('; ')})`
   throw new MolochError('NO_ANSWER', `${what}: ${why}`)
+}
+
+/** Undefined: none may be asked in time, and what others have said is the answer. @throws MolochError BUSY | ABORTED */
+async function nextTurn(
+  { pauses }: AskPeersPorts,
+  peers: readonly string[],
+  deadline: number,
+  isAnswered: boolean,
+  signal: AbortSignal | undefined
+): Promise<Turn | undefined> {
+  try {
+    return await pauses.turn(peers, deadline, signal)
+  } catch (error) {
+    if (isAnswered && hasCode(error, 'BUSY')) return undefined
+    throw error
+  }
+}
+
+async function inTurn<Answer>(turn: Turn, ask: () => Promise<Answer>): Promise<Answer> {
+  try {
+    const answer = await ask()
+    turn.end()
+    return answer
+  } catch (error) {
+    turn.end(error)
+    throw error
+  }
 }

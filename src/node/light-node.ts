@@ -7,6 +7,7 @@ import { MolochError } from '../error.ts'
 import { CrossCheck } from '../light/cross-check.ts'
 import { HeaderLookup, skipTo } from '../light/header-lookup.ts'
 import { LightChain } from '../light/light-chain.ts'
+import { PeerPauses } from '../light/peer-pauses.ts'
 import { PeerProver } from '../light/peer-prover.ts'
 import type { Log } from '../log.ts'
 import { createNetwork } from '../network/node.ts'
@@ -108,7 +109,7 @@ export async function buildLightNode({
   )
   closers.add('running syncs', () => sync.stop())
 
-  const asking = { holders: (height: number) => holders(network, height), penalise, log }
+  const asking = { holders: (height: number) => holders(network, height), penalise, pauses: new PeerPauses(), log }
   const lookup = new HeaderLookup({ ...asking, chain, getHeaders, getProof })
   const headerAt = async (height: number, ends?: AbortSignal) => {
     const held = await chain.headerAt(height)
