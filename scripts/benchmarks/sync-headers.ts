@@ -8,7 +8,8 @@ import { Side } from './processes.ts'
 import { median, rounded, rowOf } from './rows.ts'
 import { NODE_SIDE, serverHome } from './sync-run.ts'
 
-const SPEC = { blocks: 6000, eventsPerBlock: 100, validators: 4 }
+/** The chain of sync.memory, made once for both; long enough that compiling the code is no large part of it. */
+const SPEC = { blocks: 20_000, eventsPerBlock: 100, validators: 4 }
 /** The seal, and as many precommits as it takes. */
 const CHECKS = 1 + 3
 /** Threads that check: one a core, for a core that waits for the main thread is a core that checks nothing. */

@@ -16,6 +16,7 @@ import { type Certified, conflictRecord } from './conflict.ts'
 import type { ChainHead, Tip } from './head.ts'
 import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
+import { hasRow, trustedHeader } from './trusted-header.ts'
 
 export interface ApplyResult {
   /** Blocks that this call made final; those that were before don't count. */
@@ -210,13 +211,16 @@ export class Applier {
 
   async #stage(block: CheckedBlock): Promise<void> {
     if (block.checked !== 'finalized') throw new TypeError(`block ${block.height} has no commit: it can't be applied`)
-    const { database, blocks, mmr, eventRows, eventIndex } = this.#stores
+    const { database, blocks, headers, mmr, eventRows, eventIndex } = this.#stores
     const { height, hash, eventIds, keyHashes } = block
     const nodes = await this.#advance(block)
     this.#run ??= { batch: database.batch(), blocks: [], stateMark: undefined }
     const { batch } = this.#run
     mmr.put(batch, height, hash, nodes)
-    blocks.put(batch, height, hash, joinFinalized(block.blockBytes, block.commitBytes))
+    const parts = { block: block.blockBytes, commit: block.commitBytes }
+    blocks.put(batch, height, hash, joinFinalized(parts.block, parts.commit))
+    const trusted = trustedHeader(parts, this.#head.tip.mmrRoot)
+    if (hasRow(trusted, parts)) headers.put(batch, height, trusted)
     eventRows.put(batch, { height, timestamp: block.header.timestamp, ids: eventIds }, keyHashes)
     eventIndex.add(batch, height, eventIds)
     this.#run.blocks.push(block)

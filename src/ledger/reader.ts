@@ -3,18 +3,11 @@ import type { Genesis } from '../chain/genesis.ts'
 import { encodeHeader, genesisBlockHash, genesisHeader } from '../chain/header.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { Commit, Header } from '../codec/generated/chain.ts'
-import {
-  type FinalizedParts,
-  headerOf,
-  joinBlock,
-  joinTrustedHeader,
-  sealedHeaderOf,
-  splitBlock,
-  splitFinalized
-} from '../codec/raw.ts'
+import { type FinalizedParts, headerOf, joinBlock, sealedHeaderOf, splitBlock, splitFinalized } from '../codec/raw.ts'
 import { corrupt } from '../store/errors.ts'
 import type { Tip } from './head.ts'
 import type { Stores } from './stores.ts'
+import { trustedHeader } from './trusted-header.ts'
 
 export interface StoredBlock {
   readonly hash: Uint8Array
@@ -50,10 +43,13 @@ export interface FoundEvent {
 const READ_AHEAD_BYTES = 256 << 10
 
 /**
- * Of blocks that are read for one answer of headers: they lie in the blocks' rows, and those of 1024 full blocks are a
+ * Of blocks that are read for one answer of headers, where those have no rows of their own: 1024 full blocks are a
  * gigabyte. Against requests that cost little to ask and to send, and much to read.
  */
 const HEADERS_READ_BYTES = 32 << 20
+
+/** Headers that are read from their own rows together, or else from their blocks. */
+const HEADERS_RUN = 128
 
 const NOTHING = new Uint8Array(0)
 
@@ -114,28 +110,41 @@ export class ChainReader {
     }
   }
 
-  /** Encoded TrustedHeaders; the root after each is what the next header carries, or the tip's. */
+  /** Encoded TrustedHeaders. */
   async *readHeaders(start: number, count: number): AsyncGenerator<Uint8Array> {
     if (start < this.#earliest()) return
     const tip = this.#tip()
-    const end = start + count
-    let at = start
+    const end = Math.min(start + count - 1, tip.height)
     let left = HEADERS_READ_BYTES
+    for (let from = start; from <= end && left >= 0; from += HEADERS_RUN) {
+      const to = Math.min(from + HEADERS_RUN - 1, end)
+      const rows = await this.#stores.headers.run(from, to)
+      if (rows === undefined) left = yield* this.#cutHeaders(from, to, tip, left)
+      else yield* rows
+    }
+  }
+
+  /**
+   * Out of the blocks; the root after each is what the next header carries, or the tip's. One at least; then no more
+   * once `left` bytes are read.
+   * @returns how many are left then
+   */
+  async *#cutHeaders(from: number, to: number, tip: Tip, left: number): AsyncGenerator<Uint8Array, number> {
+    let at = from
+    let rest = left
     let before: FinalizedParts | undefined
-    for await (const { height, bytes } of this.#stores.blocks.range(
-      start,
-      Math.min(end, tip.height),
-      READ_AHEAD_BYTES
-    )) {
+    const range = this.#stores.blocks.range(from, Math.min(to + 1, tip.height), READ_AHEAD_BYTES)
+    for await (const { height, bytes } of range) {
       if (height !== at) throw corrupt(this.#stores.database.path, `block ${at} is missing`)
       const parts = splitFinalized(bytes)
       if (before !== undefined) yield trustedHeader(before, Header.decode(headerOf(parts.block)).mmrRoot)
-      left -= bytes.byteLength
-      if (left < 0 && before !== undefined) return
-      before = at < end ? parts : undefined
+      rest -= bytes.byteLength
+      if (rest < 0 && before !== undefined) return rest
+      before = at <= to ? parts : undefined
       at++
     }
     if (before !== undefined) yield trustedHeader(before, tip.mmrRoot)
+    return rest
   }
 
   async event(id: Uint8Array): Promise<FoundEvent | undefined> {
@@ -170,8 +179,4 @@ export class ChainReader {
   #hashOf(blockBytes: Uint8Array): Uint8Array {
     return blockHash(this.#genesis.hash, Header.decode(headerOf(blockBytes)))
   }
-}
-
-function trustedHeader({ block, commit }: FinalizedParts, mmrRoot: Uint8Array): Uint8Array {
-  return joinTrustedHeader({ ...sealedHeaderOf(block), commit, mmrRoot })
 }

@@ -3,6 +3,7 @@ import type { Database } from '../store/database.ts'
 import { EventIndex } from '../store/event-index.ts'
 import { EventRows } from '../store/event-rows.ts'
 import { EvidenceStore } from '../store/evidence-store.ts'
+import { HeaderRows } from '../store/header-rows.ts'
 import { MempoolStore } from '../store/mempool-store.ts'
 import { MetaStore } from '../store/meta-store.ts'
 import { MmrStore } from '../store/mmr-store.ts'
@@ -13,6 +14,7 @@ export interface Stores {
   readonly database: Database
   readonly meta: MetaStore
   readonly blocks: BlockStore
+  readonly headers: HeaderRows
   readonly mmr: MmrStore
   readonly eventRows: EventRows
   readonly eventIndex: EventIndex
@@ -28,6 +30,7 @@ export function storesOf(database: Database, segmentEvents?: number): Stores {
     database,
     meta: new MetaStore(database),
     blocks: new BlockStore(database),
+    headers: new HeaderRows(database),
     mmr: new MmrStore(database),
     eventRows,
     eventIndex: new EventIndex(database, eventRows, segmentEvents),

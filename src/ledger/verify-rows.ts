@@ -11,6 +11,7 @@ import { type BlockIds, packSegment } from '../store/segment.ts'
 import type { ModelChain } from './model-chain.ts'
 import { repeatedEvent } from './repeats.ts'
 import type { Stores } from './stores.ts'
+import { trustedHeader } from './trusted-header.ts'
 import { stateFault } from './verify-state.ts'
 
 /** A row that is not what the blocks say it is; the message is one line. */
@@ -30,6 +31,7 @@ export class RowAudit {
   #segmentBlocks: BlockIds[] = []
   #segmentRows = 0
   #blocksWithEvents = 0
+  #headers = 0
   #stateHeight = 0
 
   constructor(genesis: Genesis, stores: Stores, chain: ModelChain) {
@@ -56,6 +58,7 @@ export class RowAudit {
     if (found !== height) throw new VerifyFault(`block ${height}: its hash leads to ${found ?? 'nothing'}`)
     await this.#mmrRow(height, hash, nodes)
     await this.#eventRows(block)
+    await this.#headerRow(block)
     if (eventIds.byteLength > 0) this.#segmentBlocks.push({ height, ids: eventIds })
     if (height === this.#segments[0]) await this.#segment(height)
     if (height === this.#stateHeight) await this.#state()
@@ -76,6 +79,15 @@ export class RowAudit {
     const right = none ? keys === undefined : keys !== undefined && equalBytes(keys, packKeys(keyHashes))
     if (!right) throw new VerifyFault(`block ${height}: wrong row of event keys`)
     if (!none) this.#blocksWithEvents++
+  }
+
+  /** It may be missing: a database that an older version wrote has none, and then headers are cut out of blocks. */
+  async #headerRow({ height, blockBytes, commitBytes }: CheckedBlock): Promise<void> {
+    const row = await this.#stores.headers.get(height)
+    if (row === undefined) return
+    const expected = trustedHeader({ block: blockBytes, commit: commitBytes }, this.#chain.tip.mmrRoot)
+    if (!equalBytes(row, expected)) throw new VerifyFault(`block ${height}: wrong row of its header`)
+    this.#headers++
   }
 
   async #segment(lastHeight: number): Promise<void> {
@@ -103,7 +115,7 @@ export class RowAudit {
 
   /** What must not be there, or is about no block. */
   async finish(): Promise<void> {
-    const { meta, blocks, mmr, eventRows, eventIndex, mempool } = this.#stores
+    const { meta, blocks, headers, mmr, eventRows, eventIndex, mempool } = this.#stores
     const { height, hash } = this.#chain.tip
     const tip = await meta.tip()
     if (tip === undefined || !equalBytes(tip.hash, hash)) throw new VerifyFault(`the tip is not block ${height}`)
@@ -114,6 +126,7 @@ export class RowAudit {
     const [ids, keys] = await eventRows.count()
     for (const [what, found, expected] of [
       ['block hashes', await blocks.countHashes(), height],
+      ['rows of headers', await headers.count(), this.#headers],
       ['MMR leaves', await mmr.count(), height + 1],
       ['rows of event ids', ids, this.#blocksWithEvents],
       ['rows of event keys', keys, this.#blocksWithEvents],

@@ -126,8 +126,8 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
     },
     // On every round, vote from ahead, and timeout without progress.
     votes: { burst: 32, perSecond: 16, concurrent: 4, bytes: { burst: 32 << 20, perSecond: 4 << 20 } },
-    // As fast as two cores check signatures of four validators, twice over. Few bytes, but each header is read with its
-    // block: against requests that cost the disk more than the peer.
+    // As fast as two cores check signatures of four validators, twice over. Few bytes, but a header without a row
+    // of its own is read with its block: against requests that cost the disk more than the peer.
     headers: {
       burst: 128,
       perSecond: 96,

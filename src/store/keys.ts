@@ -29,7 +29,7 @@ export const TABLE = {
   STATE_HASH: 0x0b,
   /** index, key hash → key */
   STATE_KEY: 0x0c,
-  /** height → TrustedHeader, the bytes it came in; in a light node's database only */
+  /** height → TrustedHeader: in a light node's database of all headers, else of blocks that are much larger */
   HEADER: 0x0d
 } as const
 

@@ -192,15 +192,6 @@ describe('headers', () => {
     expect(await collect(ledger.readHeaders(8, 5))).toEqual([])
     expect(await ledger.readPeaks(8)).toHaveLength(1)
   })
-
-  test('of large blocks end early: they are read with their blocks', async () => {
-    const spec = { eventBytes: 200_000, params: { maxBlockBytes: 2 << 20, maxEventBytes: 262_144 } }
-    const { ledger } = await openWorld(Array<number>(20).fill(10), spec)
-    const first = await collect(ledger.readHeaders(1, 20))
-    expect(first.length).toBeGreaterThan(10)
-    expect(first.length).toBeLessThan(20)
-    expect(await collect(ledger.readHeaders(1 + first.length, 20))).toHaveLength(20 - first.length)
-  })
 })
 
 test('proofs and headers are right while blocks are committed', async () => {

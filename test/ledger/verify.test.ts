@@ -64,6 +64,12 @@ const damages: [what: string, damage: (level: Level) => Promise<void>, fault: Re
   ],
   ['a key prefix', flip(heightKey(TABLE.EVENT_KEYS, 16), 1), /^block 16: wrong row of event keys$/],
   ['keys that are gone', remove(heightKey(TABLE.EVENT_KEYS, 16)), /^block 16: wrong row of event keys$/],
+  [
+    'a header beside its block',
+    put(heightKey(TABLE.HEADER, 4), new Uint8Array(9)),
+    /^block 4: wrong row of its header$/
+  ],
+  ['a header of no block', put(heightKey(TABLE.HEADER, 19), new Uint8Array(9)), /^there are 1 rows of headers, not 0$/],
   ['a block hash', removeFirst(TABLE.HASH), /^block \d+: its hash leads to nothing$/],
   ['a hash too many', put(bytesKey(TABLE.HASH, new Uint8Array(32)), new Uint8Array(6)), /^there are 19 block hashes/],
   [
