@@ -2,19 +2,23 @@ import type { CheckedHeader } from '../chain/check-header.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
-import { hasCode, MolochError, messageOf } from '../error.ts'
+import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { ProofRequests } from '../network/types.ts'
 import { withinAnswerTime } from './answer-time.ts'
 import { fetchHeader } from './fetch-header.ts'
+import type { PeerPauses, Turn } from './peer-pauses.ts'
 
 export interface CrossCheckPorts {
   readonly genesis: Genesis
   tip(): { readonly height: number; readonly hash: Uint8Array }
   /** Peers whose certified height is at least this. */
   holders(height: number): string[]
+  readonly pauses: PeerPauses
   readonly getHeaders: ProofRequests['getHeaders']
-  /** Compares a certified header with ours. @throws MolochError CONFLICTING_FINALITY: evidence is kept by then */
+  /** Whether two certified headers of one height are known: then no answer says which chain is right. */
+  halted(): boolean
+  /** Compares a certified header with ours. @throws MolochError CONFLICTING_FINALITY: evidence is kept by then; what our store throws */
   compare(header: CheckedHeader): Promise<Failure | undefined>
   penalise(peer: string, code: string, message: string): void
   readonly log: Log
@@ -57,15 +61,16 @@ export class CrossCheck {
   }
 
   start(intervalMs = INTERVAL_MS): void {
-    this.#timer = setInterval(() => this.soon(), intervalMs)
+    this.#timer = setInterval(() => void this.soon(), intervalMs)
   }
 
-  /** Begins a comparison unless one is under way. */
-  soon(): void {
+  /** Begins a comparison unless one is under way. @returns when it has ended */
+  async soon(): Promise<void> {
     if (this.#closing.signal.aborted) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
     })
+    await this.#running
   }
 
   async stop(): Promise<void> {
@@ -76,32 +81,49 @@ export class CrossCheck {
 
   async #run(): Promise<void> {
     const { height, hash } = this.#ports.tip()
-    if (height === 0) return
+    if (height === 0 || this.#ports.halted()) return
     const holders = this.#ports.holders(height)
     for (const peer of this.#asked.keys()) if (!holders.includes(peer)) this.#asked.delete(peer)
     const last = (peer: string): number => this.#asked.get(peer) ?? 0
     const agreed: string[] = []
     for (const peer of holders.sort((a, b) => last(a) - last(b))) {
-      if (agreed.length === CROSS_CHECK_PEERS || this.#closing.signal.aborted) break
+      if (agreed.length === CROSS_CHECK_PEERS || this.#closing.signal.aborted || this.#ports.halted()) break
+      const turn = this.#ports.pauses.take([peer])
+      if (turn === undefined) continue
       this.#asked.set(peer, performance.now())
-      if (await this.#agrees(peer, height, hash)) agreed.push(peer)
+      const header = await this.#fetch(turn, height)
+      if (header === undefined || this.#ports.halted()) continue
+      try {
+        if (await this.#agrees(peer, header, hash)) agreed.push(peer)
+      } catch (error) {
+        // A conflict, which the chain tells of itself, or our own disk: no peer's fault, and the next one's header would
+        // meet the same.
+        this.#ports.log.warn({ peer, err: messageOf(error) }, 'the comparison of the tip with peers has ended')
+        return
+      }
     }
     if (agreed.length > 0) this.#last = { height, peers: agreed, at: Date.now() }
   }
 
-  async #agrees(peer: string, height: number, hash: Uint8Array): Promise<boolean> {
-    const { genesis, getHeaders, penalise, compare, log } = this.#ports
+  async #fetch({ peer, end }: Turn, height: number): Promise<CheckedHeader | undefined> {
+    const { genesis, getHeaders, penalise, log } = this.#ports
     try {
       const ask = (ends: AbortSignal) => fetchHeader(genesis, getHeaders, peer, height, ends)
       const { header } = await withinAnswerTime(ask, this.#closing.signal)
-      const wrong = await compare(header)
-      if (wrong !== undefined) penalise(peer, wrong.code, wrong.message)
-      return wrong === undefined && equalBytes(header.hash, hash)
+      end()
+      return header
     } catch (error) {
-      if (hasCode(error, 'CONFLICTING_FINALITY')) return false
+      end(error)
+      if (this.#closing.signal.aborted) return undefined
       if (error instanceof MolochError) penalise(peer, error.code, messageOf(error))
       log.debug({ peer, err: messageOf(error) }, 'a peer did not answer for its header')
-      return false
+      return undefined
     }
+  }
+
+  async #agrees(peer: string, header: CheckedHeader, hash: Uint8Array): Promise<boolean> {
+    const wrong = await this.#ports.compare(header)
+    if (wrong !== undefined) this.#ports.penalise(peer, wrong.code, wrong.message)
+    return wrong === undefined && equalBytes(header.hash, hash)
   }
 }

@@ -47,7 +47,7 @@ export function joinLight({ chain, network, sync, intake, crossCheck, faults, sk
   network.sessions.on('update', source)
   network.sessions.on('ready', (peer) => {
     source(peer)
-    crossCheck.soon()
+    void crossCheck.soon()
     // It may follow the other chain, and nobody was there when the conflict was found.
     if (chain.conflict !== undefined) report()
   })

@@ -122,6 +122,7 @@ export async function buildLightNode({
     ...asking,
     genesis,
     tip: () => chain.tip,
+    halted: () => chain.conflict !== undefined,
     getHeaders,
     compare: (header) => headersPort(chain).compareHeader(header)
   })
