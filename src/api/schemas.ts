@@ -56,8 +56,8 @@ const LightJson = Type.Object({
   ),
   cross_check: Type.Union([
     Type.Object(
-      { height: Type.Integer(), peers: Type.Array(Type.String()), at: Type.Integer() },
-      { description: 'the last comparison with peers, and those that showed the same header' }
+      { height: Type.Integer(), asked: Type.Integer(), peers: Type.Array(Type.String()), at: Type.Integer() },
+      { description: 'the last comparison with peers: how many were asked, and those that showed the same header' }
     ),
     Type.Null()
   ])

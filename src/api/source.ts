@@ -113,8 +113,10 @@ export interface ApiSource {
 export interface LightView {
   /** The block that somebody trusted to begin with; `timestamp` in Unix ms. Undefined: no peer has shown it yet. */
   readonly checkpoint: { readonly height: number; readonly hash: Uint8Array; readonly timestamp: number } | undefined
-  /** When last and with how many peers the tip was compared. */
-  readonly crossCheck: { readonly height: number; readonly peers: readonly string[]; readonly at: number } | undefined
+  /** When the tip was last compared: how many peers were asked, and those that showed the same header. */
+  readonly crossCheck:
+    | { readonly height: number; readonly asked: number; readonly peers: readonly string[]; readonly at: number }
+    | undefined
 }
 
 /** Where proofs come from: the node's own chain, or peers, checked. */

@@ -27,6 +27,8 @@ export interface CrossCheckPorts {
 /** The last comparison that came to an end. */
 export interface CrossChecked {
   readonly height: number
+  /** How many peers were asked: those that did not show the same header said nothing, or something that does not hold. */
+  readonly asked: number
   /** Peers that showed the same certified header. */
   readonly peers: readonly string[]
   /** Unix ms. */
@@ -86,11 +88,13 @@ export class CrossCheck {
     for (const peer of this.#asked.keys()) if (!holders.includes(peer)) this.#asked.delete(peer)
     const last = (peer: string): number => this.#asked.get(peer) ?? 0
     const agreed: string[] = []
+    let asked = 0
     for (const peer of holders.sort((a, b) => last(a) - last(b))) {
       if (agreed.length === CROSS_CHECK_PEERS || this.#closing.signal.aborted || this.#ports.halted()) break
       const turn = this.#ports.pauses.take([peer])
       if (turn === undefined) continue
       this.#asked.set(peer, performance.now())
+      asked += 1
       const header = await this.#fetch(turn, height)
       if (header === undefined || this.#ports.halted()) continue
       try {
@@ -102,7 +106,8 @@ export class CrossCheck {
         return
       }
     }
-    if (agreed.length > 0) this.#last = { height, peers: agreed, at: Date.now() }
+    const isCut = this.#closing.signal.aborted || this.#ports.halted()
+    if (asked > 0 && !isCut) this.#last = { height, asked, peers: agreed, at: Date.now() }
   }
 
   async #fetch({ peer, end }: Turn, height: number): Promise<CheckedHeader | undefined> {

@@ -42,7 +42,7 @@ async function framed(start: number, count: number) {
 
 test('two peers that show our tip are enough', async () => {
   const { asked, blamed, last } = await run({})
-  expect(last).toMatchObject({ height: 8, peers: ['a', 'b'] })
+  expect(last).toMatchObject({ height: 8, asked: 2, peers: ['a', 'b'] })
   expect(asked).toEqual(['a', 'b'])
   expect(blamed).toEqual([])
 })
@@ -80,7 +80,12 @@ test('whoever shows a bad header or none is blamed for it, and another one is as
   })
   expect(asked).toEqual(PEERS)
   expect(blamed).toEqual(['a PEER_CLOSED', 'b BAD_HEIGHT'])
-  expect(last).toMatchObject({ peers: ['c', 'd'] })
+  expect(last).toMatchObject({ asked: 4, peers: ['c', 'd'] })
+})
+
+test('that many were asked and none agreed is shown', async () => {
+  const { last } = await run({ tip: () => ({ ...served.anchor(8), hash: new Uint8Array(32) }) })
+  expect(last).toMatchObject({ asked: 4, peers: [] })
 })
 
 test('a peer that is at its limits is left out', async () => {
