@@ -45,8 +45,12 @@ export async function askPeers<Answer>(
   const faults: string[] = []
   const deadline = performance.now() + WAIT_MS
   const left = new Set(ports.holders(height).slice(0, MAX_ASKED))
+  const limited = new Set<string>()
   while (left.size > 0) {
-    const turn = await nextTurn(ports, [...left], deadline, refusals.length > 0, signal)
+    // Some have said all that they can, and of the rest each wants us to wait.
+    if (refusals.some(({ code }) => code !== 'RATE_LIMITED') && [...left].every((peer) => limited.has(peer))) break
+    const turn =
+      performance.now() > deadline ? undefined : await nextTurn(ports, [...left], deadline, refusals.length > 0, signal)
     if (turn === undefined) break
     const { peer } = turn
     try {
@@ -58,7 +62,8 @@ export async function askPeers<Answer>(
       if (HONEST.includes(error.code)) refusals.push(error)
       else faults.push(`${peer}: ${error.code}`)
       // Asked too much is not asked in vain.
-      if (error.code !== 'RATE_LIMITED') left.delete(peer)
+      if (error.code === 'RATE_LIMITED') limited.add(peer)
+      else left.delete(peer)
       ports.penalise(peer, error.code, messageOf(error))
       ports.log.debug({ peer, code: error.code, err: messageOf(error) }, `a peer did not answer: ${what}`)
     }

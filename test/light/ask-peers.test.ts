@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { MolochError } from '../../src/error.ts'
 import { ANSWER_MS } from '../../src/light/answer-time.ts'
 import { askPeers } from '../../src/light/ask-peers.ts'
+import { PeerPauses } from '../../src/light/peer-pauses.ts'
 import { silentLog } from '../../src/log.ts'
 import { silence } from './support/peers.ts'
 
@@ -19,6 +20,7 @@ function peers(asks: Readonly<Record<string, Ask>>) {
     penalise: (peer: string, code: string) => {
       blamed.push(`${peer} ${code}`)
     },
+    pauses: new PeerPauses(),
     log: silentLog
   }
   const run = (signal?: AbortSignal) =>

@@ -1,6 +1,7 @@
 import type { GetProof } from '../../../src/codec/generated/sync.ts'
 import { Proof } from '../../../src/codec/generated/sync.ts'
 import { MolochError } from '../../../src/error.ts'
+import { PeerPauses } from '../../../src/light/peer-pauses.ts'
 import { silentLog } from '../../../src/log.ts'
 import type { HeadersFrame, ProofRequests } from '../../../src/network/types.ts'
 import type { ServedChain } from './served-chain.ts'
@@ -16,6 +17,7 @@ export interface Behaviour {
 /** Peers as the parts of a light node see them: at the narrow ports, with no network between. */
 export class Peers {
   readonly log = silentLog
+  readonly pauses = new PeerPauses()
   /** Ids of those asked, in order. */
   readonly asked: string[] = []
   /** `<peer> <code>`. */
