@@ -1,6 +1,6 @@
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { Commit } from '../codec/generated/chain.ts'
-import { splitFinalized } from '../codec/raw.ts'
+import { type FinalizedParts, splitFinalized } from '../codec/raw.ts'
 import { FINALIZED_BLOCK } from '../codec/rules.ts'
 import { checkEvents } from './check-events.ts'
 import {
@@ -8,6 +8,7 @@ import {
   type CheckResult,
   canonicalFailure,
   inspectBlock,
+  inspectContent,
   markChecked,
   sizeFailure
 } from './checked-block.ts'
@@ -38,12 +39,9 @@ export interface CheckOptions {
  * the first of them was not looked at.
  */
 export function checkFinalized(genesis: Genesis, bytes: Uint8Array, options: CheckOptions = {}): CheckResult {
-  const early =
-    sizeFailure('finalized block', bytes, maxFinalizedBytes(genesis)) ?? canonicalFailure(FINALIZED_BLOCK, bytes)
-  if (early !== undefined) return { ok: false, failure: early }
-  const { block: blockBytes, commit: commitBytes } = splitFinalized(bytes)
-  const tooLong = sizeFailure('commit', commitBytes, maxCommitBytes(genesis))
-  if (tooLong !== undefined) return { ok: false, failure: tooLong }
+  const parts = openFinalized(genesis, bytes)
+  if ('code' in parts) return { ok: false, failure: parts }
+  const { block: blockBytes, commit: commitBytes } = parts
   const inspected = inspectBlock(genesis, blockBytes, true)
   if ('code' in inspected) return { ok: false, failure: inspected }
   const { header, hash, eventIds, keyHashes, events } = inspected
@@ -67,6 +65,42 @@ export function checkFinalized(genesis: Genesis, bytes: Uint8Array, options: Che
       ...(deferred === undefined ? {} : { deferred })
     })
   }
+}
+
+/**
+ * One FinalizedBlock of a chain whose block hashes are known: what its hash vouches for, and no signature. Whether the
+ * hash is the known one is for whoever knows it; a fault of the content is in `deferred`.
+ */
+export function checkHistory(genesis: Genesis, bytes: Uint8Array): CheckResult {
+  const parts = openFinalized(genesis, bytes)
+  if ('code' in parts) return { ok: false, failure: parts }
+  const inspected = inspectContent(genesis, parts.block, true)
+  if ('code' in inspected) return { ok: false, failure: inspected }
+  const { header, hash, eventIds, keyHashes, deferred } = inspected
+  return {
+    ok: true,
+    block: markChecked({
+      checked: 'history' as const,
+      height: header.height,
+      hash,
+      header,
+      blockBytes: parts.block,
+      commitBytes: parts.commit,
+      commit: undefined,
+      eventIds,
+      keyHashes,
+      ...(deferred === undefined ? {} : { deferred })
+    })
+  }
+}
+
+/** The two parts of a canonical FinalizedBlock of a size that the chain can have. */
+function openFinalized(genesis: Genesis, bytes: Uint8Array): FinalizedParts | Failure {
+  const early =
+    sizeFailure('finalized block', bytes, maxFinalizedBytes(genesis)) ?? canonicalFailure(FINALIZED_BLOCK, bytes)
+  if (early !== undefined) return early
+  const parts = splitFinalized(bytes)
+  return sizeFailure('commit', parts.commit, maxCommitBytes(genesis)) ?? parts
 }
 
 /** What the next header must carry: all of it follows from the blocks before. */

@@ -25,13 +25,15 @@ declare const checked: unique symbol
  */
 export interface CheckedBlock {
   readonly [checked]: true
-  readonly checked: 'finalized' | 'proposal'
+  /** `history`: as part of a chain whose block hashes are known; seal and commit were not looked at. */
+  readonly checked: 'finalized' | 'proposal' | 'history'
   readonly height: number
   readonly hash: Bytes
   readonly header: Header
   readonly blockBytes: Bytes
   /** Empty for a proposal. */
   readonly commitBytes: Bytes
+  /** Decoded of a finalized block alone. */
   readonly commit: Commit | undefined
   /** 32·n bytes: the ids of the events in order. Empty if there is a deferred fault. */
   readonly eventIds: Bytes
@@ -54,6 +56,7 @@ export function markChecked<Data extends BlockData>(data: Data): Data & CheckedB
 export interface Inspected {
   readonly header: Header
   readonly hash: Bytes
+  readonly seal: Uint8Array
   readonly events: BlockParts['events']
   readonly eventIds: Bytes
   readonly keyHashes: Bytes
@@ -77,12 +80,21 @@ export function sizeFailure(what: string, bytes: Uint8Array, max: number): Failu
   return failure('TOO_LARGE', `${what} is ${bytes.byteLength} bytes; accepted: at most ${max}`)
 }
 
+/** As `inspectContent`, and the seal. */
+export function inspectBlock(genesis: Genesis, blockBytes: Uint8Array, walked: boolean): Inspected | Failure {
+  const inspected = inspectContent(genesis, blockBytes, walked)
+  if ('code' in inspected || inspected.deferred !== undefined) return inspected
+  const { header, hash, events, seal } = inspected
+  const deferred = sealFailure(genesis, header, hash, seal)
+  return deferred === undefined ? inspected : faulty({ header, hash, seal, events }, deferred)
+}
+
 /**
- * §7 without links and commit, in its order, up to the first fault.
+ * §7 without seal, links and commit, in its order, up to the first fault: all that the block hash vouches for.
  * @param walked whether the block was part of a message that is known to be canonical
  * @returns a Failure (`code`) for what is before the links in the order of checks
  */
-export function inspectBlock(genesis: Genesis, blockBytes: Uint8Array, walked: boolean): Inspected | Failure {
+export function inspectContent(genesis: Genesis, blockBytes: Uint8Array, walked: boolean): Inspected | Failure {
   const { params } = genesis
   const tooLarge = sizeFailure('block', blockBytes, params.maxBlockBytes)
   if (tooLarge !== undefined) return tooLarge
@@ -100,12 +112,16 @@ export function inspectBlock(genesis: Genesis, blockBytes: Uint8Array, walked: b
     return failure('BAD_VERSION', `header's version is ${header.version}; accepted: ${HEADER_VERSION}`)
   }
   const hash = blockHash(genesis.hash, header)
+  const parts = { header, hash, seal, events }
   const before = validatorsHashFailure(genesis, header) ?? eventCountFailure(header, events.length)
-  if (before !== undefined) return { header, hash, events, eventIds: NONE, keyHashes: NONE, deferred: before }
+  if (before !== undefined) return faulty(parts, before)
   const { eventIds, keyHashes } = hashEvents(events)
-  const deferred = eventsRootFailure(header, eventIds) ?? sealFailure(genesis, header, hash, seal)
-  if (deferred !== undefined) return { header, hash, events, eventIds: NONE, keyHashes: NONE, deferred }
-  return { header, hash, events, eventIds, keyHashes, deferred: undefined }
+  const deferred = eventsRootFailure(header, eventIds)
+  return deferred === undefined ? { ...parts, eventIds, keyHashes, deferred } : faulty(parts, deferred)
+}
+
+function faulty(parts: Pick<Inspected, 'header' | 'hash' | 'seal' | 'events'>, deferred: Failure): Inspected {
+  return { ...parts, eventIds: NONE, keyHashes: NONE, deferred }
 }
 
 /** Event bodies are bytes to the block's walk; they have to be canonical too (protocol §3). */

@@ -78,18 +78,25 @@ const VOTE_CODES = [
   'VOTE_BAD_SIGNATURE'
 ] as const
 
+const HISTORY_CODES = [
+  /** The block is not the one whose hash is known to be at its height (protocol §11). */
+  'BAD_BLOCK_HASH'
+] as const
+
 export const FAILURE_CODES = [
   ...HEADER_CODES,
   ...PROPOSAL_CODES,
   ...COMMIT_CODES,
   ...EVENT_CODES,
-  ...VOTE_CODES
+  ...VOTE_CODES,
+  ...HISTORY_CODES
 ] as const
 
 export type BlockFailureCode =
   | (typeof HEADER_CODES)[number]
   | (typeof PROPOSAL_CODES)[number]
   | (typeof COMMIT_CODES)[number]
+  | (typeof HISTORY_CODES)[number]
 export type EventFailureCode = (typeof EVENT_CODES)[number]
 export type VoteFailureCode = (typeof VOTE_CODES)[number]
 export type FailureCode = BlockFailureCode | EventFailureCode | VoteFailureCode

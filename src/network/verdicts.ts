@@ -76,6 +76,7 @@ export const RULINGS: Readonly<Record<string, Ruling>> = {
   // A snapshot that is not what the checkpoint says: it may be our checkpoint that is wrong.
   CHECKPOINT_ABOVE: DISCONNECT,
   CHECKPOINT_PATH: DISCONNECT,
+  BAD_BLOCK_HASH: DISCONNECT,
   // Wrong by itself: what an honest node has verified it never serves.
   TOO_LARGE: BAN_HOUR,
   NON_CANONICAL: BAN_HOUR,

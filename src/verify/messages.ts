@@ -11,7 +11,7 @@ export interface WorkerSetup {
 /** Main thread → worker. */
 export interface CheckRequest {
   readonly id: number
-  readonly kind: 'finalized' | 'proposal' | 'header' | 'chunk'
+  readonly kind: 'finalized' | 'history' | 'proposal' | 'header' | 'chunk'
   /** All frames, one after the other. Transferred. */
   readonly frames: ArrayBuffer
   /** Where each frame ends. */

@@ -52,7 +52,7 @@ export function packChecks(frames: ArrayBuffer, results: readonly CheckResult[])
     return {
       checked: block.checked,
       block: [offsetIn(frames, block.blockBytes), block.blockBytes.byteLength],
-      commit: [block.commit === undefined ? 0 : offsetIn(frames, block.commitBytes), block.commitBytes.byteLength],
+      commit: [block.checked === 'proposal' ? 0 : offsetIn(frames, block.commitBytes), block.commitBytes.byteLength],
       events: block.eventIds.byteLength / HASH,
       deferred: block.deferred,
       eventTimestamps: block.checked === 'proposal' ? (block as ProposedBlock).eventTimestamps : undefined

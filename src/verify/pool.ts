@@ -81,6 +81,11 @@ export class VerifyPool {
     return this.#blocks('finalized', frames, options.verifyEvents === true)
   }
 
+  /** `checkHistory` of each frame, in order; otherwise as `check`. @throws as `check` */
+  checkHistory(frames: readonly Uint8Array[]): Promise<CheckResult[]> {
+    return this.#blocks('history', frames, false)
+  }
+
   /** `checkHeader` of each encoded TrustedHeader, in order; otherwise as `check`. @throws as `check` */
   async checkHeaders(frames: readonly Uint8Array[]): Promise<HeaderCheck[]> {
     const { packed, ends } = await this.#run('header', frames, false)
@@ -108,7 +113,7 @@ export class VerifyPool {
   }
 
   async #blocks(
-    kind: 'finalized' | 'proposal',
+    kind: Exclude<CheckRequest['kind'], 'header' | 'chunk'>,
     frames: readonly Uint8Array[],
     verifyEvents: boolean
   ): Promise<CheckResult[]> {

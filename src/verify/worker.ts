@@ -1,6 +1,6 @@
 import '../polyfill.ts'
 import { parentPort, workerData } from 'node:worker_threads'
-import { checkFinalized, checkProposed } from '../chain/check-block.ts'
+import { checkFinalized, checkHistory, checkProposed } from '../chain/check-block.ts'
 import { checkHeader } from '../chain/check-header.ts'
 import { type Genesis, parseGenesis } from '../chain/genesis.ts'
 import { type ChunkPlan, checkChunk } from '../chain/snapshot-chunks.ts'
@@ -43,6 +43,11 @@ function check(genesis: Genesis, { kind, frames, ends, verifyEvents, plan }: Che
       return packChecks(
         frames,
         each.map((bytes) => checkProposed(genesis, bytes))
+      )
+    case 'history':
+      return packChecks(
+        frames,
+        each.map((bytes) => checkHistory(genesis, bytes))
       )
     case 'finalized':
       return packChecks(

@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { type CheckResult, checkFinalized, checkLink, checkProposed } from '../../src/chain/check-block.ts'
+import {
+  type CheckResult,
+  checkFinalized,
+  checkHistory,
+  checkLink,
+  checkProposed
+} from '../../src/chain/check-block.ts'
 import { checkHeader } from '../../src/chain/check-header.ts'
 import { checkChunk } from '../../src/chain/snapshot-chunks.ts'
 import { readManifest } from '../../src/chain/snapshot-manifest.ts'
@@ -88,6 +94,26 @@ describe('a pool of real workers', () => {
     const workers = pool()
     expect(await workers.checkProposed(blockBytes)).toEqual(checkProposed(genesis, blockBytes))
     expect(await workers.checkProposed(utf8('nonsense'))).toMatchObject({ failure: { code: 'NON_CANONICAL' } })
+  })
+
+  test('checks history by what its hash vouches for, and no signature', async () => {
+    const altered = finalize(chain, testBlock(chain, { events: events.slice(0, 3) }))
+    const swapped = altered.slice()
+    // A byte of the last event's signature, which no other check of this kind looks at.
+    const at = Buffer.from(altered).lastIndexOf(Buffer.from((events[2] as Uint8Array).subarray(-64))) + 1
+    swapped[at] = (swapped[at] as number) ^ 1
+    const frames = [frame(20), frame(0), utf8('nonsense'), frame(3, new Uint8Array(64)), altered, swapped]
+    const workers = pool({ size: 2 })
+    const results = await workers.checkHistory(frames)
+    expect(results).toEqual(frames.map((bytes) => checkHistory(genesis, bytes)))
+    const [full] = await workers.check([frame(20)])
+    expect(results[0]).toEqual({
+      ok: true,
+      block: { ...(full as { block: object }).block, checked: 'history', commit: undefined }
+    })
+    expect(results[3]).toMatchObject({ ok: true, block: { header: { eventCount: 3 } } })
+    expect(results[3]?.ok && results[3].block.deferred).toBeUndefined()
+    expect(results[5]).toMatchObject({ block: { deferred: { code: 'BAD_EVENTS_ROOT' }, eventIds: new Uint8Array(0) } })
   })
 
   test('answers about headers as the check itself does, in order', async () => {
