@@ -26,8 +26,9 @@ export class VotesExchange {
   async read(request: GetVotes): Promise<RawVotes> {
     const { ledger } = this.#ports
     if (request.height <= ledger.tip.height) {
-      const block = request.height === 0 ? undefined : await ledger.blockAt(request.height)
-      if (block === undefined) return noVotes()
+      const block = await ledger.blockAt(request.height)
+      // Block 0 has no commit, and one that this node has not verified it does not pass on.
+      if (block === undefined || block.commitBytes.byteLength === 0) return noVotes()
       return { ...noVotes(), finalized: joinFinalized(block.blockBytes, block.commitBytes) }
     }
     const height = this.#ports.height()

@@ -18,11 +18,13 @@ import { type BlockInput, type BuiltBlock, buildBlock } from './build-block.ts'
 import { type Conflict, conflictError, conflictOf } from './conflict.ts'
 import { type ExpiredPage, expiredPage } from './expired.ts'
 import type { Tip } from './head.ts'
+import type { History } from './history.ts'
 import { type LedgerOptions, type LedgerParts, openParts } from './open.ts'
 import { Prover } from './proofs.ts'
 import { type EventFilter, type EventPage, queryEvents, SCAN_BOUNDS, type ScanBounds } from './query.ts'
 import { ChainReader, type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from './reader.ts'
 import { repeatedEvent } from './repeats.ts'
+import { restoreWindow, windowStart } from './restore.ts'
 import { Snapshots } from './snapshots.ts'
 import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
@@ -45,17 +47,18 @@ type LedgerEvents = {
 /** The finalized chain of a node on disk, and the only writer of it. Nothing finalized is ever taken back. */
 export class Ledger extends Emitter<LedgerEvents> {
   readonly genesis: Genesis
+  /** Blocks below a checkpoint. */
+  readonly history: History
   readonly #log: Log
   readonly #stores: Stores
   readonly #state: StateTries
   readonly #reader: ChainReader
   readonly #prover: Prover
   readonly #applier: Applier
-  readonly #window: EventWindow
+  #window: EventWindow
   readonly #scanBounds: ScanBounds
   #snapshots: Snapshots | undefined
-  readonly #earliest: number
-  readonly #windowStart: number
+  #windowStart: number
   #pending: CheckedEvent[]
   #conflict: Conflict | undefined
   #lastApply: Promise<unknown> = Promise.resolve()
@@ -63,17 +66,18 @@ export class Ledger extends Emitter<LedgerEvents> {
 
   private constructor(parts: LedgerParts) {
     super()
-    const { genesis, log, stores, head, state, window } = parts
+    const { genesis, log, stores, head, state, history, window } = parts
     this.genesis = genesis
+    this.history = history
     this.#log = log
     this.#stores = stores
     this.#state = state
     this.#window = window
-    this.#earliest = parts.earliest
     this.#windowStart = parts.windowStart
     this.#scanBounds = parts.tuning.scanBounds ?? SCAN_BOUNDS
     this.#pending = parts.pending
     this.#conflict = parts.conflict
+    history.on('moved', (earliest) => this.#widenWindow(earliest))
     this.#reader = new ChainReader({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight })
     this.#prover = new Prover({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight })
     this.#applier = new Applier({
@@ -128,9 +132,9 @@ export class Ledger extends Emitter<LedgerEvents> {
     return this.#applier.eventTotal
   }
 
-  /** The lowest height from which on all blocks are held; block 0 has none. */
+  /** From here up every block is held with its certificate; block 0 has none. */
   get earliestHeight(): number {
-    return this.#earliest
+    return this.history.earliest
   }
 
   /**
@@ -138,8 +142,7 @@ export class Ledger extends Emitter<LedgerEvents> {
    * held, as after a warp. A validator signs nothing until then.
    */
   get holdsWindow(): boolean {
-    const { eventWindowMs } = this.genesis.params
-    return this.#earliest === 1 || this.#windowStart <= this.tip.header.timestamp - 2 * eventWindowMs
+    return this.#windowStart <= this.tip.header.timestamp - 2 * this.genesis.params.eventWindowMs
   }
 
   /** Why nothing more is applied; undefined: all is well. */
@@ -201,7 +204,10 @@ export class Ledger extends Emitter<LedgerEvents> {
     return this.#window.has(id)
   }
 
-  /** Block 0 has no seal and no commit. */
+  /**
+   * Block 0 has no seal and no commit. A block below the earliest height is given if it is held, for its hash proves it;
+   * its commit is not, for nobody has verified it yet.
+   */
   blockAt(height: number): Promise<StoredBlock | undefined> {
     return this.#reader.blockAt(height)
   }
@@ -265,7 +271,6 @@ export class Ledger extends Emitter<LedgerEvents> {
       stores: this.#stores,
       reader: this.#reader,
       state: this.#state,
-      earliest: this.earliestHeight,
       tip: this.tip.height,
       bounds: this.#scanBounds
     }
@@ -322,9 +327,24 @@ export class Ledger extends Emitter<LedgerEvents> {
   async close(): Promise<void> {
     this.#closed = true
     await this.#lastApply
+    await this.history.idle()
     this.#applier.close()
     await this.#snapshots?.close()
     await this.#stores.database.close()
+  }
+
+  /** When history is there far enough, the ids of its events are in the window too. */
+  #widenWindow(earliest: number): void {
+    const widen = this.#lastApply.then(async () => {
+      if (this.holdsWindow) return
+      const start = await windowStart(this.#stores, earliest)
+      if (start > this.tip.header.timestamp - 2 * this.genesis.params.eventWindowMs) return
+      this.#window = await restoreWindow(this.genesis, this.#stores, this.tip, earliest)
+      this.#windowStart = start
+    })
+    this.#lastApply = widen.catch((error: unknown) => {
+      this.#log.error({ err: error }, 'the window of recent events could not be read')
+    })
   }
 
   async #written(blocks: readonly CheckedBlock[]): Promise<void> {

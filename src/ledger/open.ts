@@ -6,8 +6,9 @@ import { type BeforeWrite, Database } from '../store/database.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
 import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
 import type { ChainHead } from './head.ts'
+import { History } from './history.ts'
 import type { ScanBounds } from './query.ts'
-import { restoreChain, restoreWindow, timestampAt } from './restore.ts'
+import { restoreChain, restoreWindow, windowStart } from './restore.ts'
 import type { SnapshotSettings } from './snapshots.ts'
 import type { StateTries } from './state.ts'
 import { type Stores, storesOf } from './stores.ts'
@@ -42,10 +43,9 @@ export interface LedgerParts {
   readonly stores: Stores
   readonly head: ChainHead
   readonly state: StateTries
+  readonly history: History
   readonly window: EventWindow
-  /** The lowest height from which on all blocks are held. */
-  readonly earliest: number
-  /** Timestamp of the block there, in Unix ms: `window` has the events from it on. */
+  /** Unix ms: `window` has the events of all blocks from then on. */
   readonly windowStart: number
   readonly pending: CheckedEvent[]
   readonly conflict: Conflict | undefined
@@ -61,17 +61,17 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
   try {
     const stores = storesOf(database, tuning.segmentEvents)
     const { head, state } = await restoreChain(genesis, stores)
-    const earliest = await stores.meta.earliest()
-    const window = await restoreWindow(genesis, stores, head, earliest)
-    const windowStart = await timestampAt(genesis, stores, earliest)
-    await stores.eventIndex.load()
+    const history = await History.open(stores)
+    const window = await restoreWindow(genesis, stores, head.tip, history.earliest)
+    const start = await windowStart(stores, history.earliest)
     await stores.evidence.load()
     const pending = await restorePending(genesis, stores, window)
     const record = await stores.evidence.find(CONFLICT)
     const conflict = record && conflictOf(genesis, record)
     if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
     const stateMark = await stores.meta.stateMark()
-    return { genesis, log, stores, head, state, window, earliest, windowStart, pending, conflict, stateMark, tuning }
+    const parts = { genesis, log, stores, head, state, history, window, windowStart: start }
+    return { ...parts, pending, conflict, stateMark, tuning }
   } catch (error) {
     await database.close()
     throw error

@@ -46,8 +46,7 @@ export interface QuerySources {
   readonly stores: Stores
   readonly reader: ChainReader
   readonly state: StateTries
-  /** Heights: from here on all blocks are held. */
-  readonly earliest: number
+  /** Height. */
   readonly tip: number
   readonly bounds: ScanBounds
 }
@@ -67,7 +66,7 @@ export async function queryEvents(
   const { stores, reader, state, bounds } = sources
   const reverse = filter.reverse === true
   const start = cursor === undefined ? undefined : parseCursor(cursor)
-  let from = Math.max(sources.earliest, filter.from ?? 1)
+  let from = Math.max(1, filter.from ?? 1)
   let to = Math.min(sources.tip, filter.to ?? sources.tip)
   if (start !== undefined && reverse) to = Math.min(to, start.height)
   if (start !== undefined && !reverse) from = Math.max(from, start.height)

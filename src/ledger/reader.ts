@@ -13,11 +13,11 @@ export interface StoredBlock {
   readonly hash: Uint8Array
   /** The encoded Block, as it came in. */
   readonly blockBytes: Uint8Array
-  /** The encoded Commit; empty for block 0. */
+  /** The encoded Commit; empty for block 0, and for history whose certificate is not verified yet. */
   readonly commitBytes: Uint8Array
 }
 
-/** A header with what vouches for it; block 0 has an empty seal and no commit. */
+/** A header with what vouches for it; block 0, and history whose certificate is not verified yet, has an empty seal and no commit. */
 export interface SealedHeader {
   readonly hash: Uint8Array
   readonly header: Header
@@ -27,8 +27,9 @@ export interface SealedHeader {
 
 export function sealedHeader({ hash, blockBytes, commitBytes }: StoredBlock): SealedHeader {
   const { header, seal } = sealedHeaderOf(blockBytes)
-  const commit = commitBytes.byteLength === 0 ? undefined : Commit.decode(commitBytes)
-  return { hash, header: Header.decode(header), seal, commit }
+  // Nobody has verified the seal either.
+  if (commitBytes.byteLength === 0) return { hash, header: Header.decode(header), seal: NOTHING, commit: undefined }
+  return { hash, header: Header.decode(header), seal, commit: Commit.decode(commitBytes) }
 }
 
 export interface FoundEvent {
@@ -57,11 +58,11 @@ export interface ReaderParts {
   readonly genesis: Genesis
   readonly stores: Stores
   readonly tip: () => Tip
-  /** The lowest height from which on all blocks are held. */
+  /** From here up all blocks are held, with their certificates verified; below there may be some. */
   readonly earliest: () => number
 }
 
-/** Reads of finalized blocks from the earliest that is held up to the tip; of others there is nothing. */
+/** Reads of finalized blocks up to the tip. Below the earliest height what is held is proven by its hash alone. */
 export class ChainReader {
   readonly #genesis: Genesis
   readonly #stores: Stores
@@ -79,7 +80,8 @@ export class ChainReader {
     if (height === 0) return this.#blockZero()
     const finalized = await this.#finalizedAt(height)
     if (finalized === undefined) return undefined
-    const { block: blockBytes, commit: commitBytes } = splitFinalized(finalized)
+    const { block: blockBytes, commit } = splitFinalized(finalized)
+    const commitBytes = height < this.#earliest() ? NOTHING : commit
     return { hash: this.#hashOf(blockBytes), blockBytes, commitBytes }
   }
 
@@ -89,6 +91,7 @@ export class ChainReader {
   }
 
   async commitAt(height: number): Promise<Uint8Array | undefined> {
+    if (height < this.#earliest()) return undefined
     const finalized = await this.#finalizedAt(height)
     return finalized && splitFinalized(finalized).commit
   }
@@ -164,9 +167,11 @@ export class ChainReader {
   }
 
   async #finalizedAt(height: number): Promise<Uint8Array | undefined> {
-    if (!Number.isSafeInteger(height) || height < this.#earliest() || height > this.#tip().height) return undefined
+    if (!Number.isSafeInteger(height) || height < 1 || height > this.#tip().height) return undefined
     const finalized = await this.#stores.blocks.get(height)
-    if (finalized === undefined) throw corrupt(this.#stores.database.path, `block ${height} is missing`)
+    if (finalized === undefined && height >= this.#earliest()) {
+      throw corrupt(this.#stores.database.path, `block ${height} is missing`)
+    }
     return finalized
   }
 

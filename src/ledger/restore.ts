@@ -8,7 +8,7 @@ import { Header } from '../codec/generated/chain.ts'
 import { splitBlock, splitFinalized } from '../codec/raw.ts'
 import { corrupt } from '../store/errors.ts'
 import type { StoredTip } from '../store/meta-store.ts'
-import { ChainHead } from './head.ts'
+import { ChainHead, type Tip } from './head.ts'
 import { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
 
@@ -89,11 +89,11 @@ async function writeState(stores: Stores, state: StateTries, height: number): Pr
 export async function restoreWindow(
   genesis: Genesis,
   stores: Stores,
-  head: ChainHead,
+  tip: Tip,
   earliest: number
 ): Promise<EventWindow> {
   const window = new EventWindow(genesis.params.eventWindowMs)
-  const { height: tipHeight, header } = head.tip
+  const { height: tipHeight, header } = tip
   const oldest = header.timestamp - 2 * genesis.params.eventWindowMs
   const start = await firstSince(stores, oldest, earliest, tipHeight)
   for await (const row of stores.eventRows.idsFrom(start)) window.add(row.timestamp, row.ids)
@@ -101,10 +101,11 @@ export async function restoreWindow(
   return window
 }
 
-/** Of the block at a height, Unix ms; of the genesis if there is no block yet. */
-export async function timestampAt(genesis: Genesis, stores: Stores, height: number): Promise<number> {
-  const finalized = await stores.blocks.get(height)
-  if (finalized === undefined) return genesis.timestamp
+/** From when on all blocks are held, Unix ms: the timestamp of the earliest; with block 1 since ever. */
+export async function windowStart(stores: Stores, earliest: number): Promise<number> {
+  if (earliest === 1) return Number.NEGATIVE_INFINITY
+  const finalized = await stores.blocks.get(earliest)
+  if (finalized === undefined) throw corrupt(stores.database.path, `block ${earliest}, the earliest, is missing`)
   return Header.decode(splitBlock(splitFinalized(finalized).block).header).timestamp
 }
 

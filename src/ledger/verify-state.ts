@@ -15,6 +15,46 @@ export async function stateFault(store: StateStore, state: StateIndexes): Promis
   return hashesFault(store)
 }
 
+/**
+ * The first thing in which the state on disk can't be one, whatever the chain: buckets, keys and hashes that don't belong
+ * together. For a state that can't be folded from genesis.
+ */
+export async function stateShapeFault(store: StateStore): Promise<string | undefined> {
+  for (const index of STATE_INDEXES) {
+    const keys = store.allKeys(index)
+    let before: StateRow | undefined
+    for await (const bucket of store.allBuckets(index)) {
+      const { name, value: records } = bucket
+      const wrong = `wrong bucket ${toHex(name)} of index ${index}`
+      if (!isBucket(name, records) || (before !== undefined && areOneBucket(before, bucket))) return wrong
+      for (let at = 0; at < records.byteLength; at += RECORD_BYTES) {
+        const keyHash = records.subarray(at, at + 32)
+        const { value: key } = await keys.next()
+        const right = key !== undefined && equalBytes(key.name, keyHash) && equalBytes(sha256(key.value), keyHash)
+        if (!right || !isPlaced(name, records, at)) {
+          await keys.return(undefined)
+          return `wrong entry ${toHex(keyHash)} of index ${index}`
+        }
+      }
+      before = bucket
+    }
+    if ((await keys.next()).done !== true) return `index ${index} has a key without an entry`
+  }
+  return hashesFault(store)
+}
+
+function isBucket(name: Uint8Array, records: Uint8Array): boolean {
+  const count = records.byteLength / RECORD_BYTES
+  return Number.isInteger(count) && count >= 1 && count <= BUCKET_KEYS && name.byteLength > 0
+}
+
+/** Whether a record is after the one before, and in the bucket where it belongs. */
+function isPlaced(name: Uint8Array, records: Uint8Array, at: number): boolean {
+  const depth = name[name.byteLength - 1] as number
+  const ordered = at === 0 || compareKeyHash(records, at - RECORD_BYTES, records, at) < 0
+  return ordered && equalBytes(bucketName(records, at, depth), name)
+}
+
 /** Every record is the key's, in order and in the bucket where it belongs, and all keys are there. */
 async function bucketsFault(store: StateStore, state: StateIndexes, index: StateIndex): Promise<string | undefined> {
   let keys = 0
@@ -22,9 +62,7 @@ async function bucketsFault(store: StateStore, state: StateIndexes, index: State
   for await (const bucket of store.allBuckets(index)) {
     const { name, value: records } = bucket
     const wrong = `wrong bucket ${toHex(name)} of index ${index}`
-    const depth = name[name.byteLength - 1] as number
-    const count = records.byteLength / RECORD_BYTES
-    if (!Number.isInteger(count) || count < 1 || count > BUCKET_KEYS) return wrong
+    if (!isBucket(name, records)) return wrong
     for (let at = 0; at < records.byteLength; at += RECORD_BYTES) {
       const keyHash = records.subarray(at, at + 32)
       const expected = state.get(index, keyHash)
@@ -32,12 +70,11 @@ async function bucketsFault(store: StateStore, state: StateIndexes, index: State
       if (expected?.count !== count || !equalBytes(expected.head, head)) {
         return `wrong entry ${toHex(keyHash)} of index ${index}`
       }
-      const ordered = at === 0 || compareKeyHash(records, at - RECORD_BYTES, records, at) < 0
-      if (!ordered || !equalBytes(bucketName(records, at, depth), name)) return wrong
+      if (!isPlaced(name, records, at)) return wrong
     }
     if (before !== undefined && areOneBucket(before, bucket)) return wrong
     before = bucket
-    keys += count
+    keys += records.byteLength / RECORD_BYTES
   }
   const expected = state.sizeOf(index)
   return keys === expected ? undefined : `${keys} entries in index ${index}, not ${expected}`

@@ -1,11 +1,14 @@
-import { type CheckResult, checkFinalized } from '../chain/check-block.ts'
+import { checkEvent } from '../chain/event.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { MolochError, messageOf } from '../error.ts'
+import type { StoredRow } from '../store/block-store.ts'
 import { Database } from '../store/database.ts'
 import { ModelChain } from './model-chain.ts'
 import { type Stores, storesOf } from './stores.ts'
-import { RowAudit, VerifyFault } from './verify-rows.ts'
+import { VerifyFault } from './verify-block-rows.ts'
+import { checkHere, type FullCheck, PartialAudit } from './verify-partial.ts'
+import { RowAudit } from './verify-rows.ts'
 
 export interface VerifyOptions {
   /** Folder of the database, `HOME/data/chain`. */
@@ -15,7 +18,7 @@ export interface VerifyOptions {
   /**
    * Checks encoded FinalizedBlocks, events included; a pool of threads does it faster. Default: here, one by one.
    */
-  readonly check?: (frames: Uint8Array[]) => Promise<CheckResult[]>
+  readonly check?: FullCheck
   readonly signal?: AbortSignal
 }
 
@@ -32,44 +35,83 @@ const RUN_BLOCKS = 32
 const RUN_BYTES = 4 << 20
 
 /**
- * Checks a whole database from genesis as if it came from a stranger: every block, seal, commit and event signature,
+ * Checks a whole database from genesis (or what a node that warped holds: PartialAudit) as if it came from a stranger: every block, seal, commit and event signature,
  * and every row that was derived from them, recomputed. Nobody else may have it open.
  * @throws MolochError with a StoreErrorCode if it can't be opened
  */
 export async function verifyHome(options: VerifyOptions): Promise<VerifyReport> {
   const { path, genesis } = options
   const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
-  const stores = storesOf(database)
-  const chain = new ModelChain(genesis)
   try {
-    const audit = new RowAudit(genesis, stores, chain)
-    await audit.begin()
-    const target = (await stores.meta.tip())?.height ?? 0
-    for await (const run of runsOf(stores, target)) {
-      options.signal?.throwIfAborted()
-      await verifyRun(options, chain, audit, run)
-      options.onProgress?.({ height: chain.tip.height, target })
-    }
-    if (chain.tip.height < target)
-      throw new VerifyFault(`block ${chain.tip.height + 1} is missing; the tip is ${target}`)
-    await audit.finish()
-    return { height: chain.tip.height, events: chain.state.eventTotal, fault: undefined }
-  } catch (error) {
-    if (!(error instanceof MolochError)) throw error
-    return { height: chain.tip.height, events: chain.state.eventTotal, fault: messageOf(error) }
+    const stores = storesOf(database)
+    const whole = (await stores.meta.earliest()) === 1
+    return await (whole ? verifyWhole(options, stores) : verifyPart(options, stores))
   } finally {
     await database.close()
   }
 }
 
-/** Stored blocks from height 1 up to the first gap, some at a time. */
-async function* runsOf(stores: Stores, target: number): AsyncGenerator<Uint8Array[]> {
-  let run: Uint8Array[] = []
+/** From genesis. */
+async function verifyWhole(options: VerifyOptions, stores: Stores): Promise<VerifyReport> {
+  const { genesis } = options
+  const chain = new ModelChain(genesis)
+  const done = (fault?: string): VerifyReport => ({ height: chain.tip.height, events: chain.state.eventTotal, fault })
+  return reported(done, async () => {
+    const audit = await RowAudit.begin(genesis, stores, chain)
+    const target = (await stores.meta.tip())?.height ?? 0
+    let height = 0
+    for await (const run of runsOf(stores, target)) {
+      options.signal?.throwIfAborted()
+      const gap = run.findIndex((row) => row.height !== ++height)
+      await verifyRun(
+        options,
+        chain,
+        audit,
+        (gap < 0 ? run : run.slice(0, gap)).map(({ bytes }) => bytes)
+      )
+      options.onProgress?.({ height: chain.tip.height, target })
+      if (gap >= 0) break
+    }
+    if (chain.tip.height < target)
+      throw new VerifyFault(`block ${chain.tip.height + 1} is missing; the tip is ${target}`)
+    await audit.finish()
+  })
+}
+
+/** Of a node that warped and has not all history yet. */
+async function verifyPart(options: VerifyOptions, stores: Stores): Promise<VerifyReport> {
+  const { genesis, check = checkHere(genesis) } = options
+  let audit: PartialAudit | undefined
+  const done = (fault?: string): VerifyReport => ({ height: audit?.height ?? 0, events: audit?.events ?? 0, fault })
+  return reported(done, async () => {
+    audit = await PartialAudit.begin(genesis, stores)
+    const target = (await stores.meta.tip())?.height ?? 0
+    for await (const run of runsOf(stores, target)) {
+      options.signal?.throwIfAborted()
+      await audit.run(run, check)
+      options.onProgress?.({ height: audit.height, target })
+    }
+    await audit.finish(target)
+    await stores.mempool.load((bytes) => checkEvent(bytes, genesis.params))
+  })
+}
+
+async function reported(done: (fault?: string) => VerifyReport, work: () => Promise<void>): Promise<VerifyReport> {
+  try {
+    await work()
+    return done()
+  } catch (error) {
+    if (!(error instanceof MolochError)) throw error
+    return done(messageOf(error))
+  }
+}
+
+/** Stored blocks from height 1 up, some at a time. */
+async function* runsOf(stores: Stores, target: number): AsyncGenerator<StoredRow[]> {
+  let run: StoredRow[] = []
   let bytes = 0
-  let height = 0
   for await (const row of stores.blocks.range(1, target, RUN_BYTES)) {
-    if (row.height !== ++height) break
-    run.push(row.bytes)
+    run.push(row)
     bytes += row.bytes.byteLength
     if (run.length < RUN_BLOCKS && bytes < RUN_BYTES) continue
     yield run
@@ -80,10 +122,8 @@ async function* runsOf(stores: Stores, target: number): AsyncGenerator<Uint8Arra
 }
 
 async function verifyRun(options: VerifyOptions, chain: ModelChain, audit: RowAudit, run: Uint8Array[]): Promise<void> {
-  const { genesis } = options
-  const results = options.check
-    ? await options.check(run)
-    : run.map((bytes) => checkFinalized(genesis, bytes, { verifyEvents: true }))
+  const { genesis, check = checkHere(genesis) } = options
+  const results = await check(run)
   for (const result of results) {
     const block = result.ok ? result.block : undefined
     const fault = result.ok ? chain.check(result.block) : result.failure

@@ -2,8 +2,10 @@ import { HASH_BYTES } from '../chain/merkle.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
 import type { EventRows } from './event-rows.ts'
-import { bytesKey, heightBytes, heightOfKey, rangeOf, TABLE, words } from './keys.ts'
-import { type BlockIds, bucketOf, type EventPlace, packSegment, placesIn } from './segment.ts'
+import type { HeightRange, HeightRanges } from './height-ranges.ts'
+import { HistoryIndex } from './history-index.ts'
+import { bytesKey, heightBytes, heightOfKey, rangeOf, readHeight, TABLE } from './keys.ts'
+import { type BlockIds, bucketOf, type EventPlace, findIn, idAt, packSegment, placesIn } from './segment.ts'
 
 /**
  * Events that are gathered before they are written as a segment: 2 MiB of ids in memory, about 64 places in each of a
@@ -11,7 +13,7 @@ import { type BlockIds, bucketOf, type EventPlace, packSegment, placesIn } from 
  */
 const SEGMENT_EVENTS = 1 << 16
 
-/** Below any bucket's rows lies none of these: one a segment, to tell how far the segments go. */
+/** Below any bucket's rows lies none of these: one a segment, to tell which heights the segments cover. */
 const MARKER = Uint8Array.of(0xff, 0xff)
 
 /**
@@ -22,6 +24,8 @@ const MARKER = Uint8Array.of(0xff, 0xff)
  * are never wrong.
  */
 export class EventIndex {
+  /** Of the blocks below `base`. */
+  readonly history: HistoryIndex
   readonly #database: Database
   readonly #rows: EventRows
   readonly #segmentEvents: number
@@ -35,12 +39,22 @@ export class EventIndex {
     this.#database = database
     this.#rows = rows
     this.#segmentEvents = segmentEvents
+    this.history = new HistoryIndex(
+      (batch, blocks, range) => putSegment(batch, blocks, range.to, range.from),
+      segmentEvents
+    )
   }
 
-  /** Reads what no segment holds yet. */
-  async load(): Promise<void> {
-    const sealed = (await this.lastSegment()) ?? 0
-    for await (const row of this.#rows.idsFrom(sealed + 1)) this.#add(row.height, row.ids)
+  /**
+   * Reads what no segment holds yet.
+   * @param base where the blocks begin that are added in ascending order; 1 but for a node that fills in its history
+   * @param held heights below it whose blocks are there
+   */
+  async load(base = 1, held?: HeightRanges): Promise<void> {
+    const segments = await this.segments(base)
+    const sealed = segments.at(-1)?.to ?? 0
+    for await (const row of this.#rows.idsFrom(Math.max(base, sealed + 1))) this.#add(row.height, row.ids)
+    if (held !== undefined) await this.history.load(this.#rows, held, segments)
   }
 
   /** Adds a block's events; the batch gets a segment when there are enough. Call `written` when it is on disk. */
@@ -48,8 +62,7 @@ export class EventIndex {
     this.#add(height, ids)
     if (this.#youngEvents < this.#segmentEvents) return
     const segment = this.#young
-    for (const [bucket, row] of packSegment(segment)) batch.put(segmentKey(bucket, height), row)
-    batch.put(bytesKey(TABLE.SEGMENT, MARKER, heightBytes(height)), new Uint8Array(0))
+    putSegment(batch, segment, height)
     this.#sealing.push(segment)
     this.#young = []
     this.#youngEvents = 0
@@ -68,7 +81,7 @@ export class EventIndex {
 
   /** Where the event is, by its whole id. */
   async find(id: Uint8Array): Promise<EventPlace | undefined> {
-    for (const blocks of [this.#young, ...this.#sealing]) {
+    for (const blocks of [this.#young, ...this.#sealing, ...this.history.young()]) {
       const place = findIn(blocks, id)
       if (place !== undefined) return place
     }
@@ -81,17 +94,17 @@ export class EventIndex {
     return undefined
   }
 
-  /** The last height that a segment covers. */
-  async lastSegment(): Promise<number | undefined> {
-    const row = await this.#database.first({ ...rangeOf(TABLE.SEGMENT, MARKER), reverse: true })
-    return row && heightOfKey(row[0])
-  }
-
-  /** The last heights of all segments, ascending. */
-  async segments(): Promise<number[]> {
-    const heights: number[] = []
-    for await (const [key] of this.#database.rows(rangeOf(TABLE.SEGMENT, MARKER))) heights.push(heightOfKey(key))
-    return heights
+  /**
+   * The heights that each segment covers, ascending. One of blocks that were added in ascending order begins where the
+   * one below ends, but not below `base`; one of filled-in history says where it begins.
+   */
+  async segments(base = 1): Promise<HeightRange[]> {
+    const segments: HeightRange[] = []
+    for await (const [key, first] of this.#database.rows(rangeOf(TABLE.SEGMENT, MARKER))) {
+      const from = first.byteLength > 0 ? readHeight(first) : Math.max(base, (segments.at(-1)?.to ?? 0) + 1)
+      segments.push({ from, to: heightOfKey(key) })
+    }
+    return segments
   }
 
   segmentRow(bucket: number, lastHeight: number): Promise<Uint8Array | undefined> {
@@ -107,26 +120,17 @@ export class EventIndex {
   }
 }
 
+/** @param first the lowest height that is covered; undefined: the segment goes down to the one below it */
+function putSegment(batch: WriteBatch, blocks: readonly BlockIds[], last: number, first?: number): void {
+  for (const [bucket, row] of packSegment(blocks)) batch.put(segmentKey(bucket, last), row)
+  const from = first === undefined ? new Uint8Array(0) : heightBytes(first)
+  batch.put(bytesKey(TABLE.SEGMENT, MARKER, heightBytes(last)), from)
+}
+
 function segmentKey(bucket: number, lastHeight: number): Uint8Array {
   return bytesKey(TABLE.SEGMENT, bucketBytes(bucket), heightBytes(lastHeight))
 }
 
 function bucketBytes(bucket: number): Uint8Array {
   return Uint8Array.of(bucket >>> 8, bucket & 0xff)
-}
-
-/** A look at the first word of every id: 65 536 of them take a tenth of a millisecond. */
-function findIn(blocks: readonly BlockIds[], id: Uint8Array): EventPlace | undefined {
-  const [first] = words(id)
-  for (const { height, ids } of blocks) {
-    const all = words(ids)
-    for (let at = 0, index = 0; at < all.length; at += HASH_BYTES / 4, index++) {
-      if (all[at] === first && idAt(ids, index, id)) return { height, index }
-    }
-  }
-  return undefined
-}
-
-function idAt(ids: Uint8Array, index: number, id: Uint8Array): boolean {
-  return Buffer.compare(ids.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES), id) === 0
 }

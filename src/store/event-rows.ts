@@ -46,9 +46,9 @@ export class EventRows {
     return this.#database.get(heightKey(TABLE.EVENT_KEYS, height))
   }
 
-  /** Of blocks with events, at or above `from`, ascending. */
-  async *idsFrom(from: number): AsyncGenerator<EventIdsRow> {
-    const range = { ...heightRange(TABLE.EVENT_IDS, from), fillCache: false }
+  /** Of blocks with events, heights `from` … `to`, both included, ascending; without `to` all above. */
+  async *idsFrom(from: number, to?: number): AsyncGenerator<EventIdsRow> {
+    const range = { ...heightRange(TABLE.EVENT_IDS, from, to), fillCache: false }
     for await (const [key, value] of this.#database.rows(range)) yield unpackIds(heightOfKey(key), value)
   }
 

@@ -1,6 +1,7 @@
 import { utf8 } from '../codec/bytes.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database, View } from './database.ts'
+import type { HeightRange } from './height-ranges.ts'
 import { bytesKey, HEIGHT_BYTES, heightBytes, readHeight, TABLE, view as viewOf } from './keys.ts'
 
 /** What a database is filled with: a full node's blocks, or a light node's headers. */
@@ -23,11 +24,20 @@ export interface StoredStateMark {
   readonly eventTotal: number
 }
 
+/** History below a checkpoint that is being filled in. */
+export interface StoredHistory {
+  /** Blocks from here up came with the checkpoint or after it. */
+  readonly base: number
+  /** Heights below the earliest whose blocks are held, proven by their hashes alone. */
+  readonly held: readonly HeightRange[]
+}
+
 const IDENTITY = bytesKey(TABLE.META, utf8('identity'))
 const CONTENTS = bytesKey(TABLE.META, utf8('contents'))
 const TIP = bytesKey(TABLE.META, utf8('tip'))
 const EARLIEST = bytesKey(TABLE.META, utf8('earliest'))
 const STATE = bytesKey(TABLE.META, utf8('state'))
+const HISTORY = bytesKey(TABLE.META, utf8('history'))
 
 /** The few rows that say what the database is and how far it goes. */
 export class MetaStore {
@@ -63,7 +73,16 @@ export class MetaStore {
     batch.put(TIP, Buffer.concat([heightBytes(tip.height), tip.hash]))
   }
 
-  /** The lowest height from which on all blocks are held: above 1 in a database that began with a snapshot. */
+  async stateMark(view?: View): Promise<StoredStateMark> {
+    const row = await this.#database.get(STATE, view)
+    return row ? { height: readHeight(row), eventTotal: readHeight(row, HEIGHT_BYTES) } : { height: 0, eventTotal: 0 }
+  }
+
+  setStateMark(batch: WriteBatch, mark: StoredStateMark): void {
+    batch.put(STATE, Buffer.concat([heightBytes(mark.height), heightBytes(mark.eventTotal)]))
+  }
+
+  /** The lowest height from which on every block is held with its certificate verified; 1 unless the node warped. */
   async earliest(): Promise<number> {
     const row = await this.#database.get(EARLIEST)
     return row === undefined ? 1 : readHeight(row)
@@ -74,12 +93,23 @@ export class MetaStore {
     else batch.put(EARLIEST, heightBytes(height))
   }
 
-  async stateMark(view?: View): Promise<StoredStateMark> {
-    const row = await this.#database.get(STATE, view)
-    return row ? { height: readHeight(row), eventTotal: readHeight(row, HEIGHT_BYTES) } : { height: 0, eventTotal: 0 }
+  /** Undefined: nothing has been filled in, or all of it has and was checked. */
+  async history(): Promise<StoredHistory | undefined> {
+    const row = await this.#database.get(HISTORY)
+    if (row === undefined) return undefined
+    const held: HeightRange[] = []
+    for (let at = HEIGHT_BYTES; at < row.byteLength; at += 2 * HEIGHT_BYTES) {
+      held.push({ from: readHeight(row, at), to: readHeight(row, at + HEIGHT_BYTES) })
+    }
+    return { base: readHeight(row), held }
   }
 
-  setStateMark(batch: WriteBatch, mark: StoredStateMark): void {
-    batch.put(STATE, Buffer.concat([heightBytes(mark.height), heightBytes(mark.eventTotal)]))
+  setHistory(batch: WriteBatch, { base, held }: StoredHistory): void {
+    const heights = [base, ...held.flatMap(({ from, to }) => [from, to])]
+    batch.put(HISTORY, Buffer.concat(heights.map(heightBytes)))
+  }
+
+  delHistory(batch: WriteBatch): void {
+    batch.del(HISTORY)
   }
 }

@@ -57,7 +57,7 @@ test('ids that share all the bits that a row keeps are told apart', async () => 
     return id
   })
   for (const [i, id] of alike.slice(0, 5).entries()) await add(i + 1, id)
-  expect(await index.segments()).toEqual([4])
+  expect(await index.segments()).toEqual([{ from: 1, to: 4 }])
   for (const [i, id] of alike.slice(0, 5).entries()) expect(await index.find(id)).toEqual({ height: i + 1, index: 0 })
   expect(await index.find(alike[5] as Uint8Array)).toBeUndefined()
 })
