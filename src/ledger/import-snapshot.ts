@@ -19,6 +19,7 @@ import { corrupt } from '../store/errors.ts'
 import { StateTries } from './state.ts'
 import { type Stores, storesOf } from './stores.ts'
 import { commitImport, stagedFolder } from './switch-database.ts'
+import { hasRow, trustedHeader } from './trusted-header.ts'
 
 export interface ImportOptions {
   readonly genesis: Genesis
@@ -134,10 +135,13 @@ class Import {
   }
 
   async #block(block: CheckedBlock): Promise<void> {
-    const { blocks, eventRows, meta } = this.#stores
+    const { blocks, headers, eventRows, meta } = this.#stores
     const { height, hash, header, eventIds, keyHashes, blockBytes, commitBytes } = block
     this.#leaf(hash)
-    blocks.put(this.#batch, height, hash, joinFinalized(blockBytes, commitBytes))
+    const parts = { block: blockBytes, commit: commitBytes }
+    blocks.put(this.#batch, height, hash, joinFinalized(parts.block, parts.commit))
+    const trusted = trustedHeader(parts, this.#mmr.root())
+    if (hasRow(trusted, parts)) headers.put(this.#batch, height, trusted)
     eventRows.put(this.#batch, { height, timestamp: header.timestamp, ids: eventIds }, keyHashes)
     meta.setTip(this.#batch, { height, hash })
     meta.setEarliest(this.#batch, height)

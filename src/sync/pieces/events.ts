@@ -16,6 +16,8 @@ export type PieceEvent =
   | { readonly type: 'stored'; readonly request: number }
   /** It ended before that. `complete`: with a part that is on disk, so that less of the piece is missing. */
   | { readonly type: 'ended'; readonly request: number; readonly end: RequestEnd }
+  /** Something that it sent earlier was found to be bad. */
+  | { readonly type: 'fault'; readonly peer: string; readonly failure: PeerFailure }
   | { readonly type: 'tick' }
 
 export type PieceAction =

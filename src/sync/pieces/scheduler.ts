@@ -1,4 +1,4 @@
-import type { RequestEnd } from '../events.ts'
+import type { PeerFailure, RequestEnd } from '../events.ts'
 import { PeerBook, type SourcePeer } from '../peers.ts'
 import {
   BARRED_MS,
@@ -122,6 +122,9 @@ export class PieceScheduler {
       case 'ended':
         this.#ended(event.request, event.end, at)
         break
+      case 'fault':
+        this.#fault(event.peer, event.failure, at)
+        break
       case 'tick':
         break
     }
@@ -161,8 +164,7 @@ export class PieceScheduler {
     const attempts = (this.#failed.get(piece)?.attempts ?? 0) + 1
     this.#failed.set(piece, { peer: id, at, attempts })
     if (end.kind === 'fault') {
-      this.#bar(id, at, end.failure.code)
-      this.#act({ type: 'penalise', peer: id, failure: end.failure })
+      this.#fault(id, end.failure, at)
       return
     }
     const code = end.kind === 'complete' ? 'EMPTY_ANSWER' : end.code
@@ -170,6 +172,11 @@ export class PieceScheduler {
     if (end.kind !== 'failed') return
     const failure = { code, message: `no whole answer for piece ${piece}: ${code}`, height: piece }
     this.#act({ type: 'failed', peer: id, failure })
+  }
+
+  #fault(id: string, failure: PeerFailure, at: number): void {
+    this.#bar(id, at, failure.code)
+    this.#act({ type: 'penalise', peer: id, failure })
   }
 
   #bar(id: string, at: number, code: string): void {

@@ -1,0 +1,135 @@
+import type { CheckedHeader, HeaderCheck } from '../../chain/check-header.ts'
+import { equalBytes } from '../../codec/bytes.ts'
+import { messageOf } from '../../error.ts'
+import type { HeightRange, Uncertified } from '../../ledger/history.ts'
+import type { PeerFailure } from '../events.ts'
+import { endOf } from '../downloads.ts'
+import type { BackfillPorts } from './types.ts'
+
+/** Of one round: a job of 32 headers of 16 validators takes a thread 20 ms, and consensus may wait for that. */
+const HEADERS_A_ROUND = 64
+const HEADERS_A_JOB = 32
+
+export interface CertifyingParts {
+  readonly ports: Pick<BackfillPorts, 'history' | 'checker' | 'headers' | 'log'>
+  /** Who sent the block; undefined: nobody knows any more. */
+  readonly senderOf: (height: number) => string | undefined
+  /** Who may be asked for the certificate of a block, in the order in which to ask. */
+  readonly holders: (height: number) => string[]
+  readonly blame: (peer: string, failure: PeerFailure) => void
+  /** It gave no answer: its fault or the link's. */
+  readonly gaveNothing: (peer: string, failure: PeerFailure) => void
+}
+
+export type Round =
+  /** The earliest height is lower now, or a bad certificate was replaced. */
+  | 'moved'
+  /** Nothing is held right below the earliest height. */
+  | 'nothing'
+  /** Nobody gave a certificate that verifies. */
+  | 'stuck'
+
+/**
+ * Verifies seals and commits of what is held, from the top down; they are not under the block's hash, so a bad one says
+ * nothing against the block: it is fetched again, with its header alone, and whoever sent it is blamed.
+ */
+export class Certifying {
+  readonly #parts: CertifyingParts
+
+  constructor(parts: CertifyingParts) {
+    this.#parts = parts
+  }
+
+  /** @throws what the checker or the ledger throws */
+  async round(signal: AbortSignal): Promise<Round> {
+    const { history } = this.#parts.ports
+    const held = await history.readUncertified(HEADERS_A_ROUND)
+    const lowest = held[0]
+    if (lowest === undefined) return 'nothing'
+    const faults = await this.#check(held)
+    const bad = faults.findLastIndex((fault) => fault !== undefined)
+    const certified = bad < 0 ? lowest.height : (held[bad] as Uncertified).height + 1
+    if (certified <= (held.at(-1) as Uncertified).height) await history.certified(certified)
+    if (bad < 0) return 'moved'
+    const first = faults.findLastIndex((fault, at) => at < bad && fault === undefined) + 1
+    for (let at = first; at <= bad; at++) {
+      const { height } = held[at] as Uncertified
+      const sender = this.#parts.senderOf(height)
+      if (sender !== undefined) this.#parts.blame(sender, { ...(faults[at] as PeerFailure), height })
+    }
+    const range = { from: (held[first] as Uncertified).height, to: (held[bad] as Uncertified).height }
+    const replaced = await this.#replace(range, held.slice(first, bad + 1), signal)
+    return replaced > 0 ? 'moved' : 'stuck'
+  }
+
+  async #check(held: readonly Uncertified[]): Promise<(Omit<PeerFailure, 'height'> | undefined)[]> {
+    const jobs: Promise<HeaderCheck[]>[] = []
+    for (let at = 0; at < held.length; at += HEADERS_A_JOB) {
+      jobs.push(this.#parts.ports.checker.checkHeaders(held.slice(at, at + HEADERS_A_JOB).map(({ header }) => header)))
+    }
+    const results = (await Promise.all(jobs)).flat()
+    return results.map((result) => (result.ok ? result.header.deferred : result.failure))
+  }
+
+  /** Asks one holder after the other until one has given something. @returns how many certificates were replaced */
+  async #replace(range: HeightRange, held: readonly Uncertified[], signal: AbortSignal): Promise<number> {
+    for (const peer of this.#parts.holders(range.from)) {
+      if (signal.aborted) return 0
+      const replaced = await this.#replaceFrom(peer, range, held, signal)
+      if (replaced > 0) return replaced
+    }
+    return 0
+  }
+
+  async #replaceFrom(
+    peer: string,
+    { from, to }: HeightRange,
+    held: readonly Uncertified[],
+    signal: AbortSignal
+  ): Promise<number> {
+    const { ports, blame, gaveNothing } = this.#parts
+    let at = from
+    try {
+      for await (const frames of ports.headers(peer, { start: from, count: to - from + 1 }, signal)) {
+        for (const result of await ports.checker.checkHeaders(frames)) {
+          const failure = at > to ? surplus(to - from + 1) : certificateFailure(result, held[at - from] as Uncertified)
+          if (failure !== undefined) {
+            blame(peer, { ...failure, height: at })
+            return at - from
+          }
+          await ports.history.replaceCertificate((result as { header: CheckedHeader }).header)
+          at++
+        }
+      }
+    } catch (error) {
+      const end = endOf(error, at)
+      ports.log.debug({ peer, height: at, err: messageOf(error) }, 'a peer gave no certificate')
+      if (end.kind === 'fault') blame(peer, end.failure)
+      else if (end.kind === 'failed' && !signal.aborted) {
+        gaveNothing(peer, { code: end.code, message: `no certificate of block ${at}: ${end.code}`, height: at })
+      }
+    }
+    return at - from
+  }
+}
+
+/** The network bounds it too. */
+function surplus(count: number): Omit<PeerFailure, 'height'> {
+  return { code: 'TOO_MUCH', message: `more than the ${count} headers asked for` }
+}
+
+/** Why the header does not certify the block. */
+function certificateFailure(
+  result: HeaderCheck,
+  { height, hash }: Uncertified
+): Omit<PeerFailure, 'height'> | undefined {
+  if (!result.ok) return result.failure
+  const { header } = result
+  if (header.height !== height) {
+    return { code: 'BAD_HEIGHT', message: `a header of height ${header.height} where ${height} was asked for` }
+  }
+  if (header.deferred !== undefined) return header.deferred
+  if (equalBytes(header.hash, hash)) return undefined
+  // Certified, and not the block that the checkpoint proves: validators are at fault, not the peer that shows it.
+  return { code: 'CONFLICTING_FINALITY', message: `another block is certified at height ${height}` }
+}
