@@ -9,6 +9,7 @@ import { type Row, table } from './rows.ts'
 import { serveLoad } from './serve-load.ts'
 import { snapshotBuilds } from './snapshot-build.ts'
 import { stateUpdates } from './state-update.ts'
+import { syncBackfills } from './sync-backfill.ts'
 import { loopDelay, syncFulls } from './sync-full.ts'
 import { syncHeaders } from './sync-headers.ts'
 import { syncMemory } from './sync-memory.ts'
@@ -23,6 +24,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   loopDelay,
   syncHeaders,
   ...syncParallels,
+  ...syncBackfills,
   syncMemory,
   serveLoad,
   traceCost,
