@@ -4,7 +4,17 @@ import type { PieceAction, PieceEvent } from '../../../src/sync/pieces/events.ts
 import { PieceScheduler } from '../../../src/sync/pieces/scheduler.ts'
 import { seeded, seeds } from '../support/random.ts'
 
-type Behaviour = 'honest' | 'slow' | 'liar' | 'silent' | 'limiting' | 'partial' | 'flaky' | 'leaving' | 'lacking'
+type Behaviour =
+  | 'honest'
+  | 'slow'
+  | 'liar'
+  | 'silent'
+  | 'limiting'
+  | 'partial'
+  | 'flaky'
+  | 'leaving'
+  | 'lacking'
+  | 'forger'
 const BEHAVIOURS: Behaviour[] = [
   'honest',
   'slow',
@@ -14,7 +24,8 @@ const BEHAVIOURS: Behaviour[] = [
   'partial',
   'flaky',
   'leaving',
-  'lacking'
+  'lacking',
+  'forger'
 ]
 
 interface Options {
@@ -134,6 +145,9 @@ function answer(
       return whole(5000)
     case 'liar':
       return end(20, { kind: 'fault', failure: { code: 'BAD', message: 'bad', height: piece } })
+    case 'forger':
+      // Good to look at; found out some time after it came.
+      return [...whole(30), [300, { type: 'fault', peer, failure: { code: 'BAD', message: 'bad', height: piece } }]]
     case 'silent':
       return end(10_000, { kind: 'failed', code: 'PEER_TIMEOUT' })
     case 'limiting':
@@ -164,7 +178,7 @@ describe('pieces', () => {
       const pieces = 1 + Math.floor(random() * 200)
       const run = new Simulation({ seed, pieces, peers: ['honest', ...others] }).run()
       expect({ seed, left: run.scheduler.left }).toEqual({ seed, left: 0 })
-      expect([...run.penalised].every((peer) => peer.startsWith('liar'))).toBe(true)
+      expect([...run.penalised].every((peer) => /^(liar|forger)/.test(peer))).toBe(true)
     }
   })
 
