@@ -8,6 +8,7 @@ import { checkHeader } from '../../src/chain/check-header.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { verifyHome } from '../../src/ledger/verify.ts'
 import { silentLog } from '../../src/log.ts'
+import { until } from '../network/support/hosts.ts'
 import { applyAll } from '../support/chain-builder.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { Random } from '../support/random.ts'
@@ -18,7 +19,13 @@ import { contentHash, forgetHistory } from '../support/warped.ts'
 
 const TIP = 60
 const BASE = 50
-const spec = { seed: 71, eventsPerBlock: 3, actors: 3, resources: 8, params: { snapshotInterval: 10 } }
+const spec = {
+  seed: 71,
+  eventsPerBlock: 3,
+  actors: 3,
+  resources: 8,
+  params: { snapshotInterval: 10, eventWindowMs: 10_000 }
+}
 const chain = chainInMemory(TIP, spec)
 const { genesis } = chain
 const headers = trustedHeaders(chain)
@@ -223,4 +230,20 @@ test('a certificate is replaced, and the block keeps its events', async () => {
   const frames: Uint8Array[] = []
   for await (const frame of ledger.readRange(49, 1, 1 << 20)) frames.push(frame)
   expect(frames).toEqual([new Uint8Array(chain.frames[48] as Uint8Array)])
+})
+
+test('events of two windows are known again as soon as their history is certified', async () => {
+  const ledger = await opened()
+  const id = (height: number): Uint8Array => chain.blocks[height - 1]?.eventIds.subarray(0, 32) as Uint8Array
+  expect(ledger.holdsWindow).toBe(false)
+  await ledger.history.put(30, between(30, 49))
+  await ledger.history.certified(45)
+  await ledger.history.certified(42)
+  expect(ledger.holdsWindow).toBe(false)
+  expect(ledger.hasRecentEvent(id(44))).toBe(false)
+  // Two windows are twenty blocks.
+  await ledger.history.certified(38)
+  await until('the window', () => ledger.holdsWindow)
+  for (let height = TIP - 19; height <= TIP; height++) expect(ledger.hasRecentEvent(id(height))).toBe(true)
+  expect(ledger.hasRecentEvent(id(36))).toBe(false)
 })

@@ -2,8 +2,8 @@ import type { CheckedHeader, HeaderCheck } from '../../chain/check-header.ts'
 import { equalBytes } from '../../codec/bytes.ts'
 import { messageOf } from '../../error.ts'
 import type { HeightRange, Uncertified } from '../../ledger/history.ts'
-import type { PeerFailure } from '../events.ts'
 import { endOf } from '../downloads.ts'
+import type { PeerFailure } from '../events.ts'
 import type { BackfillPorts } from './types.ts'
 
 /** Of one round: a job of 32 headers of 16 validators takes a thread 20 ms, and consensus may wait for that. */

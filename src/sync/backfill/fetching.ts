@@ -1,8 +1,8 @@
 import { messageOf } from '../../error.ts'
 import type { HeightRange } from '../../ledger/history.ts'
+import { endOf } from '../downloads.ts'
 import type { PeerFailure, RequestEnd } from '../events.ts'
 import type { PieceEvent } from '../pieces/events.ts'
-import { endOf } from '../downloads.ts'
 import { giveWay } from './give-way.ts'
 import type { BackfillFault, BackfillPorts } from './types.ts'
 

@@ -67,8 +67,7 @@ export async function chainRows(path: string, genesis: MemoryChain['genesis'], f
     for await (const [key, value] of database.rows({})) {
       const table = key[0] as Table
       const height = Buffer.from(key.buffer, key.byteOffset, key.byteLength)
-      const byHeight = table === TABLE.BLOCK || table === TABLE.EVENT_IDS || table === TABLE.EVENT_KEYS
-      if (byHeight && height.readUIntBE(1, 6) < from) continue
+      if (BY_HEIGHT.has(table) && height.readUIntBE(1, 6) < from) continue
       if (table === TABLE.HASH && Buffer.from(value).readUIntBE(0, 6) < from) continue
       rows.push(`${toHex(key)} ${toHex(value)}`)
     }
@@ -77,6 +76,9 @@ export async function chainRows(path: string, genesis: MemoryChain['genesis'], f
     await database.close()
   }
 }
+
+/** Tables with a row a block that is held. */
+const BY_HEIGHT: ReadonlySet<Table> = new Set([TABLE.BLOCK, TABLE.HEADER, TABLE.EVENT_IDS, TABLE.EVENT_KEYS])
 
 /** The one row that only a database which began with a snapshot has. */
 const EARLIEST = toHex(Buffer.concat([Uint8Array.of(TABLE.META), Buffer.from('earliest')]))
