@@ -47,9 +47,9 @@ export async function pair(): Promise<Pair> {
 }
 
 /** Waits until the condition holds; the error says what was waited for. */
-export async function until(what: string, condition: () => boolean, ms = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
   const end = performance.now() + ms
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
     await pause(5)
   }
