@@ -31,12 +31,14 @@ describe.each([
   const most = Math.floor((size - 1) / 3)
 
   it('decide one block, and always once it heals, with f silent or equivocating and the others crashing', async () => {
+    const schedules = seeds(count)
     let crashes = 0
-    for (const seed of seeds(count)) {
+    for (const seed of schedules) {
       const { honest } = await simulate(size, most, seed)
       for (const node of honest) crashes += node.crashes
     }
-    if (count > 10) expect(crashes).toBeGreaterThan(count / 4)
+    // One schedule that is replayed may have none.
+    if (schedules.length > 1) expect(crashes).toBeGreaterThan(schedules.length / 4)
   }, 120_000)
 
   it('decide one block when all follow the rules', async () => {
