@@ -6,6 +6,8 @@ export const MAX_ACTION_BYTES = 64
 export const MAX_RESOURCE_KIND_BYTES = 32
 export const MAX_RESOURCE_ID_BYTES = 512
 export const MAX_ACTOR_NAME_BYTES = 64
+/** No key of an index is longer: a resource's, kind ‖ 0x00 ‖ id. */
+export const MAX_KEY_BYTES = MAX_RESOURCE_KIND_BYTES + 1 + MAX_RESOURCE_ID_BYTES
 
 const WORD = /^[a-z0-9._-]+$/
 const WORD_ACCEPTED = 'characters of a-z, 0-9, ".", "_" and "-"'

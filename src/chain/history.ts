@@ -9,6 +9,14 @@ export const MAX_PAGE_IDS = 4096
 
 const LINK = Uint8Array.of(0x02)
 
+/**
+ * Ids of the page that ends with a key's event number `count` (from 1): all down to a multiple of MAX_PAGE_IDS. So there is
+ * one way to cut a history, pages of different peers fit together, and nobody can stretch one over more of them.
+ */
+export function pageLength(count: number): number {
+  return ((count - 1) % MAX_PAGE_IDS) + 1
+}
+
 /** Events of one key that follow one another, and the head before the first of them. */
 export interface HistoryPage {
   readonly prevHead: Uint8Array

@@ -169,12 +169,32 @@ const HEADER_PROOF = message('HeaderProof', one('header', HEADER), hashes('mmr_p
 
 const CONSISTENCY_PROOF = message('ConsistencyProof', u64('from'), u64('to'), hashes('path'))
 
-/** An answer that is no refusal; which of the three it has to be depends on what was asked. */
+const KEY_LEAF = message('KeyLeaf', fixed('key_hash', 32), u64('count'), fixed('head', 32))
+
+const KEY_PROOF = message(
+  'KeyProof',
+  u64('event_total'),
+  hashes('other_roots'),
+  hashes('siblings'),
+  maybe('leaf', KEY_LEAF)
+)
+
+const HISTORY_PAGE = message('HistoryPage', fixed('prev_head', 32), hashes('ids'))
+
+const HISTORY_PROOF = message(
+  'HistoryProof',
+  u64('anchor_height'),
+  maybe('state', KEY_PROOF),
+  many('pages', HISTORY_PAGE)
+)
+
+/** An answer that is no refusal; which of the four it has to be depends on what was asked. */
 export const PROOF = message(
   'Proof',
   maybe('event', COMPACT_PROOF),
   maybe('header', HEADER_PROOF),
-  maybe('consistency', CONSISTENCY_PROOF)
+  maybe('consistency', CONSISTENCY_PROOF),
+  maybe('history', HISTORY_PROOF)
 )
 
 const blob = (name: string): FieldRule => ({ kind: 'blob', name })

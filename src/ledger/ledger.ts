@@ -19,6 +19,7 @@ import { type Conflict, conflictError, conflictOf } from './conflict.ts'
 import { type ExpiredPage, expiredPage } from './expired.ts'
 import type { Tip } from './head.ts'
 import type { History } from './history.ts'
+import { HistoryProver } from './history-proofs.ts'
 import { type LedgerOptions, type LedgerParts, openParts } from './open.ts'
 import { Prover } from './proofs.ts'
 import { type EventFilter, type EventPage, queryEvents, SCAN_BOUNDS, type ScanBounds } from './query.ts'
@@ -79,7 +80,16 @@ export class Ledger extends Emitter<LedgerEvents> {
     this.#conflict = parts.conflict
     history.on('moved', (earliest) => this.#widenWindow(earliest))
     this.#reader = new ChainReader({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight })
-    this.#prover = new Prover({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight })
+    const histories = new HistoryProver({
+      sources: { eventRows: stores.eventRows, eventsAt: (height) => this.#reader.eventsAt(height) },
+      path: stores.database.path,
+      snapshotInterval: genesis.params.snapshotInterval,
+      snapshots: () => this.#snapshots,
+      tip: () => this.tip.height,
+      missing: (to) => history.missing(1, to)[0],
+      readBytes: parts.tuning.historyReadBytes
+    })
+    this.#prover = new Prover({ genesis, stores, tip: () => this.tip, earliest: () => this.earliestHeight, histories })
     this.#applier = new Applier({
       head,
       state,
@@ -249,11 +259,13 @@ export class Ledger extends Emitter<LedgerEvents> {
   }
 
   /**
-   * The one that is asked for. Anchor 0 is the header of the block itself; one above it covers it.
-   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | BAD_REQUEST
+   * The one that is asked for. Anchor 0 is the header of the block itself; one above it covers it. Of a history it is the
+   * newest snapshot.
+   * @param onRead called with how many bytes were read, of proofs that may read many
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | RATE_LIMITED | BAD_REQUEST
    */
-  prove(request: GetProof): Promise<Proof> {
-    return this.#prover.prove(request)
+  prove(request: GetProof, onRead?: (bytes: number) => void): Promise<Proof> {
+    return this.#prover.prove(request, onRead)
   }
 
   /** A finalized event by its id. */

@@ -33,6 +33,8 @@ export interface LedgerTuning {
   readonly stateWork?: number
   /** Of each page of events. */
   readonly scanBounds?: ScanBounds
+  /** Of rows, for each proof of a history. */
+  readonly historyReadBytes?: number
   readonly beforeWrite?: BeforeWrite
 }
 

@@ -8,20 +8,11 @@ import { SignedEvent } from '../codec/generated/event.ts'
 import type { CompactProof, ConsistencyProof, HeaderProof } from '../codec/generated/proof.ts'
 import type { GetConsistencyProof, GetEventProof, GetHeaderProof, GetProof, Proof } from '../codec/generated/sync.ts'
 import { headerOf, splitBlock, splitFinalized } from '../codec/raw.ts'
-import { MolochError } from '../error.ts'
 import { corrupt } from '../store/errors.ts'
 import type { Tip } from './head.ts'
+import type { HistoryProver } from './history-proofs.ts'
+import { proofError } from './proof-error.ts'
 import type { Stores } from './stores.ts'
-
-/** Why there is no such proof here; they travel to peers as they are. */
-export type ProofErrorCode =
-  /** No finalized event of that id. */
-  | 'UNKNOWN_EVENT'
-  /** The anchor does not cover what is to be proved. */
-  | 'ANCHOR_TOO_OLD'
-  /** Above the tip, or below what this node holds. */
-  | 'UNAVAILABLE'
-  | 'BAD_REQUEST'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -31,6 +22,7 @@ export interface ProverParts {
   readonly tip: () => Tip
   /** The lowest height whose block is held. */
   readonly earliest: () => number
+  readonly histories: HistoryProver
 }
 
 /**
@@ -42,20 +34,26 @@ export class Prover {
   readonly #stores: Stores
   readonly #tip: () => Tip
   readonly #earliest: () => number
+  readonly #histories: HistoryProver
 
   constructor(parts: ProverParts) {
     this.#genesis = parts.genesis
     this.#stores = parts.stores
     this.#tip = parts.tip
     this.#earliest = parts.earliest
+    this.#histories = parts.histories
   }
 
-  /** @throws MolochError with a ProofErrorCode */
-  async prove(request: GetProof): Promise<Proof> {
+  /**
+   * @param onRead called with how many bytes were read, of proofs that may read many
+   * @throws MolochError with a ProofErrorCode
+   */
+  async prove(request: GetProof, onRead?: (bytes: number) => void): Promise<Proof> {
     if (request.event !== undefined) return { event: await this.#event(request.event) }
     if (request.header !== undefined) return { header: await this.#header(request.header) }
     if (request.consistency !== undefined) return { consistency: await this.#consistency(request.consistency) }
-    throw proofError('BAD_REQUEST', 'nothing is asked for; event, header or consistency is accepted')
+    if (request.history !== undefined) return { history: await this.#histories.prove(request.history, onRead) }
+    throw proofError('BAD_REQUEST', 'nothing is asked for; event, header, consistency or history is accepted')
   }
 
   /** Peaks of the range over blocks 0 … leafCount − 1, largest first. @throws MolochError UNAVAILABLE */
@@ -159,8 +157,4 @@ function assertAnchor(what: string, height: number, anchor: number, tip: number)
 function hashesOf(flat: Uint8Array): Uint8Array[] {
   const count = flat.byteLength / HASH_BYTES
   return Array.from({ length: count }, (_, i) => flat.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))
-}
-
-function proofError(code: ProofErrorCode, message: string): MolochError<ProofErrorCode> {
-  return new MolochError(code, message)
 }

@@ -21,7 +21,6 @@ import { StatusExchange } from './status-exchange.ts'
 import type { RequestLimits } from './streams/client.ts'
 import { frameLimit } from './streams/frames.ts'
 import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES } from './streams/messages.ts'
-import { maxProofBytes } from './streams/proof.ts'
 import { protocolId } from './topics.ts'
 import type { GoodbyeName, Head } from './types.ts'
 
@@ -113,7 +112,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     scope: chain,
     limits,
     maxHeaderBytes: maxTrustedHeaderBytes(genesis),
-    maxProofBytes: maxProofBytes(genesis.params.maxEventBytes),
+    maxEventBytes: genesis.params.maxEventBytes,
     maxChunkBytes: maxChunkBytes(genesis)
   })
   const about = { peerId: peerId.toString(), settings, limits, scope: chain }

@@ -7,7 +7,7 @@ import { assertRange, makeGetBlocks, readBlocks } from './streams/blocks.ts'
 import { type RequestLimits, request, requestOne } from './streams/client.ts'
 import { GOODBYE_PROTOCOL, makeGoodbye } from './streams/goodbye.ts'
 import { assertHeadersRange, makeGetHeaders, readHeaders } from './streams/headers.ts'
-import { assertProofRequest, makeGetProof, readProof } from './streams/proof.ts'
+import { assertProofRequest, makeGetProof, maxProofBytes, readProof } from './streams/proof.ts'
 import {
   assertChunkWanted,
   chunkFrameBytes,
@@ -28,9 +28,9 @@ export interface RequestsOptions {
   readonly sessions: PeerSessions
   readonly scope: string
   readonly limits: RequestLimits
-  /** The longest that a TrustedHeader of the chain, a proof, and a chunk of a snapshot can be. */
+  /** The longest that a TrustedHeader of the chain, an event, and a chunk of a snapshot can be. */
   readonly maxHeaderBytes: number
-  readonly maxProofBytes: number
+  readonly maxEventBytes: number
   readonly maxChunkBytes: number
 }
 
@@ -40,7 +40,7 @@ export class Requests {
   readonly #scope: string
   readonly #limits: RequestLimits
   readonly #maxHeaderBytes: number
-  readonly #maxProofBytes: number
+  readonly #maxEventBytes: number
   readonly #maxChunkBytes: number
 
   constructor(options: RequestsOptions) {
@@ -48,7 +48,7 @@ export class Requests {
     this.#scope = options.scope
     this.#limits = options.limits
     this.#maxHeaderBytes = options.maxHeaderBytes
-    this.#maxProofBytes = options.maxProofBytes
+    this.#maxEventBytes = options.maxEventBytes
     this.#maxChunkBytes = options.maxChunkBytes
   }
 
@@ -83,7 +83,7 @@ export class Requests {
   async proof(peerId: string, wanted: GetProof, { signal }: RequestOptions): Promise<Proof> {
     assertProofRequest(wanted)
     const protocol = protocolId(this.#scope, 'proof')
-    const limits = { ...this.#limits, maxFrameBytes: this.#maxProofBytes }
+    const limits = { ...this.#limits, maxFrameBytes: maxProofBytes(wanted, this.#maxEventBytes) }
     const frame = await requestOne(this.#connectionTo(peerId), protocol, makeGetProof(wanted), limits, signal)
     return readProof(frame, wanted, peerId)
   }

@@ -147,6 +147,6 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
   })
   await bulk('headers', headers)
   // Proofs are small, but reading for them is not: they stand in the same line.
-  const proof = serveProof((request) => proving.prove(request))
+  const proof = serveProof((request, onRead) => proving.prove(request, onRead))
   await bulk('proof', proof)
 }

@@ -178,9 +178,10 @@ export interface ProvingPorts {
   readPeaks(leafCount: number): Promise<Uint8Array[]>
   /**
    * Exactly one of the answer's fields is set.
-   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | BAD_REQUEST
+   * @param onRead called with how many bytes were read for it, if they may be many: the peer is charged for them
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | RATE_LIMITED | BAD_REQUEST
    */
-  prove(request: GetProof): Promise<Proof>
+  prove(request: GetProof, onRead?: (bytes: number) => void): Promise<Proof>
 }
 
 /** What a light client asks of peers. */

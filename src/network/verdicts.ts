@@ -73,6 +73,9 @@ export const RULINGS: Readonly<Record<string, Ruling>> = {
   PROOF_BLOCK_HASH: BAN_HOUR,
   PROOF_MMR_PATH: BAN_HOUR,
   PROOF_CONSISTENCY_PATH: BAN_HOUR,
+  PROOF_KEY_PATH: BAN_HOUR,
+  PROOF_HISTORY_LENGTH: BAN_HOUR,
+  PROOF_HISTORY_PAGE: BAN_HOUR,
   // A snapshot that is not what the checkpoint says: it may be our checkpoint that is wrong.
   CHECKPOINT_ABOVE: DISCONNECT,
   CHECKPOINT_PATH: DISCONNECT,

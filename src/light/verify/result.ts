@@ -32,7 +32,15 @@ const STEP_OF_CODE = {
   /** The path does not lead from the block hash to the anchor's mmr_root. */
   PROOF_MMR_PATH: 'mmr_path',
   /** The path does not lead from the one root to the other. */
-  PROOF_CONSISTENCY_PATH: 'consistency_path'
+  PROOF_CONSISTENCY_PATH: 'consistency_path',
+  /** Not of the key that was asked for. */
+  PROOF_WRONG_KEY: 'key',
+  /** The path does not lead from the key, or from where it would be, to the anchor's state_root. */
+  PROOF_KEY_PATH: 'key_path',
+  /** More or fewer pages or ids than the key's count says. */
+  PROOF_HISTORY_LENGTH: 'history_length',
+  /** The ids of a page do not fold to the head that is known. */
+  PROOF_HISTORY_PAGE: 'history_page'
 } as const
 
 export type ProofCode = keyof typeof STEP_OF_CODE

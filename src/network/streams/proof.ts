@@ -1,4 +1,6 @@
 import { HASH_BYTES } from '../../chain/domain.ts'
+import { MAX_KEY_BYTES } from '../../chain/event-bounds.ts'
+import { MAX_PAGE_IDS } from '../../chain/history.ts'
 import { assertCanonical } from '../../codec/canonical.ts'
 import { GetProof, Proof } from '../../codec/generated/sync.ts'
 import { PROOF } from '../../codec/rules.ts'
@@ -15,9 +17,14 @@ const MAX_PATH = 64
 /** Two paths, a header, a few numbers, and the fields around them. */
 const ROOM_BYTES = 2 * MAX_PATH * (HASH_BYTES + 2) + 1024
 
-/** No proof of this chain is longer. Against frames that are made as long as a block's may be. */
-export function maxProofBytes(maxEventBytes: number): number {
-  return maxEventBytes + ROOM_BYTES
+/** A page of ids and the way down a trie, which is as deep as a hash has bits. */
+const MAX_HISTORY_BYTES = (MAX_PAGE_IDS + 8 * HASH_BYTES) * (HASH_BYTES + 2) + 1024
+/** Reading a byte costs that part of sending one. */
+const READ_SHARE = 16
+
+/** No answer to the request is longer. Against frames that are made as long as a block's may be. */
+export function maxProofBytes(request: GetProof, maxEventBytes: number): number {
+  return request.history === undefined ? maxEventBytes + ROOM_BYTES : MAX_HISTORY_BYTES
 }
 
 export function makeGetProof(request: GetProof): Uint8Array {
@@ -26,10 +33,10 @@ export function makeGetProof(request: GetProof): Uint8Array {
 
 /** Answers GetProof with one frame; the refusals say why there is no such proof. */
 export function serveProof(prove: ProvingPorts['prove']): Handler {
-  return async function* (frame) {
+  return async function* (frame, { charge }) {
     const request = decoded('get proof', () => GetProof.decode(frame))
     assertProofRequest(request)
-    yield Proof.encode(await prove(request))
+    yield Proof.encode(await prove(request, (bytes) => charge({ bytes: bytes / READ_SHARE })))
   }
 }
 
@@ -52,19 +59,25 @@ export function assertProofRequest(request: GetProof): void {
   const kinds = kindsOf(request)
   if (kinds.length !== 1) {
     const asked = kinds.length === 0 ? 'no proof' : `proofs of ${kinds.join(' and ')}`
-    throw networkError('BAD_REQUEST', `${asked} in one request; accepted: one of event, header, consistency`)
+    throw networkError('BAD_REQUEST', `${asked} in one request; accepted: one of ${KINDS.join(', ')}`)
   }
-  const { event, header, consistency } = request
+  const { event, header, consistency, history } = request
   if (event !== undefined && event.eventId.byteLength !== HASH_BYTES) {
     const has = `an event id of ${event.eventId.byteLength} bytes`
     throw networkError('BAD_REQUEST', `${has}; accepted: ${HASH_BYTES}`)
   }
   for (const [name, value] of Object.entries({ ...header, ...consistency })) assertHeight(name, value)
   if (event !== undefined) assertHeight('anchor height', event.anchorHeight)
+  if (history === undefined) return
+  assertHeight('anchor height', history.anchorHeight)
+  assertHeight('before count', history.beforeCount)
+  if (history.key.byteLength > MAX_KEY_BYTES) {
+    throw networkError('BAD_REQUEST', `a key of ${history.key.byteLength} bytes; accepted: at most ${MAX_KEY_BYTES}`)
+  }
 }
 
-type Kind = 'event' | 'header' | 'consistency'
-const KINDS: readonly Kind[] = ['event', 'header', 'consistency']
+type Kind = 'event' | 'header' | 'consistency' | 'history'
+const KINDS: readonly Kind[] = ['event', 'header', 'consistency', 'history']
 
 function kindsOf(message: GetProof | Proof): Kind[] {
   return KINDS.filter((kind) => message[kind] !== undefined)
@@ -72,5 +85,5 @@ function kindsOf(message: GetProof | Proof): Kind[] {
 
 function described(request: GetProof): string {
   const [kind] = kindsOf(request)
-  return `${kind === 'consistency' ? kind : `${kind} inclusion`} proof`
+  return `${kind === 'event' || kind === 'header' ? `${kind} inclusion` : kind} proof`
 }

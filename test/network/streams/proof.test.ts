@@ -52,7 +52,9 @@ describe('an answer', () => {
     const filled = { ...header.header, version: 0xffff_ffff, height: max, timestamp: max, eventCount: 0xffff_ffff }
     const proof = { event, eventIndex: 20_000, eventCount: 20_000, header: filled, anchorHeight: max }
     const bytes = Proof.encode({ event: { ...proof, eventPath: path(64), mmrPath: path(64) } })
-    expect(bytes.byteLength).toBeLessThanOrEqual(maxProofBytes(16_384))
+    expect(bytes.byteLength).toBeLessThanOrEqual(
+      maxProofBytes({ event: { eventId: hash(), anchorHeight: max } }, 16_384)
+    )
   })
 })
 
