@@ -55,6 +55,40 @@ export type ConsistencyProofJson = Type.Static<typeof ConsistencyProofJson>
 export const ProofJson = Type.Union([EventProofJson, HeaderProofJson, ConsistencyProofJson])
 export type ProofJson = Type.Static<typeof ProofJson>
 
+const HistoryKeyJson = Type.Union([
+  Type.Object({ actor: Hash }),
+  Type.Object({ resource: Type.Object({ kind: Type.String(), id: Type.String() }) }),
+  Type.Object({ action: Type.String() })
+])
+
+const page = {
+  prev_head: Hash,
+  ids: Type.Array(Hash, { description: 'in the order of the chain' })
+}
+
+export const HistoryProofJson = Type.Object({
+  ...Chain,
+  kind: Type.Literal('history'),
+  anchor: Anchor,
+  key: HistoryKeyJson,
+  state: Type.Object({
+    event_total: Type.Integer(),
+    other_roots: Type.Array(Hash),
+    siblings: Type.Array(Hash, { description: 'from the root down' }),
+    leaf: Type.Union([Type.Object({ key_hash: Hash, count: Type.Integer(), head: Hash }), Type.Null()])
+  }),
+  pages: Type.Array(Type.Object(page), { description: 'the newest; more are asked for with `before`' })
+})
+export type HistoryProofJson = Type.Static<typeof HistoryProofJson>
+
+export const HistoryPageAnswer = Type.Object({
+  key: HistoryKeyJson,
+  anchor_height: Height,
+  before: Type.String(),
+  ...page
+})
+export type HistoryPageAnswer = Type.Static<typeof HistoryPageAnswer>
+
 export const CheckpointJson = Type.Object({
   height: Height,
   hash: Hash,

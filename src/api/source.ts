@@ -122,8 +122,9 @@ export interface LightView {
 /** Where proofs come from: the node's own chain, or peers, checked. */
 export interface ProofSource {
   /**
-   * Exactly one of the answer's fields is set. Anchor 0 is the header of the block itself.
-   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | BAD_REQUEST
+   * Exactly one of the answer's fields is set. Anchor 0 is the header of the block itself; of a history the newest that
+   * can be had. A history comes a page an answer.
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | RATE_LIMITED | BAD_REQUEST
    */
   readonly prove: (request: GetProof) => Promise<Proof>
   /** A header that this node trusts. */

@@ -20,6 +20,7 @@ import { keysNewCommand } from './commands/keys-new.ts'
 import { keysShowCommand } from './commands/keys-show.ts'
 import { peersCommand } from './commands/peers.ts'
 import { proofEventCommand } from './commands/proof-event.ts'
+import { proofHistoryCommand } from './commands/proof-history.ts'
 import { proofVerifyCommand } from './commands/proof-verify.ts'
 import { snapshotCreateCommand } from './commands/snapshot-create.ts'
 import { snapshotExportCommand } from './commands/snapshot-export.ts'
@@ -63,7 +64,11 @@ export function createProgram(cli: Cli): Command {
       snapshotExportCommand(cli),
       snapshotImportCommand(cli)
     ]),
-    newGroup(cli, 'proof', 'get and check proofs', [proofEventCommand(cli), proofVerifyCommand(cli)]),
+    newGroup(cli, 'proof', 'get and check proofs', [
+      proofEventCommand(cli),
+      proofHistoryCommand(cli),
+      proofVerifyCommand(cli)
+    ]),
     newGroup(cli, 'keys', 'make keys and show their public parts', [keysNewCommand(cli), keysShowCommand(cli)]),
     newGroup(cli, 'genesis', 'make and check what a chain starts from', [
       genesisNewCommand(cli),

@@ -9,8 +9,11 @@ import { decodeProof, type LightSource } from './source.ts'
 import type { Anchor } from './verify/anchor.ts'
 import { type ProvenEvent, verifyEventProof } from './verify/event-proof.ts'
 import { verifyHeaderProof } from './verify/header-proof.ts'
+import type { HistoryKey } from './verify/history-key.ts'
+import type { ProvenHistory } from './verify/history-proof.ts'
 import type { ProofFailure } from './verify/result.ts'
 import type { TrustedBlock } from './verify/verify-file.ts'
+import { wholeHistory } from './whole-history.ts'
 
 /** Headers of one request: what a peer serves at most. */
 const HEADERS_PER_REQUEST = 1024
@@ -133,6 +136,20 @@ export class LightClient {
     const result = verifyEventProof(proof, anchor, this.genesis, { eventId })
     if (!result.ok) throw proofError(result)
     return result
+  }
+
+  /**
+   * Every event of the key in the blocks before a snapshot at or below the tip, or that there is none, proven.
+   * @param anchorHeight of the snapshot; default: the newest that the source has
+   * @throws MolochError ANCHOR_TOO_OLD, UNAVAILABLE as the source says; NOT_FOLLOWED if its anchor is above the tip; a
+   * ProofCode if what the source sent proves nothing
+   */
+  proveHistory(key: HistoryKey, anchorHeight = 0): Promise<ProvenHistory> {
+    const anchorAt = async (height: number): Promise<Anchor> => {
+      if (height > this.tip.height) throw notFollowed(`the anchor, block ${height}`, this.tip.height)
+      return { height, ...(await this.header(height)) }
+    }
+    return wholeHistory({ genesis: this.genesis, source: this.#source, anchorAt }, key, anchorHeight)
   }
 
   async #eventProof(eventId: Uint8Array, anchorHeight: number): Promise<Uint8Array> {

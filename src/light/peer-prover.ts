@@ -5,6 +5,7 @@ import type { GetProof, Proof } from '../codec/generated/sync.ts'
 import { hasCode, MolochError } from '../error.ts'
 import type { ProofRequests } from '../network/types.ts'
 import { type AskPeersPorts, askPeers } from './ask-peers.ts'
+import { type HistoryCheck, proveHistory } from './prove-history.ts'
 import type { Anchor } from './verify/anchor.ts'
 import { verifyConsistencyProof } from './verify/consistency-proof.ts'
 import { verifyEventProof } from './verify/event-proof.ts'
@@ -36,14 +37,15 @@ export class PeerProver {
 
   /**
    * @returns the field that was asked for, which holds
-   * @throws MolochError UNKNOWN_EVENT (as the peers say: that proves nothing), ANCHOR_TOO_OLD, UNAVAILABLE, BAD_REQUEST,
-   * or NO_ANSWER
+   * @throws MolochError UNKNOWN_EVENT (as the peers say: that proves nothing), ANCHOR_TOO_OLD, UNAVAILABLE, RATE_LIMITED,
+   * BAD_REQUEST, or NO_ANSWER
    */
   prove(request: GetProof, signal?: AbortSignal): Promise<Proof> {
     if (request.event !== undefined) return this.#event(request.event, request, signal)
     if (request.header !== undefined) return this.#header(request.header, request, signal)
     if (request.consistency !== undefined) return this.#consistency(request.consistency, request, signal)
-    throw new MolochError('BAD_REQUEST', 'nothing is asked for; event, header or consistency is accepted')
+    if (request.history !== undefined) return this.#history(request.history, signal)
+    throw new MolochError('BAD_REQUEST', 'nothing is asked for; event, header, consistency or history is accepted')
   }
 
   async #event(
@@ -89,6 +91,15 @@ export class PeerProver {
       if (consistency === undefined) return wrongKind('consistency')
       return verifyConsistencyProof(consistency, from, to, this.#ports.genesis)
     })
+  }
+
+  #history(request: NonNullable<GetProof['history']>, signal: AbortSignal | undefined): Promise<Proof> {
+    const { genesis, tipHeight } = this.#ports
+    const ask = (what: string, history: typeof request, check: HistoryCheck) =>
+      this.#ask(what, history.anchorHeight, { history }, signal, async ({ history: answer }) =>
+        answer === undefined ? wrongKind('history') : check(answer)
+      )
+    return proveHistory({ genesis, tipHeight, trusted: (height) => this.#trusted(height, signal), ask }, request)
   }
 
   #ask(

@@ -1,4 +1,6 @@
 import type { Genesis } from '../chain/genesis.ts'
+import { MAX_PAGE_IDS } from '../chain/history.ts'
+import { HASH_BYTES } from '../chain/merkle.ts'
 import { type GetProof, Proof } from '../codec/generated/sync.ts'
 import { MolochError, messageOf } from '../error.ts'
 
@@ -16,24 +18,27 @@ export interface LightSource {
   getHeaders(start: number, count: number): Promise<HeadersAnswer>
   /**
    * An encoded Proof for the request. An answer that refuses throws: a MolochError ANCHOR_TOO_OLD says that the anchor
-   * does not cover what is to be proved, UNKNOWN_EVENT that there is no such event.
+   * does not cover what is to be proved (of a history: that its snapshot is not kept), UNKNOWN_EVENT that there is no such
+   * event.
    */
   getProof(request: GetProof): Promise<Uint8Array>
 }
 
 /** Beside the event: two paths of at most 64 hashes, a header and tags. */
 const PROOF_OVERHEAD_BYTES = 8 << 10
+/** A page of ids and the way down a trie. */
+const HISTORY_BYTES = (MAX_PAGE_IDS + 8 * HASH_BYTES) * (HASH_BYTES + 2) + PROOF_OVERHEAD_BYTES
 
 /**
  * The one field of a proof that was asked for.
  * @throws MolochError PROOF_MALFORMED | PROOF_WRONG_KIND
  */
-export function decodeProof<Kind extends 'event' | 'header' | 'consistency'>(
+export function decodeProof<Kind extends 'event' | 'header' | 'consistency' | 'history'>(
   bytes: Uint8Array,
   kind: Kind,
   genesis: Genesis
 ): NonNullable<Proof[Kind]> {
-  const max = genesis.params.maxEventBytes + PROOF_OVERHEAD_BYTES
+  const max = kind === 'history' ? HISTORY_BYTES : genesis.params.maxEventBytes + PROOF_OVERHEAD_BYTES
   if (bytes.byteLength > max) {
     throw new MolochError('PROOF_MALFORMED', `proof is ${bytes.byteLength} bytes; accepted: at most ${max}`)
   }

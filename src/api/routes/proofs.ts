@@ -11,6 +11,7 @@ import { apiError } from '../problem.ts'
 import { CheckpointJson, ProofJson } from '../proof-schemas.ts'
 import { Height } from '../schemas.ts'
 import type { ApiSource, ProofSource } from '../source.ts'
+import { historyProofRoute } from './history-proof.ts'
 
 const AnchorQuery = Type.Object(
   {
@@ -75,8 +76,10 @@ export function proofRoutes(app: App, source: ApiSource): void {
     file(proofs, { consistency: { from, to } })
   )
 
+  historyProofRoute(app, source, proofs)
+
   async function file(proofs: ProofSource, request: GetProof): Promise<ProofJson> {
-    return proofToJson(genesis, await anchored(proofs, await proofs.prove(request)))
+    return proofToJson(genesis, await anchored(proofs, await proofs.prove(request))) as ProofJson
   }
 }
 

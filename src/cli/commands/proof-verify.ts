@@ -3,16 +3,18 @@ import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { fromHex, toHex } from '../../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../../error.ts'
-import { MAX_PROOF_CHARS, type ProofFile, parseProofFile } from '../../light/verify/parse-proof.ts'
+import { keyText, keyToJson } from '../../light/verify/history-key.ts'
+import { MAX_HISTORY_CHARS, type ProofFile, parseProofFile } from '../../light/verify/parse-proof.ts'
 import { type FileResult, type TrustedBlock, verifyProofFile } from '../../light/verify/verify-file.ts'
 import { readGenesisFile, readHomeGenesis, resolveHome } from '../../node/home.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand } from '../command.ts'
+import { askedKey, type KeyOptions, keyOptions } from '../history-key.ts'
 import { hexKey } from '../parsers.ts'
 import { fields, table } from '../table.ts'
 import { timeText } from '../time-text.ts'
 
-interface Options {
+interface Options extends KeyOptions {
   readonly trust: readonly TrustedBlock[]
   readonly genesis?: string
   readonly home?: string
@@ -21,19 +23,21 @@ interface Options {
 }
 
 export function proofVerifyCommand(cli: Cli): Command {
-  return newCommand(cli, 'verify', {
+  const command = newCommand(cli, 'verify', {
     summary: 'check a proof file against a block hash that you trust, step by step; needs no node and no network',
     example: `moloch proof verify proof.json --trust 4096:${'5f'.repeat(32)} --genesis genesis.json`
   })
-    .argument('<file>', 'proof file')
-    .requiredOption(
-      '--trust <height:hash>',
-      'a block that you trust; given twice for a consistency proof, which has two ends',
-      collectTrust
-    )
+  command.argument('<file>', 'proof file')
+  command.requiredOption(
+    '--trust <height:hash>',
+    'a block that you trust; given twice for a consistency proof, which has two ends',
+    collectTrust
+  )
+  command
     .option('--genesis <file>', "the chain's genesis (default: the home's)")
     .option(...HOME_OPTION)
     .option('--event <id>', 'fail unless the proof is of this event', hexKey)
+  return keyOptions(command)
     .option(...JSON_OPTION)
     .action((file: string, options: Options) => {
       const genesis =
@@ -41,8 +45,9 @@ export function proofVerifyCommand(cli: Cli): Command {
           ? readHomeGenesis(resolveHome(options.home, cli.env))
           : readGenesisFile(resolve(options.genesis))
       const eventId = options.event === undefined ? undefined : fromHex(options.event, 32)
+      const key = isKeyGiven(options) ? askedKey(options) : undefined
       const proof = readProofFile(resolve(file))
-      const result = verifyProofFile(proof, { genesis, trust: options.trust, eventId })
+      const result = verifyProofFile(proof, { genesis, trust: options.trust, eventId, key })
       if (options.json) printJson(cli, toJson(proof, result))
       else cli.out(describe(result))
       if (!result.ok) {
@@ -52,6 +57,10 @@ export function proofVerifyCommand(cli: Cli): Command {
         )
       }
     })
+}
+
+function isKeyGiven({ actor, resource, action }: KeyOptions): boolean {
+  return actor !== undefined || resource !== undefined || action !== undefined
 }
 
 /** `HEIGHT:HASH`, several times. */
@@ -68,13 +77,13 @@ function readProofFile(path: string): ProofFile {
   let text: string
   try {
     const { size } = statSync(path)
-    if (size > MAX_PROOF_CHARS) throw new Error(`${size} bytes; at most ${MAX_PROOF_CHARS} are accepted`)
+    if (size > MAX_HISTORY_CHARS) throw new Error(`${size} bytes; at most ${MAX_HISTORY_CHARS} are accepted`)
     text = readFileSync(path, 'utf8')
   } catch (error) {
     throw new MolochError('PROOF_UNREADABLE', `cannot read proof ${path}: ${messageOf(error)}`)
   }
   try {
-    return parseProofFile(text)
+    return parseProofFile(text, MAX_HISTORY_CHARS)
   } catch (error) {
     if (!hasCode(error, 'PROOF_MALFORMED')) throw error
     throw new MolochError(error.code, `${path}: ${error.message}`)
@@ -91,6 +100,12 @@ function describe(result: FileResult): string {
 function proven(result: Extract<FileResult, { ok: true }>): [string, string][] {
   if ('from' in result) {
     return [['proven', `block ${result.to.height} goes on from the history of block ${result.from.height}`]]
+  }
+  if ('ids' in result) {
+    const { ids, key, anchor } = result
+    const events = ids.map((id, at): [string, string] => [at === 0 ? 'events' : '', toHex(id)])
+    const many = ids.length === 0 ? 'no event' : `${ids.length} events, all that there are, in this order`
+    return [['proven', `${keyText(key)}: ${many}, before block ${anchor.height}`], ...events]
   }
   const { header, hash } = result
   const block: [string, string][] = [
@@ -115,6 +130,9 @@ function toJson(proof: ProofFile, result: FileResult): Record<string, unknown> {
   const base = { ok, kind: proof.kind, steps }
   if (!result.ok) return { ...base, code: result.code, step: result.step, message: result.message }
   if ('from' in result) return { ...base, from: result.from.height, to: result.to.height }
+  if ('ids' in result) {
+    return { ...base, key: keyToJson(result.key), anchor: result.anchor.height, event_ids: result.ids.map(toHex) }
+  }
   const block = { height: result.header.height, hash: toHex(result.hash), timestamp: result.header.timestamp }
   if (!('event' in result)) return { ...base, block }
   return { ...base, block, event_id: toHex(result.event.id), index: result.index }

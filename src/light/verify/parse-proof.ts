@@ -1,46 +1,33 @@
 /** Reads the JSON form of a proof: its form alone, nothing is checked (verify-file.ts does). */
-import type { Json } from '../../chain/json-document.ts'
-import { JsonDocument } from '../../chain/json-document.ts'
-import { fromHex } from '../../codec/bytes.ts'
 import { assertCanonical } from '../../codec/canonical.ts'
 import type { Header } from '../../codec/generated/chain.ts'
 import { SignedEvent } from '../../codec/generated/event.ts'
-import type { CompactProof, ConsistencyProof, HeaderProof } from '../../codec/generated/proof.ts'
+import type { CompactProof, ConsistencyProof, HeaderProof, HistoryProof } from '../../codec/generated/proof.ts'
 import { SIGNED_EVENT } from '../../codec/rules.ts'
 import { messageOf } from '../../error.ts'
+import type { HistoryKey } from './history-key.ts'
+import { readHistory } from './parse-history.ts'
 import { PROOF_FORMAT, toBase64 } from './proof-json.ts'
+import { hex, path, proof, readHeader, string, U32_MAX, U64_MAX } from './read-json.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-/** Room for the largest event of any chain (256 KiB) and its paths; a longer text is no proof and is not parsed. */
+/**
+ * Room for the largest event of any chain (256 KiB) and its paths, or for a history of some 15 000 events; a longer text
+ * is not parsed.
+ */
 export const MAX_PROOF_CHARS = 1 << 20
-
-/** Sizes of trees are below 2⁵³: no path is longer. */
-const MAX_PATH = 64
-const U32_MAX = 0xffff_ffff
-const U64_MAX = Number.MAX_SAFE_INTEGER
+/** Room for a history of some 4 million events. */
+export const MAX_HISTORY_CHARS = 256 << 20
 
 const BASE_KEYS = ['format', 'kind', 'chain_id', 'genesis_hash']
 const BLOCK_KEYS = ['anchor', 'header', 'mmr_path']
 const KEYS = {
   event: [...BASE_KEYS, ...BLOCK_KEYS, 'event'],
   header: [...BASE_KEYS, ...BLOCK_KEYS],
-  consistency: [...BASE_KEYS, 'from', 'to', 'path']
+  consistency: [...BASE_KEYS, 'from', 'to', 'path'],
+  history: [...BASE_KEYS, 'anchor', 'key', 'state', 'pages']
 }
-const HEADER_KEYS = [
-  'version',
-  'height',
-  'parent_hash',
-  'events_root',
-  'event_count',
-  'mmr_root',
-  'state_root',
-  'validators_hash',
-  'next_validators_hash',
-  'timestamp',
-  'proposer'
-]
-
 /** What a file says of its anchor; without a header it is the block's own. */
 export interface FileAnchor {
   readonly height: number
@@ -74,13 +61,22 @@ export interface ConsistencyProofFile extends FileOfChain {
   readonly proof: ConsistencyProof
 }
 
-export type ProofFile = EventProofFile | HeaderProofFile | ConsistencyProofFile
+export interface HistoryProofFile extends FileOfChain {
+  readonly kind: 'history'
+  readonly anchor: FileAnchor & { readonly header: Header }
+  /** Whose history the file says it is. */
+  readonly key: HistoryKey
+  readonly proof: HistoryProof
+}
 
-const proof = new JsonDocument('PROOF_MALFORMED', 'proof')
+export type ProofFile = EventProofFile | HeaderProofFile | ConsistencyProofFile | HistoryProofFile
 
-/** @throws MolochError PROOF_MALFORMED, one line that names the key, its value and what would be accepted */
-export function parseProofFile(text: string): ProofFile {
-  const parsed = proof.parse(text, MAX_PROOF_CHARS)
+/**
+ * @param maxChars MAX_HISTORY_CHARS where long histories are expected
+ * @throws MolochError PROOF_MALFORMED, one line that names the key, its value and what would be accepted
+ */
+export function parseProofFile(text: string, maxChars = MAX_PROOF_CHARS): ProofFile {
+  const parsed = proof.parse(text, maxChars)
   const kind = kindOf(parsed)
   const document = proof.object(parsed, 'the document', KEYS[kind])
   const base = {
@@ -92,8 +88,12 @@ export function parseProofFile(text: string): ProofFile {
     const to = end(document.to, 'to')
     return { ...base, kind, from, to, proof: { from: from.height, to: to.height, path: path(document.path, 'path') } }
   }
+  if (kind === 'history') {
+    const anchor = readAnchor(document.anchor)
+    return { ...base, kind, anchor, ...readHistory(document, anchor.height) }
+  }
   const header = readHeader(document.header, 'header')
-  const anchor = readAnchor(document.anchor, header)
+  const anchor = readBlockAnchor(document.anchor, header)
   const block = {
     header,
     mmrPath: path(document.mmr_path, 'mmr_path'),
@@ -112,28 +112,39 @@ export function parseProofFile(text: string): ProofFile {
 
 function kindOf(parsed: unknown): keyof typeof KEYS {
   // The keys are looked at when it is known which they are.
-  const { format, kind } = proof.object(parsed, 'the document', [...KEYS.event, ...KEYS.consistency])
+  const { format, kind } = proof.object(parsed, 'the document', Object.values(KEYS).flat())
   if (format !== PROOF_FORMAT) throw proof.wrong('format', format, JSON.stringify(PROOF_FORMAT))
-  if (kind === 'event' || kind === 'header' || kind === 'consistency') return kind
-  throw proof.wrong('kind', kind, '"event", "header" or "consistency"')
+  if (kind === 'event' || kind === 'header' || kind === 'consistency' || kind === 'history') return kind
+  throw proof.wrong('kind', kind, '"event", "header", "consistency" or "history"')
 }
 
-function readAnchor(value: unknown, own: Header): FileAnchor {
+function readFileAnchor(value: unknown): FileAnchor {
   const { height, hash, header } = proof.object(value, 'anchor', ['height', 'hash', 'header'])
   const anchor = {
     height: proof.integer(height, 'anchor.height', 0, U64_MAX),
     hash: hex(hash, 'anchor.hash'),
     header: header === undefined ? undefined : readHeader(header, 'anchor.header')
   }
-  const isOwn = anchor.height === own.height
-  if (isOwn && anchor.header !== undefined) {
-    throw proof.bad(`anchor.header is there though anchor.height is the header's own; accepted: without it`)
-  }
-  if (!isOwn && anchor.header === undefined) throw proof.wrong('anchor.header', undefined, 'the header of that height')
   if (anchor.header !== undefined && anchor.header.height !== anchor.height) {
     throw proof.wrong('anchor.header.height', anchor.header.height, `anchor.height, ${anchor.height}`)
   }
   return anchor
+}
+
+function readAnchor(value: unknown): FileAnchor & { readonly header: Header } {
+  const { header, ...anchor } = readFileAnchor(value)
+  if (header === undefined) throw proof.wrong('anchor.header', undefined, 'the header of that height')
+  return { ...anchor, header }
+}
+
+/** Of a proof that carries a header itself. */
+function readBlockAnchor(value: unknown, own: Header): FileAnchor {
+  const anchor = readFileAnchor(value)
+  const isOwn = anchor.height === own.height
+  if (isOwn && anchor.header !== undefined) {
+    throw proof.bad(`anchor.header is there though anchor.height is the header's own; accepted: without it`)
+  }
+  return isOwn ? anchor : readAnchor(value)
 }
 
 function readEvent(value: unknown): {
@@ -176,43 +187,6 @@ function end(value: unknown, name: string): Header {
   const read = readHeader(header, `${name}.header`)
   if (read.height !== at) throw proof.wrong(`${name}.header.height`, read.height, `${name}.height, ${at}`)
   return read
-}
-
-function readHeader(value: unknown, name: string): Header {
-  const json: Json = proof.object(value, name, HEADER_KEYS)
-  const count = (key: string, max: number): number => proof.integer(json[key], `${name}.${key}`, 0, max)
-  const hash = (key: string): Bytes => hex(json[key], `${name}.${key}`)
-  return {
-    version: count('version', U32_MAX),
-    height: count('height', U64_MAX),
-    parentHash: hash('parent_hash'),
-    eventsRoot: hash('events_root'),
-    eventCount: count('event_count', U32_MAX),
-    mmrRoot: hash('mmr_root'),
-    stateRoot: hash('state_root'),
-    validatorsHash: hash('validators_hash'),
-    nextValidatorsHash: hash('next_validators_hash'),
-    timestamp: count('timestamp', U64_MAX),
-    proposer: hash('proposer')
-  }
-}
-
-function path(value: unknown, name: string): Bytes[] {
-  if (!Array.isArray(value) || value.length > MAX_PATH) {
-    throw proof.wrong(name, value, `a list of at most ${MAX_PATH} hashes`)
-  }
-  return value.map((hash: unknown, index) => hex(hash, `${name}[${index}]`))
-}
-
-function string(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw proof.wrong(name, value, 'a string')
-  return value
-}
-
-function hex(value: unknown, name: string): Bytes {
-  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value))
-    throw proof.wrong(name, value, '64 lowercase hex digits')
-  return fromHex(value, 32) as Bytes
 }
 
 /** Undefined for what is not the one base64 form of its bytes. */

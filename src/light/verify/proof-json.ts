@@ -4,8 +4,15 @@ import type { Genesis } from '../../chain/genesis.ts'
 import { toHex } from '../../codec/bytes.ts'
 import type { Header } from '../../codec/generated/chain.ts'
 import { SignedEvent } from '../../codec/generated/event.ts'
-import type { CompactProof, ConsistencyProof, HeaderProof } from '../../codec/generated/proof.ts'
+import type {
+  CompactProof,
+  ConsistencyProof,
+  HeaderProof,
+  HistoryPage,
+  HistoryProof
+} from '../../codec/generated/proof.ts'
 import type { Anchor } from './anchor.ts'
+import { type HistoryKey, type HistoryKeyJson, keyToJson } from './history-key.ts'
 
 export const PROOF_FORMAT = 'moloch-proof/1'
 
@@ -60,17 +67,38 @@ export interface ConsistencyProofJson extends ProofJsonBase {
   path: string[]
 }
 
-export type ProofJson = EventProofJson | HeaderProofJson | ConsistencyProofJson
+export interface HistoryPageJson {
+  prev_head: string
+  ids: string[]
+}
+
+export interface HistoryProofJson extends ProofJsonBase {
+  kind: 'history'
+  anchor: AnchorJson
+  key: HistoryKeyJson
+  state: {
+    event_total: number
+    other_roots: string[]
+    siblings: string[]
+    /** Null: the way of the key ends at nothing. */
+    leaf: { key_hash: string; count: number; head: string } | null
+  }
+  /** The newest first. */
+  pages: HistoryPageJson[]
+}
+
+export type ProofJson = EventProofJson | HeaderProofJson | ConsistencyProofJson | HistoryProofJson
 
 /** A proof with the headers that it is checked against. `from` and `to` are the headers of those heights. */
 export type AnchoredProof =
   | { readonly kind: 'event'; readonly proof: CompactProof; readonly anchor: Anchor }
   | { readonly kind: 'header'; readonly proof: HeaderProof; readonly anchor: Anchor }
   | { readonly kind: 'consistency'; readonly proof: ConsistencyProof; readonly from: Header; readonly to: Header }
+  | { readonly kind: 'history'; readonly proof: HistoryProof; readonly anchor: Anchor; readonly key: HistoryKey }
 
 /**
  * @param anchored a whole proof: one that is checked or was just made
- * @throws RangeError if the proof has no event or header
+ * @throws RangeError if the proof has no event, header or state
  */
 export function proofToJson({ chainId, hash }: Pick<Genesis, 'chainId' | 'hash'>, anchored: AnchoredProof): ProofJson {
   const base = { format: PROOF_FORMAT, chain_id: chainId, genesis_hash: toHex(hash) } as const
@@ -84,6 +112,7 @@ export function proofToJson({ chainId, hash }: Pick<Genesis, 'chainId' | 'hash'>
       path: proof.path.map(toHex)
     }
   }
+  if (anchored.kind === 'history') return { ...base, kind: 'history', ...historyToJson(anchored) }
   const { proof, anchor } = anchored
   const { header } = proof
   if (header === undefined) throw new RangeError('the proof has no header')
@@ -106,6 +135,26 @@ export function proofToJson({ chainId, hash }: Pick<Genesis, 'chainId' | 'hash'>
     },
     ...tail
   }
+}
+
+function historyToJson({ proof: { state, pages }, anchor, key }: Extract<AnchoredProof, { kind: 'history' }>) {
+  if (state === undefined) throw new RangeError('the proof has no state')
+  const { eventTotal, otherRoots, siblings, leaf } = state
+  return {
+    anchor: { height: anchor.height, hash: toHex(anchor.hash), header: headerToJson(anchor.header) },
+    key: keyToJson(key),
+    state: {
+      event_total: eventTotal,
+      other_roots: otherRoots.map(toHex),
+      siblings: siblings.map(toHex),
+      leaf: leaf === undefined ? null : { key_hash: toHex(leaf.keyHash), count: leaf.count, head: toHex(leaf.head) }
+    },
+    pages: pages.map(pageToJson)
+  }
+}
+
+export function pageToJson({ prevHead, ids }: HistoryPage): HistoryPageJson {
+  return { prev_head: toHex(prevHead), ids: ids.map(toHex) }
 }
 
 export function headerToJson(header: Header): HeaderJson {

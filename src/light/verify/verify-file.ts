@@ -7,7 +7,16 @@ import { type ConsistencyProofResult, checkConsistencyProof } from './consistenc
 import { checkEventProof, type EventProofResult } from './event-proof.ts'
 import { headerFault } from './form.ts'
 import { checkHeaderProof, type HeaderProofResult } from './header-proof.ts'
-import type { ConsistencyProofFile, EventProofFile, HeaderProofFile, ProofFile } from './parse-proof.ts'
+import { type HistoryKey, keyText } from './history-key.ts'
+import { checkHistoryProof, type HistoryProofResult } from './history-proof.ts'
+import type {
+  ConsistencyProofFile,
+  EventProofFile,
+  FileAnchor,
+  HeaderProofFile,
+  HistoryProofFile,
+  ProofFile
+} from './parse-proof.ts'
 import { Checks, type ProofFailure } from './result.ts'
 
 /** A block that somebody trusts: all of it follows from its hash. */
@@ -22,21 +31,27 @@ export interface VerifyFileOptions {
   readonly trust: readonly TrustedBlock[]
   /** The event that the file is wanted for. */
   readonly eventId?: Uint8Array | undefined
+  /** Whose history the file is wanted for. */
+  readonly key?: HistoryKey | undefined
 }
 
-export type FileResult = EventProofResult | HeaderProofResult | ConsistencyProofResult
+export type FileResult = EventProofResult | HeaderProofResult | ConsistencyProofResult | HistoryProofResult
 
 /** Checks a proof file with nothing but the genesis and the trusted blocks: no node, no network. Does not throw. */
 export function verifyProofFile(file: EventProofFile, options: VerifyFileOptions): EventProofResult
 export function verifyProofFile(file: HeaderProofFile, options: VerifyFileOptions): HeaderProofResult
 export function verifyProofFile(file: ConsistencyProofFile, options: VerifyFileOptions): ConsistencyProofResult
+export function verifyProofFile(file: HistoryProofFile, options: VerifyFileOptions): HistoryProofResult
 export function verifyProofFile(file: ProofFile, options: VerifyFileOptions): FileResult
-export function verifyProofFile(file: ProofFile, { genesis, trust, eventId }: VerifyFileOptions): FileResult {
+export function verifyProofFile(file: ProofFile, { genesis, trust, eventId, key }: VerifyFileOptions): FileResult {
   const checks = new Checks()
   const wrongChain = checkChain(checks, file, genesis)
   if (wrongChain !== undefined) return wrongChain
   if (eventId !== undefined && file.kind !== 'event') {
     return checks.fail('PROOF_WRONG_KIND', `the proof is of kind ${file.kind}; accepted for an event: event`)
+  }
+  if (key !== undefined && file.kind !== 'history') {
+    return checks.fail('PROOF_WRONG_KIND', `the proof is of kind ${file.kind}; accepted for a history: history`)
   }
   if (file.kind === 'consistency') {
     const from = trustedHeader(checks, file.from, genesis, trust)
@@ -45,7 +60,9 @@ export function verifyProofFile(file: ProofFile, { genesis, trust, eventId }: Ve
     if ('ok' in to) return to
     return checkConsistencyProof(checks, file.proof, from, to, genesis)
   }
-  const anchor = trustedAnchor(checks, file, trust)
+  if (file.kind === 'history') return checkHistoryFile(checks, file, { genesis, trust, key })
+  // The parser has seen to it that the one or the other is there.
+  const anchor = trustedAnchor(checks, file.anchor, file.anchor.header ?? (file.proof.header as Header), trust)
   if ('ok' in anchor) return anchor
   if (file.kind === 'header') return checkHeaderProof(checks, file.proof, anchor, genesis)
   // Both: the event has to be the one that the file says it is, too.
@@ -54,6 +71,19 @@ export function verifyProofFile(file: ProofFile, { genesis, trust, eventId }: Ve
     return checks.fail('PROOF_WRONG_EVENT', message)
   }
   return checkEventProof(checks, file.proof, anchor, genesis, { eventId: file.eventId })
+}
+
+function checkHistoryFile(
+  checks: Checks,
+  file: HistoryProofFile,
+  { genesis, trust, key }: VerifyFileOptions
+): HistoryProofResult {
+  const anchor = trustedAnchor(checks, file.anchor, file.anchor.header, trust)
+  if ('ok' in anchor) return anchor
+  if (key !== undefined && (key.index !== file.key.index || !equalBytes(key.key, file.key.key))) {
+    return checks.fail('PROOF_WRONG_KEY', `the proof is of ${keyText(file.key)}; asked for was ${keyText(key)}`)
+  }
+  return checkHistoryProof(checks, file.proof, anchor, genesis, file.key)
 }
 
 function checkChain(checks: Checks, file: ProofFile, genesis: Genesis): ProofFailure | undefined {
@@ -67,12 +97,12 @@ function checkChain(checks: Checks, file: ProofFile, genesis: Genesis): ProofFai
 
 function trustedAnchor(
   checks: Checks,
-  { anchor: { height, hash, header }, proof }: EventProofFile | HeaderProofFile,
+  { height, hash }: FileAnchor,
+  header: Header,
   trust: readonly TrustedBlock[]
 ): Anchor | ProofFailure {
   if (!isTrusted(trust, height, hash)) return untrusted(checks, 'the anchor', height, hash, trust)
-  // The parser has seen to it that the one or the other is there.
-  return { height, hash, header: header ?? (proof.header as Header) }
+  return { height, hash, header }
 }
 
 function trustedHeader(
