@@ -147,7 +147,8 @@ export class LightClient {
   proveHistory(key: HistoryKey, anchorHeight = 0): Promise<ProvenHistory> {
     const anchorAt = async (height: number): Promise<Anchor> => {
       if (height > this.tip.height) throw notFollowed(`the anchor, block ${height}`, this.tip.height)
-      return { height, ...(await this.header(height)) }
+      const { header, hash } = await this.header(height)
+      return { height, hash, header }
     }
     return wholeHistory({ genesis: this.genesis, source: this.#source, anchorAt }, key, anchorHeight)
   }

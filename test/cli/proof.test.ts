@@ -4,14 +4,17 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { toHex } from '../../src/codec/bytes.ts'
-import { type ProofJson, proofToJson } from '../../src/light/verify/proof-json.ts'
+import { historyKey } from '../../src/light/verify/history-key.ts'
+import { type HistoryProofJson, type ProofJson, proofToJson } from '../../src/light/verify/proof-json.ts'
 import { ServedChain } from '../light/support/served-chain.ts'
+import { LONG_HISTORY, onlyKey } from '../support/histories.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { moloch } from './support/run.ts'
 
 const chain = new ServedChain(9)
 const ID = toHex(chain.eventId(4, 2))
 const PROOF = proofToJson(chain.genesis, { kind: 'event', proof: chain.eventProof(4, 2, 8), anchor: chain.anchor(8) })
+const STATE_HEIGHT = chain.genesis.params.snapshotInterval
 const trusted = (height: number): string => `${height}:${toHex(chain.anchor(height).hash)}`
 
 function folder(proof: ProofJson = PROOF): { file: string; genesis: string; dir: string } {
@@ -20,6 +23,24 @@ function folder(proof: ProofJson = PROOF): { file: string; genesis: string; dir:
   writeFileSync(file, JSON.stringify(proof))
   writeFileSync(genesis, chain.genesis.json)
   return { file, genesis, dir }
+}
+
+/** A node that gives these answers, the last one again and again. */
+async function node(
+  ...answers: (string | { status: number; body: string })[]
+): Promise<{ url: string; asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    const answer = answers[Math.min(asked.length, answers.length - 1)] ?? ''
+    asked.push(request.url ?? '')
+    const { status, body } = typeof answer === 'string' ? { status: 200, body: answer } : answer
+    response.writeHead(status, { 'content-type': 'application/json' }).end(body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
 }
 
 describe('proof verify', () => {
@@ -119,20 +140,6 @@ describe('proof verify', () => {
 })
 
 describe('proof event', () => {
-  /** A node that has one answer. */
-  async function node(answer: string): Promise<{ url: string; asked: string[] }> {
-    const asked: string[] = []
-    const server = createServer((request, response) => {
-      asked.push(request.url ?? '')
-      response.setHeader('content-type', 'application/json').end(answer)
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => {
-      server.close()
-    })
-    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
-  }
-
   test('prints or writes a file that verifies', async () => {
     const { url, asked } = await node(JSON.stringify(PROOF))
     const printed = await moloch(['proof', 'event', ID, '--url', url])
@@ -155,6 +162,101 @@ describe('proof event', () => {
       [JSON.stringify(proofToJson(chain.genesis, other)), /something else than event/]
     ] as const) {
       const ran = await moloch(['proof', 'event', ID, '--url', (await node(answer)).url])
+      expect(ran).toMatchObject({ code: 1, out: '', err: expect.stringMatching(pattern) })
+    }
+  })
+})
+
+describe('proof history', () => {
+  const key = historyKey({ resource: { kind: 'account', id: 'alice:1' } })
+  const RESOURCE = ['--resource', 'account:alice:1']
+  const QUERY = '/v1/proofs/history?resource_kind=account&resource_id=alice%3A1'
+  const { anchor, proof } = onlyKey(chain.genesis, { ...chain.header(9), height: STATE_HEIGHT }, key, LONG_HISTORY)
+  const json = proofToJson(chain.genesis, { kind: 'history', proof, anchor, key }) as HistoryProofJson
+  const trust = ['--trust', `${anchor.height}:${toHex(anchor.hash)}`]
+  const first = JSON.stringify({ ...json, pages: json.pages.slice(0, 1) })
+  const later = json.pages
+    .slice(1)
+    .map((page) => JSON.stringify({ key: json.key, anchor_height: anchor.height, before: '', ...page })) as [
+    string,
+    string
+  ]
+
+  test('of several pages is put together into a file that verifies', async () => {
+    // A node that has much to read says so, and goes on when it is asked again.
+    const busy = { status: 503, body: JSON.stringify({ code: 'RATE_LIMITED', detail: 'asked again, this goes on' }) }
+    const { url, asked } = await node(busy, first, later[0], busy, later[1])
+    const { genesis, dir } = folder()
+    const out = join(dir, 'history.json')
+    const ran = await moloch([
+      'proof',
+      'history',
+      ...RESOURCE,
+      '--anchor',
+      `${anchor.height}`,
+      '--out',
+      out,
+      '--url',
+      url
+    ])
+    expect(ran).toMatchObject({ code: 0, out: '' })
+    expect(ran.err).toMatch(/resource account:alice:1: 8195 events before block/)
+    expect(JSON.parse(readFileSync(out, 'utf8'))).toEqual(json)
+    const [second, third] = [0, 1].map((at) => `${4096 * (2 - at)}%3A${json.pages[at]?.prev_head}`)
+    const under = `${QUERY}&anchor=${anchor.height}`
+    expect(asked).toEqual([
+      under,
+      under,
+      `${under}&before=${second}`,
+      `${under}&before=${third}`,
+      `${under}&before=${third}`
+    ])
+
+    const verify = ['proof', 'verify', out, ...trust, '--genesis', genesis]
+    const shown = await moloch([...verify, ...RESOURCE])
+    expect(shown).toMatchObject({ code: 0, err: '' })
+    const steps = shown.out.split('\n').flatMap((line) => /^ok +(\w+) +\S/.exec(line)?.[1] ?? [])
+    expect(steps).toEqual(['chain', 'form', 'anchor', 'key_path', 'history_length', 'history_page'])
+    expect(shown.out).toMatch(/proven +resource account:alice:1: 8195 events, all that there are/)
+    expect(shown.out).toMatch(/and 8175 more/)
+    const asJson = JSON.parse((await moloch([...verify, '--json'])).out)
+    expect(asJson).toMatchObject({ ok: true, kind: 'history', key: json.key, anchor: anchor.height })
+    expect(asJson.event_ids).toEqual(LONG_HISTORY.map(toHex))
+    const other = await moloch([...verify, '--resource', 'account:bob'])
+    expect(other).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/PROOF_WRONG_KEY at key: .*account:alice:1; asked for/)
+    })
+  })
+
+  test('of a key that has no event is a proof of that', async () => {
+    const absent = historyKey({ action: 'never' })
+    const none = onlyKey(chain.genesis, anchor.header, absent, [])
+    const { state, ...rest } = proofToJson(chain.genesis, { kind: 'history', ...none, key: absent }) as HistoryProofJson
+    const empty = { ...rest, state: { ...state, leaf: null } }
+    const { url } = await node(JSON.stringify(empty))
+    const printed = await moloch(['proof', 'history', '--action', 'never', '--url', url])
+    expect(printed).toMatchObject({ code: 0, err: expect.stringMatching(/^action never: no event before block/) })
+    expect(JSON.parse(printed.out)).toEqual(empty)
+    expect(JSON.parse((await moloch(['proof', 'history', '--action', 'never', '--json', '--url', url])).out)).toEqual(
+      empty
+    )
+  })
+
+  test('refuses answers that are none', async () => {
+    const broken = JSON.stringify({ ...JSON.parse(later[0]), ids: JSON.parse(later[0]).ids.slice(1) })
+    for (const [answers, pattern] of [
+      [['{}'], /does not answer with a proof: proof: format is missing/],
+      [[JSON.stringify(PROOF)], /something else/],
+      [[JSON.stringify({ ...json, key: { action: 'never' }, pages: [] })], /something else/],
+      [[first, broken], /ids that are not those up to event 8192/],
+      [[first, later[1]], /ids that are not those up to event 8192/],
+      [
+        [{ status: 422, body: JSON.stringify({ code: 'ANCHOR_TOO_OLD', detail: 'snapshots of 20' }) }],
+        /snapshots of 20/
+      ]
+    ] as const) {
+      const ran = await moloch(['proof', 'history', ...RESOURCE, '--url', (await node(...answers)).url])
       expect(ran).toMatchObject({ code: 1, out: '', err: expect.stringMatching(pattern) })
     }
   })

@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest'
+import { MAX_PAGE_IDS } from '../../src/chain/history.ts'
 import { equalBytes, toHex } from '../../src/codec/bytes.ts'
 import { TrustedHeader } from '../../src/codec/generated/chain.ts'
-import { Proof } from '../../src/codec/generated/sync.ts'
-import { LightClient, type LightSource } from '../../src/light/index.ts'
+import {
+  type GetProof,
+  type HistoryKey,
+  type HistoryProof,
+  historyKey,
+  LightClient,
+  type LightSource,
+  Proof
+} from '../../src/light/index.ts'
+import { wholeHistory } from '../../src/light/whole-history.ts'
+import { LONG_HISTORY, onlyKey } from '../support/histories.ts'
 import { ServedChain } from './support/served-chain.ts'
 
 const chain = new ServedChain(40, { eventsPerBlock: 2 })
@@ -216,3 +226,71 @@ function uncertified(height: number): Uint8Array {
   header.commit?.signatures.pop()
   return TrustedHeader.encode(header)
 }
+
+describe('a light client asks for histories', () => {
+  const served = new ServedChain(12, { eventsPerBlock: 3, actors: 2, params: { snapshotInterval: 5 } })
+  const key = served.histories.keys(10)[0] as HistoryKey
+  const absent = historyKey({ action: 'never' })
+
+  async function following(source: LightSource = served): Promise<LightClient> {
+    const client = new LightClient({ genesis: served.genesis, source })
+    await client.start()
+    await client.follow()
+    return client
+  }
+
+  const answering = (change: (proof: HistoryProof) => HistoryProof): LightSource => ({
+    getHeaders: (start, count) => served.getHeaders(start, count),
+    getProof: async (request) => {
+      const { history, ...rest } = Proof.decode(await served.getProof(request))
+      return Proof.encode(history === undefined ? rest : { history: change(history) })
+    }
+  })
+
+  test('and has all events of a key, or that there are none, under the anchor', async () => {
+    const client = await following()
+    const newest = await client.proveHistory(key)
+    expect(newest.anchor).toEqual(served.anchor(10))
+    expect(newest.ids).toEqual(served.histories.idsOf(key, 10))
+    expect((await client.proveHistory(key, 5)).ids).toEqual(served.histories.idsOf(key, 5))
+    expect((await client.proveHistory(absent)).ids).toEqual([])
+  })
+
+  test('and believes no other', async () => {
+    const wrong = async (change: (proof: HistoryProof) => HistoryProof, anchor?: number) => {
+      const client = await following(answering(change))
+      return client.proveHistory(key, anchor).then(
+        () => 'ok',
+        ({ code }) => code
+      )
+    }
+    expect(await wrong((proof) => ({ ...proof, pages: [] }))).toBe('PROOF_HISTORY_LENGTH')
+    expect(await wrong((proof) => ({ ...proof, pages: [...proof.pages, ...proof.pages] }))).toBe('PROOF_HISTORY_LENGTH')
+    expect(await wrong(() => served.historyProof(key, 5), 10)).toBe('PROOF_WRONG_ANCHOR')
+    expect(await wrong(() => ({ ...served.historyProof(key, 10), anchorHeight: 15 }))).toBe('NOT_FOLLOWED')
+    expect(await wrong(() => served.historyProof(absent, 10))).toBe('PROOF_KEY_PATH')
+  })
+
+  test('of more than one page, each under the same anchor', async () => {
+    const asked: GetProof[] = []
+    const { proof, anchor } = onlyKey(served.genesis, served.header(10), key, LONG_HISTORY)
+    const source: LightSource = {
+      getHeaders: async () => ({ peaks: [], headers: [] }),
+      getProof: async (request) => {
+        asked.push(request)
+        const { beforeCount } = request.history as NonNullable<GetProof['history']>
+        const at = beforeCount === 0 ? 0 : 3 - beforeCount / MAX_PAGE_IDS
+        const pages = proof.pages.slice(at, at + 1)
+        return Proof.encode({ history: beforeCount === 0 ? { ...proof, pages } : { anchorHeight: 10, pages } })
+      }
+    }
+    const parts = { genesis: served.genesis, source, anchorAt: async () => anchor }
+    const { ids } = await wholeHistory(parts, key, 0)
+    expect(ids).toEqual(LONG_HISTORY)
+    expect(asked.map(({ history }) => [history?.anchorHeight, history?.beforeCount])).toEqual([
+      [0, 0],
+      [10, 2 * MAX_PAGE_IDS],
+      [10, MAX_PAGE_IDS]
+    ])
+  })
+})

@@ -1,16 +1,19 @@
 import type { CheckedBlock } from '../../src/chain/check-block.ts'
-import { ZERO_HASH } from '../../src/chain/domain.ts'
+import { blockHash, stateRootHash, ZERO_HASH } from '../../src/chain/domain.ts'
 import { indexKeysOf } from '../../src/chain/event.ts'
+import type { Genesis } from '../../src/chain/genesis.ts'
+import type { Header } from '../../src/chain/header.ts'
 import { foldHead, MAX_PAGE_IDS } from '../../src/chain/history.ts'
 import { recordsOf } from '../../src/chain/index-entries.ts'
 import { STATE_INDEXES, type StateEntry, type StateIndex } from '../../src/chain/state.ts'
 import { subtreeHash } from '../../src/chain/trie-bucket.ts'
 import { provePath } from '../../src/chain/trie-proof.ts'
-import { compareBytes, toHex } from '../../src/codec/bytes.ts'
+import { compareBytes, toHex, u64be } from '../../src/codec/bytes.ts'
 import type { HistoryPage, HistoryProof } from '../../src/codec/generated/proof.ts'
 import type { GetHistoryProof } from '../../src/codec/generated/sync.ts'
 import { splitBlock } from '../../src/codec/raw.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
+import type { Anchor } from '../../src/light/verify/anchor.ts'
 import type { HistoryKey } from '../../src/light/verify/history-key.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -123,3 +126,25 @@ export async function askWhole(
 function countOf(pages: readonly HistoryPage[]): number {
   return pages.reduce((sum, { ids }) => sum + ids.length, 0)
 }
+
+/** A header like the given one whose state has one key alone, and the proof of its events, which need not be any. */
+export function onlyKey(
+  { hash }: Pick<Genesis, 'hash'>,
+  like: Header,
+  { index, key }: HistoryKey,
+  ids: readonly Bytes[]
+) {
+  const leaf = { keyHash: sha256(key), count: ids.length, head: foldHead({ prevHead: ZERO_HASH, ids }) as Bytes }
+  const zeros = [new Uint8Array(32), new Uint8Array(32)] as [Bytes, Bytes]
+  const roots = [...zeros]
+  roots.splice(index, 0, subtreeHash(recordsOf([leaf]), 0) as Bytes)
+  const stateRoot = stateRootHash(ids.length, like.validatorsHash, ...(roots as [Bytes, Bytes, Bytes]))
+  const header = { ...like, stateRoot }
+  const anchor: Anchor = { height: like.height, hash: blockHash(hash, header), header }
+  const state = { eventTotal: ids.length, otherRoots: zeros, siblings: [], leaf }
+  const proof: HistoryProof = { anchorHeight: like.height, state, pages: pagesOf(ids) }
+  return { anchor, proof }
+}
+
+/** Two full pages and three more. */
+export const LONG_HISTORY = Array.from({ length: 2 * MAX_PAGE_IDS + 3 }, (_, i) => sha256(u64be(i)))

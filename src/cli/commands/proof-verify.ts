@@ -14,6 +14,9 @@ import { hexKey } from '../parsers.ts'
 import { fields, table } from '../table.ts'
 import { timeText } from '../time-text.ts'
 
+/** Of a history. */
+const SHOWN_IDS = 20
+
 interface Options extends KeyOptions {
   readonly trust: readonly TrustedBlock[]
   readonly genesis?: string
@@ -103,7 +106,8 @@ function proven(result: Extract<FileResult, { ok: true }>): [string, string][] {
   }
   if ('ids' in result) {
     const { ids, key, anchor } = result
-    const events = ids.map((id, at): [string, string] => [at === 0 ? 'events' : '', toHex(id)])
+    const events = ids.slice(0, SHOWN_IDS).map((id, at): [string, string] => [at === 0 ? 'events' : '', toHex(id)])
+    if (ids.length > SHOWN_IDS) events.push(['', `and ${ids.length - SHOWN_IDS} more: --json has them`])
     const many = ids.length === 0 ? 'no event' : `${ids.length} events, all that there are, in this order`
     return [['proven', `${keyText(key)}: ${many}, before block ${anchor.height}`], ...events]
   }

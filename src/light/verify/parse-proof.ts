@@ -120,20 +120,19 @@ function kindOf(parsed: unknown): keyof typeof KEYS {
 
 function readFileAnchor(value: unknown): FileAnchor {
   const { height, hash, header } = proof.object(value, 'anchor', ['height', 'hash', 'header'])
-  const anchor = {
+  return {
     height: proof.integer(height, 'anchor.height', 0, U64_MAX),
     hash: hex(hash, 'anchor.hash'),
     header: header === undefined ? undefined : readHeader(header, 'anchor.header')
   }
-  if (anchor.header !== undefined && anchor.header.height !== anchor.height) {
-    throw proof.wrong('anchor.header.height', anchor.header.height, `anchor.height, ${anchor.height}`)
-  }
-  return anchor
 }
 
 function readAnchor(value: unknown): FileAnchor & { readonly header: Header } {
   const { header, ...anchor } = readFileAnchor(value)
   if (header === undefined) throw proof.wrong('anchor.header', undefined, 'the header of that height')
+  if (header.height !== anchor.height) {
+    throw proof.wrong('anchor.header.height', header.height, `anchor.height, ${anchor.height}`)
+  }
   return { ...anchor, header }
 }
 

@@ -19,6 +19,8 @@ export interface WorldOptions {
   readonly blocks?: number
   readonly api?: Partial<ApiOptions>
   readonly mempool?: { readonly maxEvents: number }
+  /** Keeps so many snapshots; default none. */
+  readonly keepSnapshots?: number
   /** Starts to listen; default true. */
   readonly listen?: boolean
   /** Whoever opens it closes it; default: the end of the test does. */
@@ -56,7 +58,15 @@ export class World {
   static async open(options: WorldOptions = {}): Promise<World> {
     const maker = new ChainMaker({ eventsPerBlock: 3, ...options.spec })
     const path = mkdtempSync(join(tmpdir(), 'moloch-api-'))
-    const ledger = await Ledger.open({ path, genesis: maker.genesis, log: silentLog })
+    const { keepSnapshots: keep = 0 } = options
+    const ledger = await Ledger.open({
+      path: join(path, 'chain'),
+      genesis: maker.genesis,
+      log: silentLog,
+      // Written at each snapshot height, and not between them, if blocks have few events.
+      tuning: { stateWork: 3 * maker.genesis.params.snapshotInterval },
+      ...(keep > 0 ? { snapshots: { folder: join(path, 'snapshots'), keep } } : {})
+    })
     const world = new World(maker, ledger, options)
     world.#path = path
     if (options.shared !== true) onTestFinished(() => world.close())
@@ -73,6 +83,7 @@ export class World {
 
   async finalize(events?: readonly CheckedEvent[]): Promise<void> {
     await applyAll(this.ledger, [this.maker.next(events)])
+    if (this.ledger.tip.height % this.maker.genesis.params.snapshotInterval === 0) await this.ledger.snapshots?.build()
     const { height } = this.ledger.tip
     this.sync = { ...this.sync, height, targetHeight: Math.max(height, this.sync.targetHeight) }
   }

@@ -6,14 +6,16 @@ import { consistencyProof, inclusionProof } from '../../../src/chain/merkle-proo
 import { Mmr } from '../../../src/chain/mmr.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
 import { SignedEvent } from '../../../src/codec/generated/event.ts'
-import type { CompactProof, ConsistencyProof, HeaderProof } from '../../../src/codec/generated/proof.ts'
+import type { CompactProof, ConsistencyProof, HeaderProof, HistoryProof } from '../../../src/codec/generated/proof.ts'
 import { type GetProof, Proof } from '../../../src/codec/generated/sync.ts'
 import { headerOf, joinTrustedHeader, splitBlock } from '../../../src/codec/raw.ts'
 import { MolochError } from '../../../src/error.ts'
 import type { HeadersAnswer, LightSource } from '../../../src/light/source.ts'
 import type { Anchor } from '../../../src/light/verify/anchor.ts'
+import type { HistoryKey } from '../../../src/light/verify/history-key.ts'
 import type { ChainSpec } from '../../support/chain-maker.ts'
 import { chainInMemory, type MemoryChain } from '../../support/chain-maker.ts'
+import { Histories } from '../../support/histories.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -24,6 +26,7 @@ export class ServedChain implements LightSource {
   readonly headers: Uint8Array[] = []
   /** Requests made so far: 'headers 5 1', 'header 3 under 9', … */
   readonly asked: string[] = []
+  readonly histories: Histories
   readonly #leaves: Bytes[]
   /** Peaks of the range over blocks 0 … i − 1. */
   readonly #peaks: Uint8Array[][] = [[]]
@@ -31,6 +34,7 @@ export class ServedChain implements LightSource {
   /** @param source a chain, or how many blocks of a new one */
   constructor(source: number | MemoryChain, spec: Partial<ChainSpec> = {}) {
     this.chain = typeof source === 'number' ? chainInMemory(source, { eventsPerBlock: 5, ...spec }) : source
+    this.histories = new Histories(this.chain.blocks)
     this.#leaves = [genesisBlockHash(this.genesis), ...this.chain.blocks.map(({ hash }) => hash)].map(leafHash)
     const mmr = new Mmr()
     for (const [height, leaf] of this.#leaves.entries()) {
@@ -87,6 +91,17 @@ export class ServedChain implements LightSource {
     return { from, to, path: consistencyProof(this.#leaves.slice(0, to), from) as Bytes[] }
   }
 
+  /** Whole. */
+  historyProof(key: HistoryKey, anchorHeight: number): HistoryProof {
+    return this.histories.proof(key, anchorHeight)
+  }
+
+  /** The newest height that carries a state of its own. */
+  get newestState(): number {
+    const { length } = this.chain.blocks
+    return length - (length % this.genesis.params.snapshotInterval)
+  }
+
   /** Of the range over the first blocks, block 0 among them. */
   peaks(count: number): Uint8Array[] {
     return this.#peaks[count] ?? []
@@ -97,7 +112,12 @@ export class ServedChain implements LightSource {
     return { peaks: this.peaks(start), headers: this.headers.slice(start - 1, start - 1 + count) }
   }
 
-  async getProof({ event, header, consistency }: GetProof): Promise<Uint8Array> {
+  async getProof({ event, header, consistency, history }: GetProof): Promise<Uint8Array> {
+    if (history !== undefined) {
+      this.asked.push(`history under ${history.anchorHeight} before ${history.beforeCount}`)
+      const anchorHeight = history.anchorHeight === 0 ? this.newestState : history.anchorHeight
+      return Proof.encode({ history: this.histories.answer({ ...history, anchorHeight }) })
+    }
     if (header !== undefined) {
       const { height, anchorHeight } = header
       this.asked.push(`header ${height} under ${anchorHeight}`)

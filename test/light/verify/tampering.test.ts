@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CompactProof, ConsistencyProof, HeaderProof } from '../../../src/codec/generated/proof.ts'
+import type { CompactProof, ConsistencyProof, HeaderProof, HistoryProof } from '../../../src/codec/generated/proof.ts'
 import { hasCode } from '../../../src/error.ts'
 import { verifyConsistencyProof } from '../../../src/light/verify/consistency-proof.ts'
 import { verifyEventProof } from '../../../src/light/verify/event-proof.ts'
 import { verifyHeaderProof } from '../../../src/light/verify/header-proof.ts'
+import { type HistoryKey, historyKey } from '../../../src/light/verify/history-key.ts'
+import { verifyHistoryProof } from '../../../src/light/verify/history-proof.ts'
 import { parseProofFile } from '../../../src/light/verify/parse-proof.ts'
 import { type ProofJson, proofToJson } from '../../../src/light/verify/proof-json.ts'
 import { PROOF_CODES, type ProofCode, stepOf } from '../../../src/light/verify/result.ts'
@@ -16,7 +18,7 @@ import { ServedChain } from '../support/served-chain.ts'
  * One flipped bit anywhere in a proof, and it fails in a step that has a name. The codes that a change of each field may
  * end in are written down: a field that nothing checks would show here.
  */
-const chain = new ServedChain(21, { eventsPerBlock: 7 })
+const chain = new ServedChain(21, { eventsPerBlock: 7, params: { snapshotInterval: 6 } })
 const { genesis } = chain
 
 /** Every leaf (a number or a byte string) of a decoded message. */
@@ -69,6 +71,14 @@ const CONSISTENCY_CODES: Record<string, ProofCode[]> = {
   from: ['PROOF_WRONG_ANCHOR'],
   to: ['PROOF_WRONG_ANCHOR'],
   path: ['PROOF_CONSISTENCY_PATH']
+}
+
+const HISTORY_CODES: Record<string, ProofCode[]> = {
+  anchorHeight: ['PROOF_WRONG_ANCHOR'],
+  state: ['PROOF_KEY_PATH'],
+  // A leaf of no events is none.
+  'state.leaf.count': ['PROOF_KEY_PATH', 'PROOF_MALFORMED'],
+  pages: ['PROOF_HISTORY_PAGE']
 }
 
 /** The codes of the longest name that the path begins with. */
@@ -138,6 +148,22 @@ describe('one flipped bit of each field and hash is noticed', () => {
     )
   })
 
+  test('in a history and in an absence', () => {
+    const keys = [
+      ...chain.histories.keys(22),
+      historyKey({ action: 'never' }),
+      historyKey({ actor: new Uint8Array(32) })
+    ]
+    fc.assert(
+      fc.property(fc.constantFrom(6, 12, 18), fc.constantFrom<HistoryKey>(...keys), bit, (anchor, key, bit) => {
+        const trusted = chain.anchor(anchor)
+        const verify = (changed: HistoryProof) => verifyHistoryProof(changed, trusted, genesis, key)
+        tamper<HistoryProof>(chain.historyProof(key, anchor), HISTORY_CODES, verify, bit)
+      }),
+      runs(100)
+    )
+  })
+
   test('in the anchor itself', () => {
     const proof = chain.eventProof(5, 3, 18)
     for (const path of leaves(chain.anchor(18))) {
@@ -163,25 +189,34 @@ describe('one changed character of a proof file is noticed', () => {
         from: chain.header(5),
         to: chain.header(18)
       })
-    ]
+    ],
+    ...[chain.histories.keys(18)[0] as HistoryKey, historyKey({ resource: { kind: 'none', id: 'ñ' } })].map(
+      (key, at): [string, ProofJson] => [
+        ['history', 'absence'][at] as string,
+        proofToJson(genesis, { kind: 'history', proof: chain.historyProof(key, 18), anchor: chain.anchor(18), key })
+      ]
+    )
   ]
   const trust = [chain.anchor(5), chain.anchor(18)]
 
   test.each(files)('%s', (_, json) => {
     const text = JSON.stringify(json)
-    expect(outcome(text)).toBe('ok')
+    // Of another key the same path may prove the absence too: it is asked for.
+    const file = parseProofFile(text)
+    const key = file.kind === 'history' ? file.key : undefined
+    expect(outcome(text, key)).toBe('ok')
     fc.assert(
       fc.property(fc.nat(text.length - 1), fc.nat(6), (at, bit) => {
         const changed = text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ (1 << bit)) + text.slice(at + 1)
-        expect(PROOF_CODES, `${text.slice(at - 20, at + 20)} bit ${bit}`).toContain(outcome(changed))
+        expect(PROOF_CODES, `${text.slice(at - 20, at + 20)} bit ${bit}`).toContain(outcome(changed, key))
       }),
       runs(600)
     )
   })
 
-  function outcome(text: string): string {
+  function outcome(text: string, key: HistoryKey | undefined): string {
     try {
-      const result = verifyProofFile(parseProofFile(text), { genesis, trust })
+      const result = verifyProofFile(parseProofFile(text), { genesis, trust, key })
       return result.ok ? 'ok' : result.code
     } catch (error) {
       if (hasCode(error, 'PROOF_MALFORMED')) return error.code
