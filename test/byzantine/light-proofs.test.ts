@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { concatBytes, toHex } from '../../src/codec/bytes.ts'
+import { concatBytes, toHex, utf8 } from '../../src/codec/bytes.ts'
 import type { Header } from '../../src/codec/generated/chain.ts'
+import type { KeyProof } from '../../src/codec/generated/proof.ts'
+import { sha256 } from '../../src/crypto/sha256.ts'
 import { MolochError } from '../../src/error.ts'
+import { type HistoryKey, historyKey } from '../../src/light/verify/history-key.ts'
 import { proofToJson } from '../../src/light/verify/proof-json.ts'
 import { ServedChain } from '../light/support/served-chain.ts'
 import {
@@ -9,17 +12,21 @@ import {
   consistencyProof,
   eventProof,
   headerProof,
+  historyPage,
+  historyProof,
   proofBomb,
   proving,
   rawProof,
   silentProof
 } from './support/bad-proofs.ts'
-import { honestChain, TIP } from './support/chain.ts'
+import { honestChain, SNAPSHOT_INTERVAL, TIP } from './support/chain.ts'
 import { flipped } from './support/forge.ts'
 import type { Role } from './support/hostile.ts'
 import { served } from './support/proving.ts'
 import { Scene } from './support/scene.ts'
 import { expectVerdicts, type Row, row, TRUE_TIP } from './support/table.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
 
 /** Where the event is that is asked for. */
 const HEIGHT = 77
@@ -119,6 +126,62 @@ const HISTORIES: readonly Row[] = [
   )
 ]
 
+/** Whose events are asked for. */
+const KEY = historyKey({ action: 'action-1' })
+const swapped = ([one, two, ...rest]: readonly Bytes[]): Bytes[] => [two as Bytes, one as Bytes, ...rest]
+
+const LISTS: readonly Row[] = [
+  row('an event left out', ['ban PROOF_HISTORY_LENGTH'], () => historyPage(({ ids }) => ({ ids: ids.slice(1) }))),
+  row('the newest event left out', ['ban PROOF_HISTORY_LENGTH'], () =>
+    historyPage(({ ids }) => ({ ids: ids.slice(0, -1) }))
+  ),
+  row('an event too many', ['ban PROOF_HISTORY_LENGTH'], () =>
+    historyPage(({ ids }) => ({ ids: [...ids, ...ids.slice(0, 1)] }))
+  ),
+  row('an event in place of another', ['ban PROOF_HISTORY_PAGE'], () => historyPage(({ ids }) => ({ ids: bent(ids) }))),
+  row('two events swapped', ['ban PROOF_HISTORY_PAGE'], () => historyPage(({ ids }) => ({ ids: swapped(ids) }))),
+  row('a beginning that is none', ['ban PROOF_HISTORY_PAGE'], () =>
+    historyPage(({ prevHead }) => ({ prevHead: flipped(prevHead) as Bytes }))
+  ),
+  row('the history of another key', ['ban PROOF_KEY_PATH'], () =>
+    proving(() => ({ history: served().historyProof(historyKey({ action: 'action-2' }), TIP) }))
+  ),
+  row('the absence of another key', ['ban PROOF_KEY_PATH'], () =>
+    proving(() => ({ history: served().historyProof(farFrom(KEY), TIP) }))
+  ),
+  row('that there is no event', ['ban PROOF_HISTORY_LENGTH'], () => historyProof(() => ({ pages: [] }))),
+  row('no leaf', ['ban PROOF_KEY_PATH'], () =>
+    historyProof(({ state }) => ({ state: { ...(state as KeyProof), leaf: undefined }, pages: [] }))
+  ),
+  row('an older state', ['disconnect PROOF_WRONG_ANCHOR'], () =>
+    proving(() => ({ history: served().historyProof(KEY, TIP - SNAPSHOT_INTERVAL) }))
+  ),
+  row('an older state by the newest’s name', ['ban PROOF_KEY_PATH'], () =>
+    proving(() => ({ history: { ...served().historyProof(KEY, TIP - SNAPSHOT_INTERVAL), anchorHeight: TIP } }))
+  ),
+  row('no state', ['ban PROOF_MALFORMED'], () => historyProof(() => ({ state: undefined }))),
+  row('an empty page', ['ban PROOF_HISTORY_LENGTH'], () => historyPage(() => ({ ids: [] }))),
+  row('two pages', ['ban PROOF_HISTORY_LENGTH'], () => historyProof(({ pages }) => ({ pages: [...pages, ...pages] }))),
+  row('a page without end', ['disconnect FRAME_TOO_LARGE'], () =>
+    historyPage(({ ids }) => ({ ids: Array<Bytes>(5000).fill(ids[0] as Bytes) }))
+  ),
+  row('another kind', ['disconnect BAD_FRAME'], () => proving(() => ({ header: served().headerProof(HEIGHT, TIP) }))),
+  row('no answer', ['penalise PEER_TIMEOUT'], silentProof, {
+    tuning: { network: { firstByteMs: 1000, frameMs: 1000 } }
+  }),
+  row('that its snapshot is not kept', [], () => refusing('ANCHOR_TOO_OLD')),
+  row('that it has no snapshot', [], () => refusing('UNAVAILABLE'))
+]
+
+/** A key whose way down the trie parts from the other's at once. */
+function farFrom({ index, key }: HistoryKey): HistoryKey {
+  const side = (bytes: Uint8Array): number => (sha256(bytes)[0] as number) >>> 7
+  for (let i = 0; ; i++) {
+    const far = utf8(`far-${i}`)
+    if (side(far) !== side(key)) return { index, key: far }
+  }
+}
+
 let other: ServedChain | undefined
 
 function otherChain(): ServedChain {
@@ -143,6 +206,10 @@ const WHAT = {
       from: served().header(HEIGHT),
       to: served().header(TIP)
     } as const
+  }),
+  history: () => ({
+    path: `/v1/proofs/history?action=action-1`,
+    proof: { kind: 'history', proof: served().historyProof(KEY, TIP), anchor: served().anchor(TIP), key: KEY } as const
   })
 }
 
@@ -179,3 +246,4 @@ function proofsBeside(peers: string, what: keyof typeof WHAT, rows: readonly Row
 proofsBeside('answers for an event with', 'event', EVENTS)
 proofsBeside('answers for a header with', 'header', HEADERS)
 proofsBeside('answers for the history', 'consistency', HISTORIES)
+proofsBeside('answers for all events of a key with', 'history', LISTS)

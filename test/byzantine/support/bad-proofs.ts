@@ -1,3 +1,4 @@
+import type { HistoryPage } from '../../../src/codec/generated/proof.ts'
 import { GetProof, Proof } from '../../../src/codec/generated/sync.ts'
 import { TIP } from './chain.ts'
 import { framed, type HostilePeer, type Role } from './hostile.ts'
@@ -6,7 +7,7 @@ import { ProvingPorts } from './proving.ts'
 type Bytes = Uint8Array<ArrayBuffer>
 
 /** A proof that was asked for, for some of its parts to be put in place of others. */
-type Whole = { readonly [Kind in 'event' | 'header' | 'consistency']: NonNullable<Proof[Kind]> }
+type Whole = { readonly [Kind in 'event' | 'header' | 'consistency' | 'history']: NonNullable<Proof[Kind]> }
 
 /** Serves headers as it should, and proofs as it likes. */
 class LyingPorts extends ProvingPorts {
@@ -42,6 +43,19 @@ export function headerProof(change: (honest: Whole['header']) => Partial<Whole['
 
 export function consistencyProof(change: (honest: Whole['consistency']) => Partial<Whole['consistency']>): Role {
   return proving(({ consistency }) => ({ consistency: { ...consistency, ...change(consistency) } }))
+}
+
+/** Histories with other parts. */
+export function historyProof(change: (honest: Whole['history']) => Partial<Whole['history']>): Role {
+  return proving(({ history }) => ({ history: { ...history, ...change(history) } }))
+}
+
+/** Histories with another page. */
+export function historyPage(change: (page: HistoryPage) => Partial<HistoryPage>): Role {
+  return historyProof(({ pages: [page] }) => {
+    if (page === undefined) throw new RangeError('a history without a page')
+    return { pages: [{ ...page, ...change(page) }] }
+  })
 }
 
 /** Answers GetProof with raw bytes, made from the honest answer's. */

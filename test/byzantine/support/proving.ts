@@ -37,7 +37,8 @@ export class ProvingPorts extends ChainPorts {
   }
 
   async prove(request: GetProof): Promise<Proof> {
-    const anchor = request.event?.anchorHeight ?? request.header?.anchorHeight ?? request.consistency?.to ?? 0
+    const { event, header, consistency, history } = request
+    const anchor = (event ?? header ?? history)?.anchorHeight ?? consistency?.to ?? 0
     if (anchor > this.height) throw new MolochError('UNAVAILABLE', `no header ${anchor} here`)
     return Proof.decode(await this.served.getProof(request))
   }
