@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { genesisHeader } from '../../../src/chain/header.ts'
 import { concatBytes } from '../../../src/codec/bytes.ts'
-import { Proof } from '../../../src/codec/generated/sync.ts'
+import { GetProof, Proof } from '../../../src/codec/generated/sync.ts'
 import type { Frame } from '../../../src/network/streams/frames.ts'
+import { MAX_SMALL_REQUEST_BYTES } from '../../../src/network/streams/messages.ts'
 import { assertProofRequest, maxProofBytes, readProof } from '../../../src/network/streams/proof.ts'
 import { refusal, refusalFrame } from '../../../src/network/streams/refusal.ts'
 import { chain } from '../support/nodes.ts'
@@ -55,6 +56,48 @@ describe('an answer', () => {
     expect(bytes.byteLength).toBeLessThanOrEqual(
       maxProofBytes({ event: { eventId: hash(), anchorHeight: max } }, 16_384)
     )
+  })
+})
+
+describe('an answer with a page of a history', () => {
+  const history = { index: 1, key: hash(), anchorHeight: 4, beforeCount: 0, beforeHead: new Uint8Array(0) }
+  const whole = {
+    anchorHeight: Number.MAX_SAFE_INTEGER,
+    state: {
+      eventTotal: Number.MAX_SAFE_INTEGER,
+      otherRoots: path(2),
+      siblings: path(256),
+      leaf: { keyHash: hash(), count: Number.MAX_SAFE_INTEGER, head: hash() }
+    },
+    pages: [{ prevHead: hash(), ids: path(4096) }]
+  }
+
+  test('that is as long as it can be is within its bound, and read', () => {
+    const bytes = Proof.encode({ history: whole }) as Frame
+    expect(bytes.byteLength).toBeLessThanOrEqual(maxProofBytes({ history }, 1024))
+    expect(maxProofBytes({ history }, 1024)).toBeLessThan(bytes.byteLength + 2048)
+    expect(readProof(bytes, { history }, 'peer')).toEqual({ history: whole })
+    expect(codeOf(() => readProof(bytes, asked, 'peer'))).toBe('BAD_FRAME')
+  })
+
+  test('has hashes of their length', () => {
+    const short = { ...whole, pages: [{ prevHead: hash(), ids: [hash().slice(1)] }] }
+    expect(codeOf(() => readProof(Proof.encode({ history: short }) as Frame, { history }, 'peer'))).toBe('BAD_FRAME')
+    const leaf = { ...whole.state.leaf, head: new Uint8Array(31) }
+    const state = { ...whole, state: { ...whole.state, leaf } }
+    expect(codeOf(() => readProof(Proof.encode({ history: state }) as Frame, { history }, 'peer'))).toBe('BAD_FRAME')
+  })
+
+  test('is asked for by a key of some length and heights that are some', () => {
+    const code = (change: object): string => codeOf(() => assertProofRequest({ history: { ...history, ...change } }))
+    expect(code({})).toBe('none')
+    expect(code({ key: new Uint8Array(545) })).toBe('none')
+    expect(code({ key: new Uint8Array(546) })).toBe('BAD_REQUEST')
+    expect(code({ anchorHeight: -1 })).toBe('BAD_FRAME')
+    expect(code({ beforeCount: 2 ** 53 })).toBe('BAD_FRAME')
+    // The longest request has room in a small one.
+    const longest = { ...history, key: new Uint8Array(545), beforeHead: hash(), beforeCount: 2 ** 53 - 1 }
+    expect(GetProof.encode({ history: longest }).byteLength).toBeLessThan(MAX_SMALL_REQUEST_BYTES)
   })
 })
 
