@@ -1,9 +1,9 @@
 import { ZERO_HASH } from '../chain/domain.ts'
 import { indexKeysOf } from '../chain/event.ts'
-import { foldHead, type HistoryPage, MAX_PAGE_IDS } from '../chain/history.ts'
+import { type HistoryPage, MAX_PAGE_IDS } from '../chain/history.ts'
 import { HASH_BYTES } from '../chain/merkle.ts'
 import type { StateIndex } from '../chain/state.ts'
-import type { IndexEntry } from '../chain/trie-record.ts'
+import { foldRecord, type IndexEntry, RECORD_BYTES, readEntry } from '../chain/trie-record.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { type EventRows, KEY_COLUMNS } from '../store/event-rows.ts'
@@ -25,6 +25,15 @@ interface Mark extends IndexEntry {
   readonly skip: number
 }
 
+interface Found {
+  readonly ids: Uint8Array
+  readonly places: readonly number[]
+}
+
+const NOTHING: Found = { ids: new Uint8Array(0), places: [] }
+
+/** What folding an id in costs, in bytes that are read in that time. */
+const FOLD_BYTES = 256
 /** Blocks without the key between two with it that are read again rather than kept in mind. */
 const GAP = 8
 const OWN_SIZE = 20
@@ -49,7 +58,8 @@ export class KeyScan {
   /** The first block that is not read. */
   #next = 1
   #count = 0
-  #head: Uint8Array = ZERO_HASH
+  /** Of the key's events in the blocks that are read: its head is made in place. */
+  readonly #record = new Uint8Array(RECORD_BYTES)
   #marks: Mark[] = [{ count: 0, head: ZERO_HASH, height: 1, skip: 0 }]
   #runs: HeightRange[] = []
   #gap = GAP
@@ -85,7 +95,7 @@ export class KeyScan {
       this.proven = 0
       this.#next = 1
       this.#count = 0
-      this.#head = ZERO_HASH
+      this.#record.fill(0)
       this.#marks = this.#marks.slice(0, 1)
       this.#runs = []
     })
@@ -96,7 +106,9 @@ export class KeyScan {
     return this.#inTurn(async () => {
       if (to < this.#next) return
       for await (const { height, keys } of this.#sources.eventRows.keysBetween(this.#next, to, false)) {
-        for (const [at, id] of (await this.#idsIn(height, keys, budget)).entries()) this.#fold(height, at, id)
+        const { ids, places } = await this.#find(height, keys, budget)
+        for (const [at, place] of places.entries()) this.#fold(height, at, ids, place)
+        budget.spend(FOLD_BYTES * places.length)
         this.#next = height + 1
         if (budget.isSpent) return
       }
@@ -117,27 +129,29 @@ export class KeyScan {
     for (const run of this.#runs.slice(this.#firstRun(mark.height))) {
       const from = Math.max(run.from, mark.height)
       for await (const { height, keys } of this.#sources.eventRows.keysBetween(from, run.to, false)) {
-        const found = await this.#idsIn(height, keys, budget)
-        ids.push(...(height === mark.height ? found.slice(mark.skip) : found))
+        const found = await this.#find(height, keys, budget)
+        const places = height === mark.height ? found.places.slice(mark.skip) : found.places
+        // Copies: a view would keep the whole row.
+        for (const i of places) ids.push(found.ids.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES))
         if (ids.length >= wanted) return { prevHead: mark.head, ids: ids.slice(0, wanted) }
       }
     }
     return undefined
   }
 
-  /** The key's events in a block; a view on them would keep the whole row. */
-  async #idsIn(height: number, keys: Uint8Array, budget: ReadBudget): Promise<Uint8Array[]> {
+  /** The ids of a block's events, flat, and which of them are the key's. */
+  async #find(height: number, keys: Uint8Array, budget: ReadBudget): Promise<Found> {
     budget.spend(keys.byteLength)
     const prefixes = words(keys)
     const count = prefixes.length / KEY_COLUMNS
     const start = this.#index * count
     const places: number[] = []
     for (let i = 0; i < count; i++) if (prefixes[start + i] === this.#prefix) places.push(i)
-    if (places.length === 0) return []
-    const row = await this.#sources.eventRows.ids(height)
-    budget.spend(row?.ids.byteLength ?? 0)
-    const kept = this.#isExact ? await this.#withKey(height, places, budget) : places
-    return kept.map((i) => (row?.ids ?? new Uint8Array(0)).slice(i * HASH_BYTES, (i + 1) * HASH_BYTES))
+    if (places.length === 0) return NOTHING
+    const ids = (await this.#sources.eventRows.ids(height))?.ids
+    if (ids === undefined) return NOTHING
+    budget.spend(ids.byteLength)
+    return { ids, places: this.#isExact ? await this.#withKey(height, places, budget) : places }
   }
 
   async #withKey(height: number, places: readonly number[], budget: ReadBudget): Promise<number[]> {
@@ -149,12 +163,11 @@ export class KeyScan {
     })
   }
 
-  #fold(height: number, at: number, id: Uint8Array): void {
-    this.#head = foldHead({ prevHead: this.#head, ids: [id] })
+  /** @param at how many of the key's events in the block are before it */
+  #fold(height: number, at: number, ids: Uint8Array, place: number): void {
+    foldRecord(this.#record, 0, ids, place * HASH_BYTES)
     this.#count++
-    if (this.#count % MAX_PAGE_IDS === 0) {
-      this.#marks.push({ count: this.#count, head: this.#head, height, skip: at + 1 })
-    }
+    if (this.#count % MAX_PAGE_IDS === 0) this.#marks.push({ ...readEntry(this.#record, 0), height, skip: at + 1 })
     const last = this.#runs.at(-1)
     if (last !== undefined && height - last.to <= this.#gap) {
       this.#runs[this.#runs.length - 1] = { from: last.from, to: height }

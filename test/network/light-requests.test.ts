@@ -4,7 +4,9 @@ import { scope } from '../../src/chain/genesis.ts'
 import { HeaderChain } from '../../src/chain/header-chain.ts'
 import { leafHash } from '../../src/chain/merkle.ts'
 import { verifyInclusion } from '../../src/chain/merkle-proof.ts'
+import { u64be } from '../../src/codec/bytes.ts'
 import { Proof } from '../../src/codec/generated/sync.ts'
+import { sha256 } from '../../src/crypto/sha256.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { silentLog } from '../../src/log.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
@@ -30,7 +32,7 @@ class FullPorts extends ChainPorts {
     this.proving = {
       readHeaders: (start, count) => ledger.readHeaders(start, count),
       readPeaks: (leafCount) => ledger.readPeaks(leafCount),
-      prove: (request) => this.prove(request)
+      prove: (request, onRead) => this.prove(request, onRead)
     }
   }
 }
@@ -170,6 +172,25 @@ describe('proofs', () => {
     await ask()
     await expect(ask()).rejects.toMatchObject({ code: 'RATE_LIMITED', details: { peer: b.network.peerId } })
     expect(await headersOf(a, b, 1, 1)).toHaveLength(1)
+  })
+
+  it('of a history come with a whole page, and are charged for what was read too', async () => {
+    const proof = { burst: 64, perSecond: 16, concurrent: 4, bytes: { burst: 1 << 20, perSecond: 1 } }
+    const [a, b] = [await node(), await full({ quotas: { ...DEFAULT_SETTINGS.quotas, proof } })]
+    await connect(a, b)
+    const ids = Array.from({ length: 4096 }, (_, i) => sha256(u64be(i)))
+    const page = { anchorHeight: 20, pages: [{ prevHead: sha256(u64be(0)), ids }] }
+    let reads = 0
+    b.ports.prove = async (_, onRead) => {
+      onRead?.(reads)
+      return { history: page }
+    }
+    const history = { index: 0, key: ids[0] as Bytes, anchorHeight: 20, beforeCount: 0, beforeHead: new Uint8Array(0) }
+    const ask = () => a.network.getProof(b.network.peerId, { history })
+    expect((await ask()).history).toEqual(page)
+    reads = 32 << 20
+    expect((await ask()).history).toEqual(page)
+    await expect(ask()).rejects.toMatchObject({ code: 'RATE_LIMITED' })
   })
 
   it('longer than any of the chain are not read', async () => {
