@@ -15,6 +15,7 @@ const LIGHTS = ['light-1', 'light-2']
 
 interface EventJson {
   readonly event_id: string
+  readonly actor: string
   readonly height: number
   readonly resource: { readonly id: string }
 }
@@ -36,6 +37,21 @@ async function feedFile(devnet: Devnet): Promise<string[]> {
   await devnet.waitFor('all events to be final', async () => feeder.stats().finalized === commits.length, 120_000)
   await feeder.stop()
   return commits
+}
+
+/** All events of an actor in the blocks before a height, in the order of the chain, as a full node has them. */
+async function idsOf({ api }: DevnetNode, actor: string, before: number): Promise<string[]> {
+  const ids: string[] = []
+  let cursor = ''
+  for (;;) {
+    const page = (await api.get(`/v1/events?limit=1000&actor=${actor}&to=${before - 1}${cursor}`)) as {
+      events: EventJson[]
+      next_cursor: string | null
+    }
+    ids.push(...page.events.map(({ event_id }) => event_id))
+    if (page.next_cursor === null) return ids
+    cursor = `&cursor=${page.next_cursor}`
+  }
 }
 
 /** The final event of a commit, as a full node has it. */
@@ -95,6 +111,27 @@ test('light nodes follow the tip, hold no events, and prove any of them through 
     }
   }
   await expect(devnet.node('light-1').api.get(`/v1/events/${'ab'.repeat(32)}`)).rejects.toThrow('404')
+
+  // All that one actor did, and that another did nothing.
+  const { actor } = await eventOf(full, commits[0] as string)
+  const light = devnet.node('light-1')
+  const canProve = (path: string) =>
+    light.api.get(path).then(
+      () => true,
+      () => false
+    )
+  await devnet.waitFor('a snapshot', () => canProve(`/v1/proofs/history?actor=${actor}`), 60_000)
+  for (const key of [actor, 'ab'.repeat(32)]) {
+    const out = join(dir, `history-${key}.json`)
+    const made = await launch(['proof', 'history', '--actor', key, '--url', light.api.url, '--out', out]).ended
+    expect(made).toMatchObject({ code: 0 })
+    const { anchor } = JSON.parse(await readFile(out, 'utf8'))
+    const hash = await devnet.node('validator-1').api.blockHash(anchor.height)
+    const verify = ['proof', 'verify', out, '--trust', `${anchor.height}:${hash}`, '--actor', key, '--json']
+    const verified = await launch([...verify, '--home', light.home]).ended
+    expect(verified.code).toBe(0)
+    expect(JSON.parse(verified.stdout).event_ids).toEqual(key === actor ? await idsOf(full, actor, anchor.height) : [])
+  }
 
   await devnet.stop()
   for (const name of LIGHTS) {
