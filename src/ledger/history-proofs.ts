@@ -95,7 +95,7 @@ export class HistoryProver {
     if (scan.proven < count) {
       const { entry } = await this.#keyProof(index, key, this.#anchor(anchorHeight), budget)
       if (entry === undefined || entry.count < count) {
-        throw proofError('BAD_REQUEST', `no event ${count} of that key; it has ${entry?.count ?? 0} before the anchor`)
+        throw proofError('UNAVAILABLE', `no event ${count} of that key; it has ${entry?.count ?? 0} before the anchor`)
       }
       await this.#prove(scan, anchorHeight, entry, budget)
     }
@@ -105,7 +105,8 @@ export class HistoryProver {
     if (equalBytes(foldHead(page), head)) {
       return { anchorHeight, pages: [page as { prevHead: Bytes; ids: Bytes[] }] }
     }
-    throw proofError('BAD_REQUEST', `before_head ${toHex(head)} is not the head of the key's first ${count} events`)
+    // Who asks may have the head from somebody else: nothing that it could have known to be wrong.
+    throw proofError('UNAVAILABLE', `before_head ${toHex(head)} is not the head of the key's first ${count} events`)
   }
 
   /** The newest page of what a state says. All that is below is proven with it. */

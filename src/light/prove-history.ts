@@ -1,6 +1,7 @@
+import { MAX_KEY_BYTES } from '../chain/event-bounds.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { HASH_BYTES } from '../chain/merkle.ts'
-import { STATE_INDEXES, type StateIndex } from '../chain/state.ts'
+import { carriesState, STATE_INDEXES, type StateIndex } from '../chain/state.ts'
 import type { HistoryProof } from '../codec/generated/proof.ts'
 import type { GetHistoryProof, Proof } from '../codec/generated/sync.ts'
 import { hasCode, MolochError } from '../error.ts'
@@ -35,6 +36,14 @@ export async function proveHistory(ports: ProveHistoryPorts, request: GetHistory
   const { index, key, anchorHeight, beforeCount: count, beforeHead: head } = request
   if (!(STATE_INDEXES as readonly number[]).includes(index)) {
     throw new MolochError('BAD_REQUEST', `no index ${index}; accepted: 0 (actor), 1 (resource), 2 (action)`)
+  }
+  // Looked at here: no peer is to be blamed for refusing what nobody can answer.
+  if (key.byteLength > MAX_KEY_BYTES) {
+    throw new MolochError('BAD_REQUEST', `a key of ${key.byteLength} bytes; accepted: at most ${MAX_KEY_BYTES}`)
+  }
+  if (!carriesState(ports.genesis.params, anchorHeight)) {
+    const every = ports.genesis.params.snapshotInterval
+    throw new MolochError('BAD_REQUEST', `block ${anchorHeight} has no snapshot; accepted: a multiple of ${every}`)
   }
   const asked = { index: index as StateIndex, key }
   const what = `the history of ${keyText(asked)}`

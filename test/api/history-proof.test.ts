@@ -67,13 +67,15 @@ test.each([
   ['two keys', 'action=a&resource_kind=b&resource_id=c', 400, 'BAD_REQUEST'],
   ['half a key', 'resource_kind=b', 400, 'BAD_REQUEST'],
   ['half a key', 'resource_id=b', 400, 'BAD_REQUEST'],
+  ['no action', 'action=%C3%B1', 400, 'BAD_REQUEST'],
   ['no actor', 'actor=00', 400, 'BAD_REQUEST'],
   ['no snapshot’s height', 'action=a&anchor=7', 400, 'BAD_REQUEST'],
   ['a snapshot that is not kept', 'action=a&anchor=4', 422, 'ANCHOR_TOO_OLD'],
   ['a snapshot that is not made', 'action=a&anchor=16', 404, 'UNAVAILABLE'],
   ['no page', 'action=a&anchor=12&before=1', 400, 'BAD_REQUEST'],
   ['a page of no anchor', `action=action-1&before=1:${'00'.repeat(32)}`, 400, 'BAD_REQUEST'],
-  ['a page of another history', `action=action-1&anchor=12&before=1:${'00'.repeat(32)}`, 400, 'BAD_REQUEST'],
+  ['a page of another history', `action=action-1&anchor=12&before=1:${'00'.repeat(32)}`, 404, 'UNAVAILABLE'],
+  ['a key that is too long', `resource_kind=a&resource_id=${'%C3%B1'.repeat(300)}`, 400, 'BAD_REQUEST'],
   ['too many events', `action=action-1&anchor=12&before=9999999999999999:${'00'.repeat(32)}`, 400, 'BAD_REQUEST']
 ])('%s (%s) is refused', async (_, query, status, code) => {
   expect(await world.get(`/v1/proofs/history?${query}`)).toMatchObject({ status, body: { code } })

@@ -161,10 +161,10 @@ test('a history of more than one page is given page by page, down to the first e
   expect(await refusal(ledger, asked(key, top))).toMatch(/^ANCHOR_TOO_OLD: .*snapshots of \d+$/)
   const more = { ...asked(key, top), beforeCount: 2 * MAX_PAGE_IDS, beforeHead: page.prevHead }
   expect((await ledger.prove({ history: more })).history?.pages[0]?.ids).toHaveLength(MAX_PAGE_IDS)
-  expect(await refusal(ledger, { ...more, beforeHead: sha256(page.prevHead) })).toMatch(/^BAD_REQUEST: before_head/)
+  expect(await refusal(ledger, { ...more, beforeHead: sha256(page.prevHead) })).toMatch(/^UNAVAILABLE: before_head/)
   expect(await refusal(ledger, { ...more, beforeHead: NO_HEAD })).toMatch(/^BAD_REQUEST: before_head has 0 bytes/)
   expect(await refusal(ledger, { ...more, anchorHeight: top + 2, beforeCount: 2 ** 40 })).toMatch(
-    /^BAD_REQUEST: no event/
+    /^UNAVAILABLE: no event/
   )
   expect(await refusal(ledger, { ...more, anchorHeight: 0 })).toMatch(/^BAD_REQUEST: a page that goes on/)
 })

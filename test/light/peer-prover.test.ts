@@ -138,6 +138,21 @@ describe('histories from peers', () => {
     await expect(one.prove({ history: { ...asked, index: 3 } })).rejects.toMatchObject({ code: 'BAD_REQUEST' })
   })
 
+  it('that nobody can answer are asked of nobody', async () => {
+    const { one, peers } = historyProver({ honest: {} })
+    for (const change of [
+      { index: 3 },
+      { key: new Uint8Array(546) },
+      { anchorHeight: 7 },
+      { beforeCount: 4, beforeHead: new Uint8Array(31) },
+      { anchorHeight: 0, beforeCount: 4, beforeHead: new Uint8Array(32) }
+    ]) {
+      const request = { history: { ...asked, ...change } }
+      await expect(one.prove(request), JSON.stringify(change)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+    }
+    expect(peers.asked).toEqual([])
+  })
+
   it('without an anchor are those of the newest snapshot that a peer has, not of what one offers', async () => {
     const offers = { proof: async () => ({ history: chain.historyProof(key, 5) }) }
     const first = historyProver({ offers, honest: {} })

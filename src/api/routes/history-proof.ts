@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { MAX_ACTION_BYTES, MAX_RESOURCE_ID_BYTES, MAX_RESOURCE_KIND_BYTES } from '../../chain/event-bounds.ts'
-import { fromHex } from '../../codec/bytes.ts'
+import { fromHex, utf8 } from '../../codec/bytes.ts'
 import type { HistoryProof } from '../../codec/generated/proof.ts'
 import { type HistoryKey, historyKey, keyToJson } from '../../light/verify/history-key.ts'
 import { pageToJson, proofToJson } from '../../light/verify/proof-json.ts'
@@ -15,9 +15,9 @@ type Bytes = Uint8Array<ArrayBuffer>
 const HistoryQuery = Type.Object(
   {
     actor: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
-    resource_kind: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_RESOURCE_KIND_BYTES })),
+    resource_kind: Type.Optional(Type.String({ pattern: `^[a-z0-9._-]{1,${MAX_RESOURCE_KIND_BYTES}}$` })),
     resource_id: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_RESOURCE_ID_BYTES })),
-    action: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_ACTION_BYTES })),
+    action: Type.Optional(Type.String({ pattern: `^[a-z0-9._-]{1,${MAX_ACTION_BYTES}}$` })),
     anchor: Type.Optional({ ...Height, description: 'height of a snapshot that is kept; default: the newest' }),
     before: Type.Optional(
       Type.String({
@@ -80,6 +80,10 @@ function keyOf({ actor, resource_kind: kind, resource_id: id, action }: HistoryQ
   const given = [actor, kind ?? id, action].filter((one) => one !== undefined).length
   if (given === 1 && actor !== undefined) return historyKey({ actor: fromHex(actor, 32) as Bytes })
   if (given === 1 && action !== undefined) return historyKey({ action })
-  if (given === 1 && kind !== undefined && id !== undefined) return historyKey({ resource: { kind, id } })
+  if (given === 1 && kind !== undefined && id !== undefined) {
+    const bytes = utf8(id).byteLength
+    if (bytes <= MAX_RESOURCE_ID_BYTES) return historyKey({ resource: { kind, id } })
+    throw apiError('BAD_REQUEST', `resource_id is ${bytes} bytes long; accepted: at most ${MAX_RESOURCE_ID_BYTES}`)
+  }
   throw apiError('BAD_REQUEST', 'one of actor, action, and resource_kind with resource_id is accepted')
 }
