@@ -37,5 +37,5 @@ export function noSnapshot(checkpoint: Checkpoint, peers: readonly WarpPeer[], l
   const wanted = `no peer has a snapshot at or above the checkpoint ${checkpointText(checkpoint)}`
   const said = lastWords === '' ? '' : ` (${lastWords})`
   const message = `${wanted}: ${peers.length} connected, they hold blocks ${lowest} to ${highest}${said}`
-  return { kind: 'none', code: 'NO_SNAPSHOT', message }
+  return { kind: 'none', code: checkpoint.height > highest ? 'CHECKPOINT_UNAVAILABLE' : 'NO_SNAPSHOT', message }
 }

@@ -50,7 +50,12 @@ export type SearchOutcome =
 /** Nobody has a usable snapshot: sync all. `message` is one line that says what was wanted and what there is. */
 export interface NoSnapshot {
   readonly kind: 'none'
-  readonly code: 'NO_SNAPSHOT' | 'CHAIN_AHEAD'
+  readonly code:
+    | 'NO_SNAPSHOT'
+    /** No peer's chain is as high as the checkpoint. */
+    | 'CHECKPOINT_UNAVAILABLE'
+    /** The chain that is here is as high as the snapshot. */
+    | 'CHAIN_AHEAD'
   readonly message: string
 }
 

@@ -108,6 +108,7 @@ describe('without a snapshot', () => {
     const world = await client(source, [await server(source)], { checkpoint, giveUpMs: 300 })
     expect(await world.outcome).toMatchObject({
       kind: 'none',
+      code: 'CHECKPOINT_UNAVAILABLE',
       message: expect.stringMatching(
         /checkpoint 1000:0+: 1 connected, they hold blocks 1 to 30 .*newest here is of block 30/
       )
