@@ -27,7 +27,7 @@ export interface WarpOptions {
   readonly requestsPerPeer?: number
   /** Requests that are out at once: each holds a chunk or two in memory. Default 16. */
   readonly maxRequests?: number
-  /** With peers that all lack a usable snapshot for this long there is none. Default 10 s. */
+  /** With peers that all lack a usable snapshot for this long there is none. Default 6 s. */
   readonly giveUpMs?: number
   /** Between the first manifest and the choice of one: others may have a newer one. Default 0.5 s. */
   readonly gatherMs?: number

@@ -15,7 +15,7 @@ import type { NoSnapshot, SearchOutcome, WarpOptions, WarpOutcome, WarpPeer, War
 
 const DEFAULT_REQUESTS_PER_PEER = 4
 const DEFAULT_MAX_REQUESTS = 16
-const DEFAULT_GIVE_UP_MS = 10_000
+const DEFAULT_GIVE_UP_MS = 6_000
 const DEFAULT_GATHER_MS = 500
 const DEFAULT_STALL_AFTER_MS = 10_000
 const POLL_MS = 50
