@@ -95,6 +95,7 @@ export const StatusJson = Type.Object({
   addresses: Type.Array(Type.String()),
   mode: Type.String(),
   role: Type.String(),
+  abstains: Type.Union([Type.String(), Type.Null()], { description: 'why this validator signs nothing now' }),
   state: Type.String(),
   sync: SyncJson,
   finalized: Type.Object({ height: Type.Integer(), hash: Hash, timestamp: Type.Integer() }),

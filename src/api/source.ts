@@ -108,6 +108,8 @@ export interface ApiSource {
   /** A validator signs; an observer follows the same rules without a key. */
   readonly role: 'validator' | 'observer'
   readonly mode: string
+  /** Why this validator signs nothing now, one line; undefined: it signs, or is none. */
+  readonly abstains?: () => string | undefined
   /** This node's public keys that others need to know, hex. */
   readonly chainKey: string
   /** Seconds since the node started. */

@@ -36,6 +36,7 @@ export function statusJson(source: ApiSource): StatusJson {
     addresses: [...source.addresses()],
     mode: source.mode,
     role: source.role,
+    abstains: source.abstains?.() ?? null,
     state: nodeState(source),
     sync: syncJson(sync),
     finalized: { height: tip.height, hash: toHex(tip.hash), timestamp: tip.header.timestamp },

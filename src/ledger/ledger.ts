@@ -42,6 +42,8 @@ type LedgerEvents = {
   finalized: [{ readonly block: CheckedBlock }]
   /** Another certified block was seen at a final height: nothing is applied from here on. */
   conflict: [Conflict]
+  /** `holdsWindow` has become true, as history came in. */
+  window: []
 }
 
 /** The finalized chain of a node on disk, and the only writer of it. Nothing finalized is ever taken back. */
@@ -341,6 +343,7 @@ export class Ledger extends Emitter<LedgerEvents> {
       if (start > this.tip.header.timestamp - 2 * this.genesis.params.eventWindowMs) return
       this.#window = await restoreWindow(this.genesis, this.#stores, this.tip, earliest)
       this.#windowStart = start
+      this.emit('window')
     })
     this.#lastApply = widen.catch((error: unknown) => {
       this.#log.error({ err: error }, 'the window of recent events could not be read')

@@ -34,6 +34,10 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     peerId: network.peerId,
     role,
     mode,
+    abstains: () =>
+      role === 'validator' && !ledger.holdsWindow
+        ? 'signs nothing until it holds the blocks of the last two event windows'
+        : undefined,
     chainKey: toHex(parts.chainKey.publicKey),
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
     chain: ledger,

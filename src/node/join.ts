@@ -54,6 +54,8 @@ export function join({ ledger, network, driver, sync, ingress, outbox, restored,
   driver.on('halted', (error) => faults.raiseHalt('CONSENSUS_HALTED', error.message))
   driver.on('signer-broken', (error) => faults.raise('SIGNER_BROKEN', error.message))
 
+  ledger.on('window', () => driver.maySignNow())
+
   handOver(sync, driver)
   sync.on('penalise', (peer, { code, message }) => network.penalise(peer, code, message))
   network.on('unbanned', (peer) => sync.pardon(peer))

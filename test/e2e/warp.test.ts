@@ -59,7 +59,13 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   expect(base).toBeGreaterThanOrEqual(Number(checkpoint.split(':')[0]))
   const warped = await heightOf(devnet, lost.name)
   await reaches(devnet, [lost.name], warped + 3, 30_000)
-  expect(await status()).toMatchObject({ mode: 'warp', role: 'validator', state: 'SYNCED', sync: { backfill: null } })
+  expect(await status()).toMatchObject({
+    mode: 'warp',
+    role: 'validator',
+    state: 'SYNCED',
+    sync: { backfill: null },
+    abstains: expect.stringMatching('until it holds')
+  })
   await expect(lost.api.get('/v1/blocks/2')).rejects.toThrow('404')
   expect(await signedBy(lost, key, warped + 1, warped + 3)).toEqual([])
 
@@ -67,7 +73,7 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   devnet.spawn([lost.name], warp)
   await devnet.ready(lost.name)
   await devnet.waitFor('all history', async () => (await status()).sync.backfill?.status === 'done', 30_000)
-  expect(await status()).toMatchObject({ earliest_height: 1 })
+  expect(await status()).toMatchObject({ earliest_height: 1, abstains: null })
   const shown = await moloch('status', '--url', lost.api.url)
   expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/history +complete/) })
   // From below the checkpoint, with its certificate.

@@ -28,7 +28,7 @@ function describe(status: StatusJson): [string, string][] {
     ['version', status.version],
     ['chain', `${status.chain_id} (genesis ${status.genesis_hash})`],
     ['peer', status.peer_id],
-    ['role', `${status.role}, ${status.mode}`],
+    ['role', `${status.role}, ${status.mode}${status.abstains === null ? '' : `; ${status.abstains}`}`],
     ['state', status.state],
     ['sync', describeSync(sync)],
     ...(sync.backfill === null ? [] : [['history', describeBackfill(sync.backfill)] as [string, string]]),
