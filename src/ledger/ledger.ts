@@ -88,6 +88,7 @@ export class Ledger extends Emitter<LedgerEvents> {
       stores,
       stateMark: parts.stateMark,
       stateWork: parts.tuning.stateWork,
+      checkpoint: parts.checkpoint,
       onWritten: (blocks) => this.#written(blocks),
       onIdle: () => this.#snapshots?.idle(),
       onConflict: (record) => this.#conflicted(record)

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { Api } from '../api/app.ts'
-import type { Checkpoint } from '../chain/checkpoint.ts'
+import { type Checkpoint, parseCheckpoint } from '../chain/checkpoint.ts'
 import { Mempool } from '../chain/mempool.ts'
 import { Driver } from '../consensus/driver.ts'
 import { Signer } from '../consensus/signer.ts'
@@ -58,6 +58,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
       path: paths.chain,
       genesis,
       log,
+      checkpoint: config.checkpoint === '' ? undefined : parseCheckpoint(config.checkpoint),
       snapshots: keep === 0 ? undefined : { folder: paths.snapshots, keep },
       ...(tuning.ledger && { tuning: tuning.ledger })
     })

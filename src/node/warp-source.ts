@@ -58,7 +58,7 @@ function syncView(state: WarpState, checkpoint: number): ReturnType<ApiSource['s
     heldBytes: 0,
     boundBytes: 0,
     ranges: [],
-    stalled: download?.stalled,
+    stalled: 'stalled' in state ? state.stalled : undefined,
     warp: state
   }
 }

@@ -53,12 +53,12 @@ export function warpOf(
 /**
  * Warps to a snapshot at the checkpoint or above it. If no peer has one the chain stays as it is, and all blocks are to be
  * synced: the log says so.
- * @throws MolochError WRONG_CHECKPOINT | CHECKPOINT_UNAVAILABLE, one line with what was expected and what peers offer;
+ * @throws MolochError WRONG_CHECKPOINT | CHECKPOINT_UNAVAILABLE | CHECKPOINT_UNPROVEN, one line with what was expected and what peers offer;
  * ABORTED; a StoreErrorCode
  */
 export async function runWarp(warp: Warp, network: Network, { log, signal, onStarting }: NodeInput): Promise<void> {
-  const source = ({ peerId, source, height, earliestHeight }: PeerView): void => {
-    if (source) warp.setPeer({ id: peerId, height, earliest: earliestHeight })
+  const source = ({ peerId, source, height, earliestHeight, syncing }: PeerView): void => {
+    if (source) warp.setPeer({ id: peerId, height, earliest: earliestHeight, syncing })
   }
   const listeners = [
     network.sessions.on('update', source),
@@ -75,8 +75,8 @@ export async function runWarp(warp: Warp, network: Network, { log, signal, onSta
       throw new MolochError('WRONG_CHECKPOINT', outcome.message, { expected, certified, peer })
     }
     if (outcome.kind !== 'none') return
-    if (outcome.code === 'CHECKPOINT_UNAVAILABLE') {
-      throw new MolochError(outcome.code, `${outcome.message}; give a checkpoint within that, or other peers`)
+    if (outcome.code === 'CHECKPOINT_UNAVAILABLE' || outcome.code === 'CHECKPOINT_UNPROVEN') {
+      throw new MolochError(outcome.code, `${outcome.message}; give a checkpoint of their chain, or other peers`)
     }
     if (outcome.code === 'NO_SNAPSHOT')
       log.warn({ code: outcome.code }, `${outcome.message}; all blocks are synced instead`)

@@ -20,6 +20,7 @@ test('status has the shape that others rely on', async () => {
     addresses: ['/ip4/127.0.0.1/tcp/9645'],
     mode: 'full',
     role: 'validator',
+    abstains: null,
     state: 'SYNCED',
     sync: {
       strategy: 'gossip',
