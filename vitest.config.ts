@@ -1,8 +1,16 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+
+/**
+ * Files side by side. Each waits for sockets, disks and times to pass for about half of its time, so one more than there
+ * are cores keeps these busy; by itself vitest would leave one idle.
+ */
+const WORKERS = availableParallelism() + 1
 
 export default defineConfig({
   test: {
     pool: 'forks',
+    maxWorkers: WORKERS,
     projects: [
       {
         extends: true,
@@ -21,7 +29,6 @@ export default defineConfig({
           name: 'byzantine',
           include: ['test/byzantine/**/*.test.ts'],
           globalSetup: 'test/support/build-workers.ts',
-          // Files side by side: one of them waits for an outage to pass.
           testTimeout: 30_000,
           hookTimeout: 30_000
         }
