@@ -1,8 +1,29 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/**
+ * Files side by side. Each waits for sockets, disks and times to pass for about half of its time, so one more than there
+ * are cores keeps these busy; by itself vitest would leave one idle.
+ */
+const WORKERS = availableParallelism() + 1
+
+/** The longest, or longest waiting: by their size, which is the order where no run before is known, they would come last. */
+const FIRST = ['test/byzantine/outage.test.ts', 'test/byzantine/full-sync.test.ts', 'test/consensus/driver.test.ts']
+
+class Sequencer extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isFirst = ({ moduleId }: TestSpecification): boolean => FIRST.some((file) => moduleId.endsWith(file))
+    return [...sorted.filter(isFirst), ...sorted.filter((file) => !isFirst(file))]
+  }
+}
 
 export default defineConfig({
   test: {
     pool: 'forks',
+    maxWorkers: WORKERS,
+    sequence: { sequencer: Sequencer },
     projects: [
       {
         extends: true,
@@ -21,7 +42,6 @@ export default defineConfig({
           name: 'byzantine',
           include: ['test/byzantine/**/*.test.ts'],
           globalSetup: 'test/support/build-workers.ts',
-          // Files side by side: one of them waits for an outage to pass.
           testTimeout: 30_000,
           hookTimeout: 30_000
         }

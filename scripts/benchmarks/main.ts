@@ -14,6 +14,7 @@ import { loopDelay, syncFulls } from './sync-full.ts'
 import { syncHeaders } from './sync-headers.ts'
 import { syncMemory } from './sync-memory.ts'
 import { syncParallels } from './sync-parallel.ts'
+import { syncWarps } from './sync-warp.ts'
 import { traceCost } from './trace-cost.ts'
 import { transportRaw } from './transport-raw.ts'
 
@@ -24,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   loopDelay,
   syncHeaders,
   ...syncParallels,
+  ...syncWarps,
   ...syncBackfills,
   syncMemory,
   serveLoad,

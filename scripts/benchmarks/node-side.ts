@@ -65,6 +65,11 @@ answer({
     const response = await fetch(`${apiUrl}/v1/status`)
     return ((await response.json()) as { sync: SyncStatus }).sync
   },
+  status: async (): Promise<{ readonly height: number; readonly state: string }> => {
+    const response = await fetch(`${apiUrl}/v1/status`)
+    const { state, finalized } = (await response.json()) as { state: string; finalized: { height: number } }
+    return { height: finalized.height, state }
+  },
   used: (): Used => {
     const { user, system } = process.cpuUsage(cpu)
     return {

@@ -95,6 +95,9 @@ export const CheckpointJson = Type.Object({
   chain_id: Type.String(),
   genesis_hash: Hash,
   timestamp: Type.Integer(),
-  checkpoint: Type.String({ description: 'HEIGHT:HASH, what a light node is started with' })
+  checkpoint: Type.String({ description: 'HEIGHT:HASH, what a light node is started with' }),
+  snapshot: Type.Union([Type.String(), Type.Null()], {
+    description: 'HEIGHT:HASH of the newest snapshot here, what a node that warps is started with; null: there is none'
+  })
 })
 export type CheckpointJson = Type.Static<typeof CheckpointJson>

@@ -9,6 +9,25 @@ export const Hex = Type.String({ pattern: '^[0-9a-f]*$' })
 export const Hash = Type.String({ pattern: '^[0-9a-f]{64}$' })
 export const Height = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
+const WarpJson = Type.Object({
+  phase: Type.String({ description: 'searching, downloading, importing or ended' }),
+  height: Nullable(Type.Integer({ description: 'of the snapshot' })),
+  chunks: Nullable(Type.Integer()),
+  chunks_done: Nullable(Type.Integer({ description: 'checked and on disk, or imported' }))
+})
+
+const BackfillJson = Type.Object({
+  status: Type.String(),
+  earliest_height: Type.Integer({ description: 'from here up blocks are served' }),
+  base_height: Nullable(Type.Integer({ description: 'blocks below it are history; null: it is complete' })),
+  missing: Type.Integer({ description: 'blocks that are not held' }),
+  uncertified: Type.Integer({ description: 'blocks that are held, their certificates not verified yet' }),
+  blocks_per_second: Type.Number(),
+  bytes_per_second: Type.Number(),
+  eta_seconds: Nullable(Type.Number()),
+  fault: Nullable(Type.Object({ code: Type.String(), message: Type.String() }))
+})
+
 export const SyncJson = Type.Object({
   strategy: Type.String(),
   height: Type.Integer(),
@@ -23,7 +42,11 @@ export const SyncJson = Type.Object({
       { from_height: Type.Integer(), to_height: Type.Integer(), seconds: Type.Number(), peers_used: Type.Integer() },
       { description: 'the last range sync that ended: blocks from_height + 1 … to_height' }
     )
-  )
+  ),
+  warp: Type.Union([WarpJson, Type.Null()], { description: 'a snapshot on its way; null: none' }),
+  backfill: Type.Union([BackfillJson, Type.Null()], {
+    description: 'history below a snapshot; null: none is filled in'
+  })
 })
 
 export const SyncDetailJson = Type.Object({
@@ -72,6 +95,7 @@ export const StatusJson = Type.Object({
   addresses: Type.Array(Type.String()),
   mode: Type.String(),
   role: Type.String(),
+  abstains: Type.Union([Type.String(), Type.Null()], { description: 'why this validator signs nothing now' }),
   state: Type.String(),
   sync: SyncJson,
   finalized: Type.Object({ height: Type.Integer(), hash: Hash, timestamp: Type.Integer() }),

@@ -58,6 +58,37 @@ export interface SyncView {
   readonly lastRun?:
     | { readonly from: number; readonly to: number; readonly seconds: number; readonly peersUsed: number }
     | undefined
+  /** Undefined: this node does not warp now. */
+  readonly warp?: WarpView | undefined
+  /** Undefined: it fills in no history. */
+  readonly backfill?: BackfillView | undefined
+}
+
+/** A snapshot on its way. */
+export interface WarpView {
+  readonly phase: string
+  /** Of the snapshot, once one is chosen. */
+  readonly height?: number
+  readonly chunks?: number
+  /** Checked and on disk, or imported. */
+  readonly chunksDone?: number
+}
+
+/** The history below the snapshot that the node began at. */
+export interface BackfillView {
+  readonly status: string
+  /** From here up blocks are served. */
+  readonly earliest: number
+  /** Blocks below this one are history; undefined once it is complete. */
+  readonly base: number | undefined
+  /** Blocks that are held, with certificates that are not verified yet. */
+  readonly uncertified: number
+  readonly missing: number
+  readonly blocksPerSecond: number
+  readonly bytesPerSecond: number
+  /** Until all is held; undefined: not known. */
+  readonly etaSeconds: number | undefined
+  readonly fault: { readonly code: string; readonly message: string } | undefined
 }
 
 /** The block proposed above the finalized tip. */
@@ -77,11 +108,15 @@ export interface ApiSource {
   /** A validator signs; an observer follows the same rules without a key. */
   readonly role: 'validator' | 'observer'
   readonly mode: string
+  /** Why this validator signs nothing now, one line; undefined: it signs, or is none. */
+  readonly abstains?: () => string | undefined
   /** This node's public keys that others need to know, hex. */
   readonly chainKey: string
   /** Seconds since the node started. */
   readonly uptimeSeconds: () => number
   readonly chain: ChainView
+  /** The block of the newest snapshot that peers can have from here; undefined: there is none. */
+  readonly snapshot?: () => { readonly height: number; readonly hash: Uint8Array } | undefined
   /** Absent: this node can give no proofs. */
   readonly proofs?: ProofSource
   /** What a light node's trust rests on; undefined at a node that holds blocks. */

@@ -17,7 +17,7 @@ import type {
   StatusJson,
   SyncDetailJson
 } from './schemas.ts'
-import type { ApiSource, LightView, SyncView } from './source.ts'
+import type { ApiSource, BackfillView, LightView, SyncView, WarpView } from './source.ts'
 
 /** From what the node holds to what the API shows. Stored bytes were checked when they came in: decoding cannot fail. */
 
@@ -36,6 +36,7 @@ export function statusJson(source: ApiSource): StatusJson {
     addresses: [...source.addresses()],
     mode: source.mode,
     role: source.role,
+    abstains: source.abstains?.() ?? null,
     state: nodeState(source),
     sync: syncJson(sync),
     finalized: { height: tip.height, hash: toHex(tip.hash), timestamp: tip.header.timestamp },
@@ -97,7 +98,31 @@ export function syncJson(sync: SyncView): StatusJson['sync'] {
     eta_seconds: sync.etaSeconds === undefined ? null : Math.ceil(sync.etaSeconds),
     peers: sync.peers,
     stalled: sync.stalled === undefined ? null : { ...sync.stalled },
-    last_run: lastRunJson(sync.lastRun)
+    last_run: lastRunJson(sync.lastRun),
+    warp: warpJson(sync.warp),
+    backfill: backfillJson(sync.backfill)
+  }
+}
+
+function warpJson(warp: WarpView | undefined): StatusJson['sync']['warp'] {
+  if (warp === undefined) return null
+  const { phase, height = null, chunks = null, chunksDone = null } = warp
+  return { phase, height, chunks, chunks_done: chunksDone }
+}
+
+function backfillJson(backfill: BackfillView | undefined): StatusJson['sync']['backfill'] {
+  if (backfill === undefined) return null
+  const { status, earliest, base, missing, uncertified, blocksPerSecond, bytesPerSecond, etaSeconds, fault } = backfill
+  return {
+    status,
+    earliest_height: earliest,
+    base_height: base ?? null,
+    missing,
+    uncertified,
+    blocks_per_second: round(blocksPerSecond),
+    bytes_per_second: Math.round(bytesPerSecond),
+    eta_seconds: etaSeconds === undefined ? null : Math.ceil(etaSeconds),
+    fault: fault === undefined ? null : { ...fault }
   }
 }
 

@@ -201,6 +201,16 @@ export class Driver extends Emitter<DriverEvents> {
       .catch((error: unknown) => this.#halt(error instanceof Error ? error : new Error(messageOf(error))))
   }
 
+  /**
+   * To be called when `maySign` has become true: the others may have waited for this validator's vote all the time, so the
+   * height begins again with it.
+   */
+  maySignNow(): void {
+    if (!this.#running || this.#seat.index < 0) return
+    this.pause()
+    this.resume()
+  }
+
   get isPaused(): boolean {
     return !this.#running
   }

@@ -16,6 +16,7 @@ export interface SeatPorts {
 export class Seat {
   readonly #ports: SeatPorts
   #broken = false
+  #abstains = false
 
   constructor(ports: SeatPorts) {
     this.#ports = ports
@@ -30,7 +31,14 @@ export class Seat {
   /** The signer, if it may sign at that height. */
   signerAt(height: number): Signer | undefined {
     const { signer, maySign, log } = this.#ports
-    if (signer === undefined || this.index < 0 || !maySign()) return undefined
+    if (signer === undefined || this.index < 0) return undefined
+    const abstains = !maySign()
+    if (abstains !== this.#abstains) {
+      this.#abstains = abstains
+      const waits = 'this validator signs nothing yet: it lacks blocks of the last two event windows'
+      log.info({ height }, abstains ? waits : 'this validator holds two event windows, and signs')
+    }
+    if (abstains) return undefined
     if (signer.height <= height) return signer
     // The chain was put back, or is being synced anew: what was signed above it is not signed again.
     log.info({ height, signed: signer.height }, 'the signer has signed above this height: it waits for the chain')

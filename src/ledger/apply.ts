@@ -1,13 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type CheckedBlock, checkLink, type NextBlock } from '../chain/check-block.ts'
 import type { CheckedHeader } from '../chain/check-header.ts'
+import type { Checkpoint } from '../chain/checkpoint.ts'
 import type { Failure } from '../chain/failures.ts'
 import { HASH_BYTES } from '../chain/merkle.ts'
 import type { MmrNode } from '../chain/mmr.ts'
 import { carriesState } from '../chain/state.ts'
-import { equalBytes } from '../codec/bytes.ts'
+import { equalBytes, toHex } from '../codec/bytes.ts'
 import { Commit } from '../codec/generated/chain.ts'
 import { joinFinalized, splitFinalized } from '../codec/raw.ts'
+import { MolochError } from '../error.ts'
 import type { WriteBatch } from '../store/batch.ts'
 import { corrupt } from '../store/errors.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
@@ -54,6 +56,8 @@ export interface ApplierParts {
   readonly stores: Stores
   readonly stateMark: StoredStateMark
   readonly stateWork?: number | undefined
+  /** The chain does not go past its height with another block. */
+  readonly checkpoint?: Checkpoint | undefined
   /** No block has come for a moment, and nothing is left to hash. */
   readonly onIdle: () => void
   readonly onWritten: (blocks: readonly CheckedBlock[]) => Promise<void>
@@ -140,6 +144,18 @@ export class Applier {
     clearTimeout(this.#idle)
   }
 
+  /** @throws MolochError WRONG_CHECKPOINT */
+  async #keepToCheckpoint({ height, hash }: CheckedBlock): Promise<void> {
+    const { checkpoint } = this.#parts
+    if (checkpoint?.height !== height || equalBytes(hash, checkpoint.hash)) return
+    await this.#write()
+    throw new MolochError(
+      'WRONG_CHECKPOINT',
+      `block ${height} is not the checkpoint's: expected ${toHex(checkpoint.hash)}, but the validators certified ${toHex(hash)}; ` +
+        'nothing from there on is written'
+    )
+  }
+
   async #apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
     let applied = 0
     let since = performance.now()
@@ -153,6 +169,7 @@ export class Applier {
         return { applied, failure: { index, failure } }
       }
       if (final) continue
+      await this.#keepToCheckpoint(block)
       await this.#stage(block)
       applied++
       if ((this.#run?.batch.bytes ?? 0) >= MAX_BATCH_BYTES) await this.#write()

@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../chain/checkpoint.ts'
 import { type CheckedEvent, checkEvent } from '../chain/event.ts'
 import type { EventWindow } from '../chain/event-window.ts'
 import type { Genesis } from '../chain/genesis.ts'
@@ -20,6 +21,8 @@ export interface LedgerOptions {
   readonly log: Log
   /** Make the database if there is none; default true. */
   readonly create?: boolean
+  /** A block that somebody trusts: the chain does not go past its height with another one. */
+  readonly checkpoint?: Checkpoint | undefined
   /** Default: none are built. */
   readonly snapshots?: SnapshotSettings | undefined
   readonly tuning?: LedgerTuning
@@ -52,6 +55,7 @@ export interface LedgerParts {
   readonly pending: CheckedEvent[]
   readonly conflict: Conflict | undefined
   readonly stateMark: StoredStateMark
+  readonly checkpoint: Checkpoint | undefined
   readonly tuning: LedgerTuning
 }
 
@@ -73,7 +77,7 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
     if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
     const stateMark = await stores.meta.stateMark()
     const parts = { genesis, log, stores, head, state, history, window, windowStart: start }
-    return { ...parts, pending, conflict, stateMark, tuning }
+    return { ...parts, pending, conflict, stateMark, checkpoint: options.checkpoint, tuning }
   } catch (error) {
     await database.close()
     throw error

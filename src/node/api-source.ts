@@ -4,6 +4,7 @@ import { toHex } from '../codec/bytes.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Network } from '../network/types.ts'
+import type { Backfill } from '../sync/backfill/backfill.ts'
 import type { SyncManager } from '../sync/manager.ts'
 import type { EventIngress } from './ingress.ts'
 import { VERSION } from './version.ts'
@@ -12,6 +13,8 @@ export interface ApiSourceParts {
   readonly ledger: Ledger
   readonly network: Network
   readonly sync: SyncManager
+  /** Undefined: there is no history to fill in, or it is not to be. */
+  readonly backfill: Backfill | undefined
   readonly mempool: Mempool
   readonly ingress: EventIngress
   readonly chainKey: KeyPair
@@ -23,7 +26,7 @@ export interface ApiSourceParts {
 
 /** The running node as the API shows it. */
 export function apiSource(parts: ApiSourceParts): ApiSource {
-  const { ledger, network, sync, mempool, ingress, role, mode, pending, fault } = parts
+  const { ledger, network, sync, backfill, mempool, ingress, role, mode, pending, fault } = parts
   const startedAt = performance.now()
   return {
     version: VERSION,
@@ -31,15 +34,20 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     peerId: network.peerId,
     role,
     mode,
+    abstains: () =>
+      role === 'validator' && !ledger.holdsWindow
+        ? 'signs nothing until it holds the blocks of the last two event windows'
+        : undefined,
     chainKey: toHex(parts.chainKey.publicKey),
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
     chain: ledger,
     proofs: { prove: (request) => ledger.prove(request), headerAt: (height) => ledger.headerAt(height) },
+    snapshot: () => ledger.snapshots?.held(0)?.manifest.header,
     peers: () => network.sessions.list(),
     peerBook: network,
     topics: () => network.topics(),
     addresses: () => network.addresses(),
-    sync: () => sync.state(),
+    sync: () => ({ ...sync.state(), backfill: backfill?.state() }),
     pending,
     mempool: () => mempool.stats(),
     fault,

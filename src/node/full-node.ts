@@ -4,22 +4,18 @@
  */
 import { availableParallelism } from 'node:os'
 import { Api } from '../api/app.ts'
+import { type Checkpoint, parseCheckpoint } from '../chain/checkpoint.ts'
 import { Mempool } from '../chain/mempool.ts'
 import { Driver } from '../consensus/driver.ts'
 import { Signer } from '../consensus/signer.ts'
 import { MolochError } from '../error.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { switchDatabase } from '../ledger/switch-database.ts'
-import type { Log } from '../log.ts'
-import { createNetwork } from '../network/node.ts'
 import { frameLimit } from '../network/streams/frames.ts'
-import type { Network } from '../network/types.ts'
-import { PeerStore } from '../store/peer-store.ts'
 import { blockItems } from '../sync/blocks.ts'
 import { SyncManager } from '../sync/manager.ts'
 import { VerifyPool } from '../verify/pool.ts'
 import { apiSource } from './api-source.ts'
-import type { Closers } from './closers.ts'
 import type { Config } from './config/schema.ts'
 import { Expiry } from './expiry.ts'
 import { FaultBoard } from './faults.ts'
@@ -27,49 +23,51 @@ import { HeadView } from './head-view.ts'
 import type { Home } from './home.ts'
 import { EventIngress } from './ingress.ts'
 import { join } from './join.ts'
-import { networkSettings } from './network-settings.ts'
+import type { NodeInput } from './node-input.ts'
+import { openNetwork } from './open-network.ts'
 import { Outbox } from './outbox.ts'
 import { RestoredEvents } from './restored.ts'
-import type { RunningNode } from './running.ts'
-import { openTrace } from './trace-log.ts'
-import type { NodeTuning } from './tuning.ts'
-import { VERSION } from './version.ts'
+import { type RunningNode, runningNode } from './running.ts'
+import { ServedChain } from './served-chain.ts'
+import { openBackfill, startBackfill } from './start-backfill.ts'
+import { warpFirst } from './warp-phase.ts'
+import { warpTarget } from './warp-start.ts'
 
 /** More threads than this only take memory: the main loop cannot write as fast as they check. */
 const MAX_VERIFY_WORKERS = 4
 
-export interface FullNodeInput {
-  readonly config: Config
-  readonly home: Home
-  readonly log: Log
-  readonly closers: Closers
-  readonly tuning: NodeTuning
-}
-
 /** @throws MolochError, one line about the first thing that is wrong */
-export async function buildFullNode({ config, home, log, closers, tuning }: FullNodeInput): Promise<RunningNode> {
+export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
+  const { config, home, log, closers, tuning } = input
   const { genesis, paths, validatorKey } = home
   const role = validatorKey === undefined ? 'observer' : 'validator'
-
-  if (config.checkpoint !== '') {
-    throw new MolochError(
-      'BAD_CONFIG',
-      'checkpoint is for mode = "light": a full node checks every block from block 0, or begins at a snapshot (moloch snapshot import)'
-    )
-  }
-  // An import that was stopped on its way is carried on or cleared away.
-  await switchDatabase(paths.chain, genesis)
   const { keep } = config.snapshot
-  const ledger = await Ledger.open({
-    path: paths.chain,
-    genesis,
-    log,
-    snapshots: keep === 0 ? undefined : { folder: paths.snapshots, keep },
-    ...(tuning.ledger && { tuning: tuning.ledger })
-  })
-  closers.add('the chain database', () => ledger.close())
+
+  let opened: Ledger | undefined
+  // Closed after the network, which reads it for peers.
+  closers.add('the chain database', () => opened?.close())
   const verify = new VerifyPool({ genesisJson: genesis.json, size: verifyWorkers(config) })
   closers.add('the verify workers', () => verify.close())
+  const served = new ServedChain(genesis, keep > 0, {
+    syncing: () => sync.isSyncing,
+    readVotes: (request) => driver.readVotes(request)
+  })
+  const checkpoint = await startingPoint(input)
+  const openLedger = () =>
+    Ledger.open({
+      path: paths.chain,
+      genesis,
+      log,
+      checkpoint: config.checkpoint === '' ? undefined : parseCheckpoint(config.checkpoint),
+      snapshots: keep === 0 ? undefined : { folder: paths.snapshots, keep },
+      ...(tuning.ledger && { tuning: tuning.ledger })
+    })
+  if (checkpoint === undefined) opened = await openLedger()
+  const network = await openNetwork(input, config.mode === 'warp' ? 'WARP' : 'FULL', served)
+  const apiPort = checkpoint && (await warpFirst(input, network, verify, checkpoint))
+  opened ??= await openLedger()
+  const ledger = opened
+  const head = await HeadView.open(ledger)
   const signer = await openSigner(home, ledger, config)
   if (signer !== undefined) closers.add('the signer', () => signer.close())
 
@@ -80,35 +78,6 @@ export async function buildFullNode({ config, home, log, closers, tuning }: Full
     maxPerActor: config.mempool.max_per_actor,
     maxPerSource: config.mempool.max_per_source
   })
-  const head = await HeadView.open(ledger)
-  const records = await PeerStore.open(paths.peers, log)
-  closers.add('the peer store', () => records.close())
-
-  const trace = await openTrace(config, log)
-  if (trace !== undefined) closers.add('the gossip trace', () => trace.close())
-  const network: Network = createNetwork({
-    genesis,
-    peerKey: home.peerKey,
-    chainKey: home.chainKey,
-    mode: 'FULL',
-    listen: config.p2p.listen,
-    announce: config.p2p.announce,
-    bootstrap: config.p2p.bootstrap,
-    mdns: config.p2p.mdns,
-    userAgent: `moloch/${VERSION}`,
-    records,
-    settings: { ...networkSettings(config), ...tuning.network },
-    ports: {
-      head: () => head.get(sync.isSyncing),
-      readBlocks: (start, count, maxBytes) => ledger.readRange(start, count, maxBytes),
-      readVotes: (request) => driver.readVotes(request),
-      proving: ledger,
-      ...(ledger.snapshots && { snapshots: ledger.snapshots })
-    },
-    ...(trace && { trace: (event) => trace.record(event) }),
-    log
-  })
-  closers.add('peers', () => network.stop())
   const driver = new Driver({
     ledger,
     verifier: verify,
@@ -167,13 +136,17 @@ export async function buildFullNode({ config, home, log, closers, tuning }: Full
   closers.add('running syncs', () => sync.stop())
   const expiry = new Expiry({ mempool, genesis, expire: (events) => ledger.expireMempool(events), log })
 
-  join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry })
+  const backfill = config.backfill
+    ? openBackfill({ ledger, network, checker: verify, busy: () => sync.isSyncing, log })
+    : undefined
+  if (backfill !== undefined) closers.add('the backfill', () => backfill.stop())
 
   const api = new Api(
     apiSource({
       ledger,
       network,
       sync,
+      backfill,
       mempool,
       ingress,
       chainKey: home.chainKey,
@@ -182,36 +155,42 @@ export async function buildFullNode({ config, home, log, closers, tuning }: Full
       pending: () => driver.pending(),
       fault: () => faults.worst
     }),
-    config.api,
+    { ...config.api, port: apiPort ?? config.api.port },
     log
   )
   closers.add('API requests', () => api.close())
   const apiUrl = await api.listen()
-  await network.start()
+  served.open(ledger, head)
+  const meetPeers = join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry })
+  // A node that warped has its network already, and peers.
+  if (checkpoint === undefined) await network.start()
   driver.start()
+  meetPeers()
+  if (backfill !== undefined) startBackfill(backfill, network, faults)
   log.info(
     { chain: genesis.chainId, genesis: genesis.hash, role, height: ledger.tip.height, peerId: network.peerId, apiUrl },
     'the node runs'
   )
 
-  return {
-    genesis,
-    role,
-    apiUrl,
-    peerId: network.peerId,
-    get height() {
-      return ledger.tip.height
-    },
-    get waitingFor() {
-      return closers.waitingFor
-    },
-    addresses: () => network.addresses(),
-    onProgress: (listener) => {
-      sync.on('progress', (_, line) => listener(line))
-      sync.on('done', () => listener(undefined))
-    },
-    stop: () => closers.close()
+  return runningNode({ chain: ledger, role, apiUrl, network, sync, closers })
+}
+
+/**
+ * Makes the database ready to be opened.
+ * @returns the checkpoint to warp to first; undefined: the chain goes on where it is
+ */
+async function startingPoint(input: NodeInput): Promise<Checkpoint | undefined> {
+  const { config, home } = input
+  if (config.mode === 'warp') return warpTarget(input)
+  if (config.checkpoint !== '') {
+    throw new MolochError(
+      'BAD_CONFIG',
+      'checkpoint is for mode = "warp" or "light": a full node checks every block from block 0'
+    )
   }
+  // An import that was stopped on its way is carried on or cleared away.
+  await switchDatabase(home.paths.chain, home.genesis)
+  return undefined
 }
 
 /** @throws MolochError with a SignerErrorCode */

@@ -14,7 +14,7 @@ import { readKeyFile, readPeerKeyFile } from './key-files.ts'
  *
  *     config.toml  genesis.json
  *     keys/        peer.key  chain.key or, on validators, validator.key  actor.key     (0700, files 0600)
- *     data/        chain/  peers/  signer/  snapshots/
+ *     data/        chain/  peers/  signer/  snapshots/  warp/
  *     logs/
  */
 export interface HomePaths {
@@ -27,6 +27,7 @@ export interface HomePaths {
   readonly peers: string
   readonly signer: string
   readonly snapshots: string
+  readonly warp: string
   readonly logs: string
 }
 
@@ -45,6 +46,7 @@ export function homePaths(home: string): HomePaths {
     peers: join(data, 'peers'),
     signer: join(data, 'signer'),
     snapshots: join(data, 'snapshots'),
+    warp: join(data, 'warp'),
     logs: join(home, 'logs')
   }
 }

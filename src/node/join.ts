@@ -21,14 +21,18 @@ export interface Joined {
   readonly expiry: Expiry
 }
 
-/** Who hears what from whom. */
-export function join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry }: Joined): void {
+/**
+ * Who hears what from whom.
+ * @returns meets the peers that are connected already, once consensus has started
+ */
+export function join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry }: Joined): () => void {
   network.subscribe('events', (payload, from) => ingress.gossiped(payload, from))
-  network.sessions.on('ready', ({ peerId, source }) => {
+  const ready = ({ peerId, source }: PeerView): void => {
     // An observer keeps no chain: there is nothing to ask it for.
     if (source) driver.peerReady(peerId)
     outbox.peerReady()
-  })
+  }
+  network.sessions.on('ready', ready)
   const source = (peer: PeerView): void => {
     if (peer.source) sync.setPeer({ id: peer.peerId, height: peer.height, earliest: peer.earliestHeight })
   }
@@ -50,6 +54,8 @@ export function join({ ledger, network, driver, sync, ingress, outbox, restored,
   driver.on('halted', (error) => faults.raiseHalt('CONSENSUS_HALTED', error.message))
   driver.on('signer-broken', (error) => faults.raise('SIGNER_BROKEN', error.message))
 
+  ledger.on('window', () => driver.maySignNow())
+
   handOver(sync, driver)
   sync.on('penalise', (peer, { code, message }) => network.penalise(peer, code, message))
   network.on('unbanned', (peer) => sync.pardon(peer))
@@ -57,4 +63,13 @@ export function join({ ledger, network, driver, sync, ingress, outbox, restored,
   sync.on('stalled', () => {
     for (const peer of network.sessions.list()) source(peer)
   })
+
+  return () => {
+    network.headChanged()
+    for (const peer of network.sessions.list()) {
+      if (peer.statusAt === 0) continue
+      ready(peer)
+      source(peer)
+    }
+  }
 }

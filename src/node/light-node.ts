@@ -9,49 +9,27 @@ import { HeaderLookup, skipTo } from '../light/header-lookup.ts'
 import { LightChain } from '../light/light-chain.ts'
 import { PeerPauses } from '../light/peer-pauses.ts'
 import { PeerProver } from '../light/peer-prover.ts'
-import type { Log } from '../log.ts'
-import { createNetwork } from '../network/node.ts'
 import { frameLimit } from '../network/streams/frames.ts'
 import type { Network } from '../network/types.ts'
-import { PeerStore } from '../store/peer-store.ts'
 import { headerItems } from '../sync/headers.ts'
 import { SyncManager } from '../sync/manager.ts'
 import { VerifyPool } from '../verify/pool.ts'
-import type { Closers } from './closers.ts'
-import type { Config } from './config/schema.ts'
 import { FaultBoard } from './faults.ts'
 import { type Home, keyPath } from './home.ts'
 import { headersPort, joinLight } from './join-light.ts'
 import { LightHead } from './light-head.ts'
 import { lightSource } from './light-source.ts'
 import { begin, trustedStart } from './light-start.ts'
-import { networkSettings } from './network-settings.ts'
-import type { RunningNode } from './running.ts'
-import { openTrace } from './trace-log.ts'
-import type { NodeTuning } from './tuning.ts'
-import { VERSION } from './version.ts'
+import type { NodeInput } from './node-input.ts'
+import { openNetwork } from './open-network.ts'
+import { type RunningNode, runningNode } from './running.ts'
 
 /** A header is little more than its signatures: all cores check. */
 const MAX_VERIFY_WORKERS = 8
 
-export interface LightNodeInput {
-  readonly config: Config
-  readonly home: Home
-  readonly log: Log
-  readonly closers: Closers
-  readonly tuning: NodeTuning
-  readonly signal: AbortSignal
-}
-
 /** @throws MolochError, one line about the first thing that is wrong */
-export async function buildLightNode({
-  config,
-  home,
-  log,
-  closers,
-  tuning,
-  signal
-}: LightNodeInput): Promise<RunningNode> {
+export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
+  const { config, home, log, closers, tuning, signal } = input
   const { genesis, paths } = home
   assertNoValidator(home)
   const wanted = config.checkpoint === '' ? undefined : parseCheckpoint(config.checkpoint)
@@ -63,33 +41,13 @@ export async function buildLightNode({
   closers.add('the verify workers', () => verify.close())
   const faults = new FaultBoard()
   const head = await LightHead.open(chain)
-  const records = await PeerStore.open(paths.peers, log)
-  closers.add('the peer store', () => records.close())
-  const trace = await openTrace(config, log)
-  if (trace !== undefined) closers.add('the gossip trace', () => trace.close())
-  const network: Network = createNetwork({
-    genesis,
-    peerKey: home.peerKey,
-    chainKey: home.chainKey,
-    mode: 'LIGHT',
-    listen: config.p2p.listen,
-    announce: config.p2p.announce,
-    bootstrap: config.p2p.bootstrap,
-    mdns: config.p2p.mdns,
-    userAgent: `moloch/${VERSION}`,
-    records,
-    settings: { ...networkSettings(config), ...tuning.network },
-    ports: {
-      head: () => head.get(sync.isSyncing),
-      readBlocks: nothing,
-      readVotes: async () => {
-        throw new MolochError('UNAVAILABLE', 'a light node holds no votes')
-      }
-    },
-    ...(trace && { trace: (event) => trace.record(event) }),
-    log
+  const network: Network = await openNetwork(input, 'LIGHT', {
+    head: () => head.get(sync.isSyncing),
+    readBlocks: nothing,
+    readVotes: async () => {
+      throw new MolochError('UNAVAILABLE', 'a light node holds no votes')
+    }
   })
-  closers.add('peers', () => network.stop())
 
   const getHeaders: Network['getHeaders'] = (peer, range, options) => network.getHeaders(peer, range, options)
   const getProof: Network['getProof'] = (peer, request, options) => network.getProof(peer, request, options)
@@ -181,24 +139,7 @@ export async function buildLightNode({
   const at = { chain: genesis.chainId, genesis: genesis.hash, height: chain.tip.height }
   log.info({ ...at, checkpoint: checkpointText(began), peerId: network.peerId, apiUrl }, 'the light node runs')
 
-  return {
-    genesis,
-    role: 'observer',
-    apiUrl,
-    peerId: network.peerId,
-    get height() {
-      return chain.tip.height
-    },
-    get waitingFor() {
-      return closers.waitingFor
-    },
-    addresses: () => network.addresses(),
-    onProgress: (listener) => {
-      sync.on('progress', (_, line) => listener(line))
-      sync.on('done', () => listener(undefined))
-    },
-    stop: () => closers.close()
-  }
+  return runningNode({ chain, role: 'light node', apiUrl, network, sync, closers })
 }
 
 function assertNoValidator({ validatorKey, paths }: Home): void {

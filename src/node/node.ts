@@ -5,27 +5,29 @@ import { buildFullNode } from './full-node.ts'
 import { openHome } from './home.ts'
 import { buildLightNode } from './light-node.ts'
 import { createLogger } from './logger.ts'
+import type { NodeInput } from './node-input.ts'
 import type { RunningNode } from './running.ts'
 import type { NodeTuning } from './tuning.ts'
 
 export type { NodeTuning } from './tuning.ts'
 
+export type StartOptions = Partial<Pick<NodeInput, 'signal' | 'onStarting'>>
+
 /**
  * Starts a node from its home. When this resolves, its API answers and it accepts peers; whether it has caught up is
  * for `/health/ready` to say.
- * @param signal ends a start that waits for something, such as a peer that shows the checkpoint
  * @throws MolochError, one line about the first thing that is wrong; what was started is stopped again
  */
 export async function startNode(
   config: Config,
   log: Log = createLogger(config.log),
   tuning: NodeTuning = {},
-  signal: AbortSignal = new AbortController().signal
+  { signal = new AbortController().signal, onStarting }: StartOptions = {}
 ): Promise<RunningNode> {
   const closers = new Closers(log)
   try {
-    const input = { config, home: openHome(config.home), log, closers, tuning }
-    return await (config.mode === 'light' ? buildLightNode({ ...input, signal }) : buildFullNode(input))
+    const input = { config, home: openHome(config.home), log, closers, tuning, signal, onStarting }
+    return await (config.mode === 'light' ? buildLightNode(input) : buildFullNode(input))
   } catch (error) {
     await closers.close()
     throw error

@@ -1,6 +1,7 @@
 import type { LedgerTuning } from '../ledger/ledger.ts'
 import type { NetworkSettings } from '../network/settings.ts'
 import type { SyncOptions } from '../sync/types.ts'
+import type { WarpOptions } from '../sync/warp/types.ts'
 
 /** For tests and benchmarks: numbers that no operator has a reason to change. */
 export interface NodeTuning {
@@ -8,6 +9,7 @@ export interface NodeTuning {
   readonly sync?: Partial<Omit<SyncOptions, 'frameBytes'>>
   /** In place of `sync.verify_events`. */
   readonly verifyEvents?: boolean
+  readonly warp?: Partial<Pick<WarpOptions, 'giveUpMs' | 'gatherMs'>>
   readonly ledger?: LedgerTuning
   /** Between a light node's comparisons of its tip with peers'. */
   readonly crossCheckMs?: number

@@ -69,7 +69,8 @@ test('the checkpoint is the newest final block', async () => {
     chain_id: 'test-1',
     genesis_hash: toHex(world.maker.genesis.hash),
     timestamp: tip.header.timestamp,
-    checkpoint: `9:${toHex(tip.hash)}`
+    checkpoint: `9:${toHex(tip.hash)}`,
+    snapshot: null
   })
 })
 

@@ -20,6 +20,7 @@ test('status has the shape that others rely on', async () => {
     addresses: ['/ip4/127.0.0.1/tcp/9645'],
     mode: 'full',
     role: 'validator',
+    abstains: null,
     state: 'SYNCED',
     sync: {
       strategy: 'gossip',
@@ -30,7 +31,9 @@ test('status has the shape that others rely on', async () => {
       eta_seconds: null,
       peers: 0,
       stalled: null,
-      last_run: null
+      last_run: null,
+      warp: null,
+      backfill: null
     },
     finalized: { height: 2, hash: toHex(tip.hash), timestamp: tip.header.timestamp },
     pending: { height: 3, hash: '09'.repeat(32), round: 1, signatures: 2, needed: 3 },

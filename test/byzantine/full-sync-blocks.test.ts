@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { VoteType } from '../../src/chain/vote.ts'
 import { concatBytes } from '../../src/codec/bytes.ts'
 import { joinBlock, joinFinalized, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
@@ -18,7 +18,7 @@ import { TIP } from './support/chain.ts'
 import { flipped, OUTSIDER } from './support/forge.ts'
 import type { Wanted } from './support/hostile.ts'
 import { Scene } from './support/scene.ts'
-import { fullSyncBeside, type Row, row } from './support/table.ts'
+import { fullSyncBeside, goodEnding, type Row, row } from './support/table.ts'
 
 const OTHER = new Uint8Array(32).fill(7)
 
@@ -127,9 +127,15 @@ const COMMITS: readonly Row[] = [
   )
 ]
 
-fullSyncBeside('answers what was not asked', RANGES)
-fullSyncBeside('sends bad blocks', BLOCKS)
-fullSyncBeside('sends a commit that', COMMITS)
+describe.each<[string, readonly Row[]]>([
+  ['answers what was not asked', RANGES],
+  ['sends bad blocks', BLOCKS],
+  ['sends a commit that', COMMITS]
+])('a full sync beside a peer that %s', (_, rows) => {
+  it.each(rows)('$name → $verdicts', async (row) => {
+    expect(await fullSyncBeside(row)).toEqual(goodEnding(row))
+  })
+})
 
 it('of a bad block deep in a range only what is not good is asked for again', async () => {
   const scene = await Scene.open(uncertified(() => ({ mmrRoot: OTHER })))

@@ -1,3 +1,4 @@
+import { describe, expect, it } from 'vitest'
 import { DEFAULT_SETTINGS } from '../../src/network/settings.ts'
 import { serving } from './support/bad-blocks.ts'
 import * as claims from './support/bad-claims.ts'
@@ -5,7 +6,7 @@ import * as wire from './support/bad-wire.ts'
 import { TIP } from './support/chain.ts'
 import * as floods from './support/floods.ts'
 import { OUTSIDER } from './support/forge.ts'
-import { fullSyncBeside, type Row, type RowOptions, row } from './support/table.ts'
+import { fullSyncBeside, goodEnding, type Row, type RowOptions, row } from './support/table.ts'
 
 /** The node says its Status no more often than it must: a few lies are not yet many. */
 const RARELY: RowOptions = { tuning: { network: { statusPushMs: 5000 } } }
@@ -93,7 +94,13 @@ const FLOODS: readonly Row[] = [
   row('votes for the far future', [], floods.voteFlood, { deeds: 1000 })
 ]
 
-fullSyncBeside('lies about heights', HEIGHTS)
-fullSyncBeside('wastes time', TIME)
-fullSyncBeside('abuses the wire', WIRE)
-fullSyncBeside('floods us with', FLOODS)
+describe.each<[string, readonly Row[]]>([
+  ['lies about heights', HEIGHTS],
+  ['wastes time', TIME],
+  ['abuses the wire', WIRE],
+  ['floods us with', FLOODS]
+])('a full sync beside a peer that %s', (_, rows) => {
+  it.each(rows)('$name → $verdicts', async (row) => {
+    expect(await fullSyncBeside(row)).toEqual(goodEnding(row))
+  })
+})

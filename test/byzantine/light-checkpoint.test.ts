@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { blockHash } from '../../src/chain/domain.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { TrustedHeader } from '../../src/codec/generated/chain.ts'
@@ -7,7 +7,7 @@ import * as wire from './support/bad-wire.ts'
 import { honestChain, TIP } from './support/chain.ts'
 import { Client } from './support/client.ts'
 import { HostilePeer, type Role } from './support/hostile.ts'
-import { lightSyncBeside, type RowOptions, row } from './support/table.ts'
+import { goodEnding, lightSyncBeside, type Row, type RowOptions, row } from './support/table.ts'
 
 /** Height of the checkpoint. */
 const AT = 100
@@ -23,7 +23,7 @@ const BEGIN: RowOptions = {
 const SKIP: RowOptions = { settings: { 'light.skip': true } }
 const asAsked = ({ start }: { readonly start: number }): number => start
 
-lightSyncBeside('gives the checkpoint', [
+const GIVES: readonly Row[] = [
   row('with other peaks', ['disconnect BAD_MMR_ROOT'], headers.badPeaks, BEGIN),
   row(
     'with another root after the block',
@@ -46,9 +46,9 @@ lightSyncBeside('gives the checkpoint', [
   ),
   row('never', ['penalise PEER_TIMEOUT'], () => wire.silent('given up'), BEGIN),
   row('as a frame of a terabyte', ['disconnect FRAME_TOO_LARGE'], wire.lengthBomb, BEGIN)
-])
+]
 
-lightSyncBeside('is skipped to', [
+const SKIPPED: readonly Row[] = [
   row(
     'with another root after the block',
     ['disconnect BAD_MMR_ROOT'],
@@ -62,7 +62,16 @@ lightSyncBeside('is skipped to', [
     () => headers.certifiedHeader(() => ({ signers: [0, 1] }), asAsked),
     SKIP
   )
-])
+]
+
+describe.each<[string, readonly Row[]]>([
+  ['gives the checkpoint', GIVES],
+  ['is skipped to', SKIPPED]
+])("a light node's sync beside a peer that %s", (_, rows) => {
+  it.each(rows)('$name → $verdicts', async (row) => {
+    expect(await lightSyncBeside(row)).toEqual(goodEnding(row))
+  })
+})
 
 /** What a start at this checkpoint beside nobody but this peer fails with. */
 async function refusedStart(at: string, role: Role) {

@@ -9,7 +9,7 @@ import type { Client } from './support/client.ts'
 import { OUTSIDER } from './support/forge.ts'
 import { ProvingPorts } from './support/proving.ts'
 import { Scene } from './support/scene.ts'
-import { expectVerdicts, TRUE_TIP } from './support/table.ts'
+import { dealingsIn, justDealings, TRUE_TIP } from './support/table.ts'
 
 /** A light node one header below what the honest peers will gossip; nobody serves that header. */
 async function behind(tuning?: NodeTuning): Promise<Scene> {
@@ -67,7 +67,7 @@ it.each(Object.entries(BAD))(
 
     await publish(scene, (honest[0] as TestNode).network, honestHeader(TIP))
     await client.until('the true header', () => client.node.height === TIP)
-    await expectVerdicts(scene, [], 0)
+    expect(await dealingsIn(scene, [], 0)).toEqual(justDealings([]))
     expect(await client.trusted()).toEqual({ ...TRUE_TIP, conflict: undefined })
   }
 )
@@ -83,7 +83,7 @@ it('a flood of bad headers holds up nobody else’s', async () => {
   await publish(scene, (honest[0] as TestNode).network, honestHeader(TIP))
   await client.until('the true header', () => client.node.height === TIP)
   expect(rejectedFrom(client, hostile.peerId)).toBeGreaterThan(0)
-  await expectVerdicts(scene, [], 0)
+  expect(await dealingsIn(scene, [], 0)).toEqual(justDealings([]))
   expect(client.isBounded, JSON.stringify(client.most)).toBe(true)
   expect(await client.trusted()).toEqual({ ...TRUE_TIP, conflict: undefined })
 })
@@ -97,5 +97,5 @@ it('who passes a header on is asked at once for what rests on it, before its Sta
   await publish(scene, first.network, honestHeader(TIP))
   await client.until('the header', () => client.node.height === TIP)
   expect(await client.get(`/v1/proofs/headers/5?anchor=${TIP}`)).toMatchObject({ status: 200 })
-  await expectVerdicts(scene, [], 0)
+  expect(await dealingsIn(scene, [], 0)).toEqual(justDealings([]))
 })

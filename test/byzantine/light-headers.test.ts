@@ -1,3 +1,4 @@
+import { describe, expect, it } from 'vitest'
 import { VoteType } from '../../src/chain/vote.ts'
 import { concatBytes } from '../../src/codec/bytes.ts'
 import { DEEP, heights, offSnapshot } from './support/bad-blocks.ts'
@@ -17,7 +18,7 @@ import * as wire from './support/bad-wire.ts'
 import { honestChain, TIP } from './support/chain.ts'
 import { Forge, OUTSIDER, type Signing } from './support/forge.ts'
 import type { Role } from './support/hostile.ts'
-import { lightSyncBeside, type Row, type RowOptions, row } from './support/table.ts'
+import { goodEnding, lightSyncBeside, type Row, type RowOptions, row } from './support/table.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -116,7 +117,13 @@ const WIRE: readonly Row[] = [
   row('sends garbage', ['disconnect BAD_FRAME'], wire.garbage)
 ]
 
-lightSyncBeside('sends headers', HEADERS)
-lightSyncBeside('sends a commit', COMMITS)
-lightSyncBeside('wastes time', TIME)
-lightSyncBeside('abuses the wire', WIRE)
+describe.each<[string, readonly Row[]]>([
+  ['sends headers', HEADERS],
+  ['sends a commit', COMMITS],
+  ['wastes time', TIME],
+  ['abuses the wire', WIRE]
+])("a light node's sync beside a peer that %s", (_, rows) => {
+  it.each(rows)('$name → $verdicts', async (row) => {
+    expect(await lightSyncBeside(row)).toEqual(goodEnding(row))
+  })
+})

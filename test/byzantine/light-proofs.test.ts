@@ -24,7 +24,7 @@ import { flipped } from './support/forge.ts'
 import type { Role } from './support/hostile.ts'
 import { served } from './support/proving.ts'
 import { Scene } from './support/scene.ts'
-import { expectVerdicts, type Row, row, TRUE_TIP } from './support/table.ts'
+import { dealingsIn, justDealings, type Row, row, TRUE_TIP } from './support/table.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -235,7 +235,7 @@ function proofsBeside(peers: string, what: keyof typeof WHAT, rows: readonly Row
       for (let asked = 0; hostile.deeds === 0 && asked < MOST_ASKED; asked++) {
         expect(await client.get(path)).toEqual(answer)
       }
-      await expectVerdicts(scene, verdicts)
+      expect(await dealingsIn(scene, verdicts)).toEqual(justDealings(verdicts))
       expect(await client.get(path)).toEqual(answer)
       expect((await client.get('/health/ready')).status).toBe(200)
       expect(await client.trusted()).toEqual({ ...TRUE_TIP, conflict: undefined })

@@ -63,13 +63,15 @@ test('checkpoint show: what a light node starts from', async () => {
     chain_id: 'online',
     genesis_hash: (await json(['status'])).genesis_hash,
     timestamp: header.timestamp,
-    checkpoint: `${header.height}:${hash}`
+    checkpoint: `${header.height}:${hash}`,
+    snapshot: null
   })
   const { out } = await moloch(['checkpoint', 'show'], { env })
   expect(out).toMatch(/^checkpoint +\d+:[0-9a-f]{64}$/m)
   expect(out).toMatch(/^time +20\S+Z \(\d+ s ago\)$/m)
   expect(out).toMatch(new RegExp(`^chain +online \\(genesis ${shown.genesis_hash}\\)$`, 'm'))
-  expect(out).toMatch(/^option +--checkpoint \d+:[0-9a-f]{64}$/m)
+  expect(out).toMatch(/^light node +--mode light --checkpoint \d+:[0-9a-f]{64}$/m)
+  expect(out).toMatch(/^full node +no snapshot here yet$/m)
 })
 
 test('peers: none, and what can be done about them', async () => {

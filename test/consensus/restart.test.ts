@@ -4,7 +4,7 @@ import { decodeVote, VoteType } from '../../src/chain/vote.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { splitNewBlock } from '../../src/codec/raw.ts'
 import { Lab } from './support/lab.ts'
-import type { TestNode } from './support/rig.ts'
+import { Network, type TestNode } from './support/rig.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 const PATIENCE = { timeout: 20_000, interval: 10 }
@@ -104,4 +104,22 @@ it('whose signer’s log cannot be written votes no more and says so; it still f
   for (const validator of [0, 2, 3]) await node.gossip('vote', lab.precommit(validator, block))
   await node.reaches(1)
   expect(node.errors).toEqual(['this validator signs nothing more until it is restarted'])
+})
+
+it('a validator without its window signs nothing, and votes in a height that waits for it as soon as it has it', async () => {
+  const network = new Network({ blockIntervalMs: 10, emptyBlockIntervalMs: 10 })
+  // The fourth is away: nothing is decided without the third.
+  const [first, second, third] = [network.add(), network.add(), network.add()]
+  third.maySign = false
+  for (const node of network.nodes) await node.start()
+  for (const node of [first, second]) {
+    await vi.waitFor(() => expect(published(node, VoteType.PREVOTE).length).toBeGreaterThan(0), PATIENCE)
+  }
+  expect(third.published).toEqual([])
+  expect(first.tip.height).toBe(0)
+
+  third.maySign = true
+  third.driver.maySignNow()
+  await first.reaches(3)
+  expect(third.errors).toEqual([])
 })

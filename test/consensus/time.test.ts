@@ -135,8 +135,8 @@ it('a decided block is published by a validator of rank 2 after twice the delay,
     await node.gossip('block', room.newBlock(block))
     for (const validator of [0, 1, 2]) await node.gossip('vote', room.precommit(validator, block))
     await node.reaches(1)
-    await vi.waitFor(() => expect(node.driver.position?.height).toBe(2), PATIENCE)
-    await new Promise(setImmediate)
+    // Set once the block is final and what is to be published has been read from disk.
+    await vi.waitFor(() => expect(clock.waits).toContain(2 * FINALIZED_RANK_DELAY_MS), PATIENCE)
     const count = (): number => node.published.filter(({ topic }) => topic === 'finalized').length
     await clock.pass(2 * FINALIZED_RANK_DELAY_MS - 1)
     expect(count()).toBe(0)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { launch, moloch, temporary } from './support.ts'
 
 const READY =
-  /^moloch \S+ ready: (validator|observer) of devnet-[0-9a-f]{8} at height \d+, API (http:\/\/127\.0\.0\.1:\d+), /
+  /^moloch \S+ ready: (validator|observer|light node) of devnet-[0-9a-f]{8} at height \d+, API (http:\/\/127\.0\.0\.1:\d+), /
 
 /** A validator of a chain of `validators`, alone, once it has said that it is ready. */
 async function start(validators: number, ...args: string[]) {

@@ -234,6 +234,8 @@ test('a certificate is replaced, and the block keeps its events', async () => {
 
 test('events of two windows are known again as soon as their history is certified', async () => {
   const ledger = await opened()
+  let told = 0
+  ledger.on('window', () => told++)
   const id = (height: number): Uint8Array => chain.blocks[height - 1]?.eventIds.subarray(0, 32) as Uint8Array
   expect(ledger.holdsWindow).toBe(false)
   await ledger.history.put(30, between(30, 49))
@@ -244,6 +246,7 @@ test('events of two windows are known again as soon as their history is certifie
   // Two windows are twenty blocks.
   await ledger.history.certified(38)
   await until('the window', () => ledger.holdsWindow)
+  expect(told).toBe(1)
   for (let height = TIP - 19; height <= TIP; height++) expect(ledger.hasRecentEvent(id(height))).toBe(true)
   expect(ledger.hasRecentEvent(id(36))).toBe(false)
 })

@@ -264,3 +264,21 @@ test('a closed ledger refuses blocks', async () => {
   expect(await applying).toEqual({ applied: 1 })
   await expect(ledger.apply(blocks)).rejects.toSatisfy((error) => hasCode(error, 'LEDGER_CLOSED'))
 })
+
+test('a chain does not go past the checkpoint with another block', async () => {
+  const { genesis, blocks } = chainInMemory(8, { eventsPerBlock: 1 })
+  const path = tempDir()
+  for (const [hash, height] of [
+    [new Uint8Array(32), 4],
+    [blocks[4]?.hash as Uint8Array, 8]
+  ] as const) {
+    const ledger = await Ledger.open({ path, genesis, log: silentLog, checkpoint: { height: 5, hash } })
+    if (height < 8) {
+      const wrong = /block 5 is not the checkpoint's: expected 0{64}, but the validators certified/
+      await expect(ledger.apply(blocks)).rejects.toThrow(wrong)
+      await expect(ledger.apply(blocks.slice(4))).rejects.toThrow(wrong)
+    } else await applyAll(ledger, blocks)
+    expect(ledger.tip.height).toBe(height)
+    await ledger.close()
+  }
+})

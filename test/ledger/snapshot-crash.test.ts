@@ -18,8 +18,11 @@ const CHILD = fileURLToPath(new URL('support/snapshot-child.mjs', import.meta.ur
 const seed = Number(process.env.MOLOCH_SEED ?? 1)
 const KILLS = Math.max(1, Math.round(6 * Number(process.env.MOLOCH_RUNS ?? 1)))
 
-/** Runs the child and kills it some lines after it has opened the database. The newest snapshot that it said was there. */
-function runAndKill(args: string[], lines: number): Promise<number> {
+/**
+ * Runs the child and kills it some lines after it has opened the database, or after it has built a snapshot. The newest
+ * one that it said was there.
+ */
+function runAndKill(args: string[], lines: number, after: 'opened' | 'built'): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
     let built = 0
@@ -27,6 +30,7 @@ function runAndKill(args: string[], lines: number): Promise<number> {
     createInterface(child.stdout).on('line', (line) => {
       const [what, number] = line.split(' ')
       if (what === 'built') built = Math.max(built, Number(number))
+      if (after === 'built' && built === 0) return
       if (left-- === 0) child.kill('SIGKILL')
     })
     child.on('error', reject)
@@ -45,7 +49,9 @@ test('killed at any moment of a build it has whole snapshots, and no other files
   const random = new Random(seed)
   let newest = 0
   for (let kill = 0; kill < KILLS; kill++) {
-    newest = Math.max(newest, await runAndKill([path, folder, ...files], 1 + random.below(12)))
+    // However slow the machine and however few the kills, one at least comes when there is something to lose.
+    const after = kill === KILLS - 1 ? 'built' : 'opened'
+    newest = Math.max(newest, await runAndKill([path, folder, ...files], 1 + random.below(12), after))
     const ledger = await Ledger.open({ path, genesis, log: silentLog, snapshots: { folder, keep: 3 } })
     const snapshots = ledger.snapshots as Snapshots
     const { heights } = snapshots

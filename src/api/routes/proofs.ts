@@ -34,13 +34,15 @@ export function proofRoutes(app: App, source: ApiSource): void {
       throw apiError('NOT_READY', 'this light node has no checkpoint yet', { httpStatus: 503 })
     }
     const { height, hash, header } = chain.tip
+    const snapshot = source.snapshot?.()
     return {
       height,
       hash: toHex(hash),
       chain_id: genesis.chainId,
       genesis_hash: toHex(genesis.hash),
       timestamp: header.timestamp,
-      checkpoint: checkpointText({ height, hash })
+      checkpoint: checkpointText({ height, hash }),
+      snapshot: snapshot === undefined ? null : checkpointText(snapshot)
     }
   })
   if (proofs === undefined) return

@@ -8,7 +8,8 @@ import { ageText, timeText } from '../time-text.ts'
 
 export function checkpointShowCommand(cli: Cli): Command {
   return newCommand(cli, 'show', {
-    summary: 'show the newest final block of a node, for light nodes to trust',
+    summary:
+      'show the newest final block of a node for light nodes to trust, and its newest snapshot for nodes that warp',
     example: 'moloch checkpoint show --url http://127.0.0.1:8645'
   })
     .option(...HOME_OPTION)
@@ -26,6 +27,7 @@ function describe(shown: CheckpointJson): string {
     ['checkpoint', shown.checkpoint],
     ['time', `${timeText(shown.timestamp)} (${ageText(Date.now() - shown.timestamp)} ago)`],
     ['chain', `${shown.chain_id} (genesis ${shown.genesis_hash})`],
-    ['option', `--checkpoint ${shown.checkpoint}`]
+    ['light node', `--mode light --checkpoint ${shown.checkpoint}`],
+    ['full node', shown.snapshot === null ? 'no snapshot here yet' : `--mode warp --checkpoint ${shown.snapshot}`]
   ])
 }

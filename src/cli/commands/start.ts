@@ -27,7 +27,8 @@ export function startCommand(cli: Cli): Command {
     })
     const { startNode } = await import('../../node/node.ts')
     const giveUp = new AbortController()
-    const starting = startNode(config, undefined, undefined, giveUp.signal).catch(explain)
+    const show = process.stderr.isTTY && config.log.format !== 'json' ? liveLine(process.stderr) : undefined
+    const starting = startNode(config, undefined, undefined, { signal: giveUp.signal, onStarting: show }).catch(explain)
     const early = await Promise.race([signal, starting.then(() => undefined)])
     if (early !== undefined) giveUp.abort()
     const node = await starting.catch((error: unknown) => {
@@ -36,7 +37,6 @@ export function startCommand(cli: Cli): Command {
       process.exit(EXIT.ok)
     })
     if (early === undefined) cli.out(ready(node))
-    const show = process.stderr.isTTY && config.log.format !== 'json' ? liveLine(process.stderr) : undefined
     if (show !== undefined) node.onProgress(show)
     const name = await signal
     show?.(undefined)

@@ -28,9 +28,10 @@ function describe(status: StatusJson): [string, string][] {
     ['version', status.version],
     ['chain', `${status.chain_id} (genesis ${status.genesis_hash})`],
     ['peer', status.peer_id],
-    ['role', `${status.role}, ${status.mode}`],
+    ['role', `${status.role}, ${status.mode}${status.abstains === null ? '' : `; ${status.abstains}`}`],
     ['state', status.state],
     ['sync', describeSync(sync)],
+    ...(sync.backfill === null ? [] : [['history', describeBackfill(sync.backfill)] as [string, string]]),
     ['finalized', `${finalized.height} ${finalized.hash} at ${timeText(finalized.timestamp)}`],
     ['pending', pending === null ? 'none' : describePending(pending)],
     ['events', status.event_total === null ? 'not seen by a light node' : String(status.event_total)],
@@ -40,10 +41,24 @@ function describe(status: StatusJson): [string, string][] {
   ]
 }
 
+function describeBackfill(backfill: NonNullable<StatusJson['sync']['backfill']>): string {
+  const { status, earliest_height, missing, uncertified, blocks_per_second, fault } = backfill
+  if (fault !== null) return `from block ${earliest_height}: ${fault.message} (${fault.code})`
+  if (status === 'done') return 'complete'
+  const rate = status === 'fetching' ? `, ${blocks_per_second} blocks/s` : ''
+  return `from block ${earliest_height}, ${status}: ${missing} to fetch, ${uncertified} to certify${rate}`
+}
+
+function describeWarp({ phase, height, chunks, chunks_done }: NonNullable<StatusJson['sync']['warp']>): string {
+  if (phase === 'searching') return 'looks for a snapshot to warp to'
+  return `${phase} the snapshot of block ${height}: ${chunks_done} of ${chunks} chunks`
+}
+
 function describeSync(sync: StatusJson['sync']): string {
   if (sync.stalled !== null) {
     return `stalled since ${timeText(sync.stalled.since)}: ${sync.stalled.message} (${sync.stalled.code})`
   }
+  if (sync.warp !== null) return describeWarp(sync.warp)
   if (sync.height >= sync.target_height) return `up to date by ${sync.strategy}`
   const eta = sync.eta_seconds === null ? '' : `, ${sync.eta_seconds} s to go`
   return `${sync.height} of ${sync.target_height} by ${sync.strategy}, ${sync.blocks_per_second} blocks/s from ${sync.peers} peers${eta}`

@@ -40,14 +40,19 @@ const MiB = 2 ** 20
 export const configSchema = Type.Object(
   {
     mode: oneOf(
-      ['full', 'light'],
+      ['full', 'light', 'warp'],
       'full',
-      'what the node keeps: full = every block, checked from genesis; light = headers only, and proofs on demand'
+      'how the node begins and what it keeps: full = every block, from genesis; warp = the same, from a snapshot at the ' +
+        'checkpoint or above; light = headers only, and proofs on demand'
     ),
     checkpoint: text(
       '',
-      'HEIGHT:HASH of a block that you trust (moloch checkpoint show); where a light node begins; empty = block 0',
+      'HEIGHT:HASH of a block that you trust (moloch checkpoint show); where a light or warping node begins; empty = block 0',
       { check: 'checkpoint' }
+    ),
+    backfill: flag(
+      true,
+      'fetch the history below the snapshot that the node began at, in the background; nothing to do without one'
     ),
     p2p: section(
       {

@@ -1,5 +1,17 @@
 import type { PieceScheduler } from '../pieces/scheduler.ts'
 import type { Diagnosis } from '../watchdog.ts'
+import type { SearchedPeer } from './choice.ts'
+
+/** Why no snapshot is found yet, and what would help. */
+export function diagnoseSearch(peers: readonly SearchedPeer[], lastWords: string): Diagnosis {
+  if (peers.length === 0) {
+    const message = 'no snapshot was found: nobody is connected; check the network, the firewall and p2p.bootstrap'
+    return { code: 'NO_PEERS', message }
+  }
+  const said = lastWords === '' ? '' : ` (${lastWords})`
+  const message = `no snapshot was found: ${peers.length} connected, none has one for us${said}; another peer would help`
+  return { code: peers.some(({ lack }) => lack === 'busy') ? 'PEERS_FAILING' : 'NO_SOURCE', message }
+}
 
 /** Why no chunk comes, and what would help. */
 export function diagnoseDownload({ peers, left, front, out }: PieceScheduler, at: number): Diagnosis {

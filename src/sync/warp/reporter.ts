@@ -39,7 +39,7 @@ export class WarpReporter {
 export function warpLine(state: WarpState): string {
   switch (state.phase) {
     case 'searching':
-      return `looks for a snapshot at ${state.peers} peers`
+      return `looks for a snapshot at ${state.peers} peers${state.stalled ? `: ${state.stalled.message}` : ''}`
     case 'downloading': {
       const { etaSeconds, chunks, chunksDone, height, bytesPerSecond, peers } = state
       const eta = etaSeconds === undefined ? '?' : duration(etaSeconds)

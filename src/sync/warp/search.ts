@@ -3,6 +3,7 @@ import { checkpointText } from '../../chain/checkpoint.ts'
 import { type CheckedManifest, checkManifest, readManifest } from '../../chain/snapshot-manifest.ts'
 import { equalBytes, toHex } from '../../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../../error.ts'
+import type { Lack, SearchedPeer } from './choice.ts'
 import { within } from './deadline.ts'
 import type { Penalise, WarpOptions, WarpPeer, WarpPorts, WrongCheckpoint } from './types.ts'
 
@@ -10,6 +11,8 @@ import type { Penalise, WarpOptions, WarpPeer, WarpPorts, WrongCheckpoint } from
 const AGAIN_MS = 2_000
 /** A peer that is silent for this long is given up for now. */
 const ANSWER_MS = 4_000
+/** However long a peer says that we are to wait. */
+const MAX_PAUSE_MS = 30_000
 /** Each answer may be a megabyte, and costs a quorum of signatures to check. */
 const MAX_ASKED_AT_ONCE = 8
 
@@ -17,12 +20,17 @@ const MAX_ASKED_AT_ONCE = 8
 const LACKING: ReadonlySet<string> = new Set(['UNAVAILABLE', 'NOT_READY', 'RATE_LIMITED', 'PEER_UNSUPPORTED'])
 /** and may do these. */
 const ON_BAD_LINKS: ReadonlySet<string> = new Set(['PEER_TIMEOUT', 'PEER_CLOSED', 'PEER_UNKNOWN', 'ABORTED'])
+/** May be the other way round in a moment. */
+const BUSY: ReadonlySet<string> = new Set([...ON_BAD_LINKS, 'RATE_LIMITED', 'NOT_READY'])
 
 interface Asked {
   peer: WarpPeer
   busy: boolean
   /** When it last answered. */
   answeredAt: number | undefined
+  /** It is asked again after that. */
+  notBefore: number
+  lack: Lack | undefined
   /** What it serves: proven to be under the checkpoint. */
   offer: CheckedManifest | undefined
   /** It lied. */
@@ -55,7 +63,17 @@ export class ManifestSearch {
   setPeer(peer: WarpPeer): void {
     const asked = this.#peers.get(peer.id)
     if (asked !== undefined) asked.peer = peer
-    else this.#peers.set(peer.id, { peer, busy: false, answeredAt: undefined, offer: undefined, barred: false })
+    else {
+      const fresh = {
+        busy: false,
+        answeredAt: undefined,
+        notBefore: 0,
+        lack: undefined,
+        offer: undefined,
+        barred: false
+      }
+      this.#peers.set(peer.id, { peer, ...fresh })
+    }
   }
 
   removePeer(id: string): void {
@@ -90,8 +108,8 @@ export class ManifestSearch {
     return this.#wrong
   }
 
-  get peers(): readonly WarpPeer[] {
-    return [...this.#peers.values()].map(({ peer }) => peer)
+  get peers(): readonly SearchedPeer[] {
+    return [...this.#peers.values()].map(({ peer, lack, barred }) => ({ peer, lack: barred ? 'nothing' : lack }))
   }
 
   /** What a peer last said of why it has nothing for us. */
@@ -114,10 +132,8 @@ export class ManifestSearch {
     let busy = [...this.#peers.values()].filter((asked) => asked.busy).length
     for (const asked of this.#peers.values()) {
       if (busy >= MAX_ASKED_AT_ONCE) return
-      const { barred, offer, answeredAt } = asked
-      if (asked.busy || barred || offer !== undefined || at - (answeredAt ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) {
-        continue
-      }
+      const { barred, offer, notBefore } = asked
+      if (asked.busy || barred || offer !== undefined || at < notBefore) continue
       busy++
       void this.#ask(asked)
     }
@@ -142,6 +158,7 @@ export class ManifestSearch {
     } finally {
       asked.busy = false
       asked.answeredAt = this.#now()
+      asked.notBefore = Math.max(asked.notBefore, asked.answeredAt + AGAIN_MS)
     }
   }
 
@@ -150,8 +167,14 @@ export class ManifestSearch {
     const message = messageOf(error)
     this.#lastWords = message
     this.#ports.log.debug({ peer: id, code: error.code }, `a peer has no snapshot for us: ${message}`)
+    asked.lack = BUSY.has(error.code) ? 'busy' : 'nothing'
+    const { retryAfterMs } = error.details
+    if (typeof retryAfterMs === 'number') asked.notBefore = this.#now() + Math.min(retryAfterMs, MAX_PAUSE_MS)
     // Of a checkpoint that nobody has shown to be right: it may be ours that is wrong, and no peer is at fault.
-    if (error.code === 'CHECKPOINT_PATH' && !this.#confirmed) return
+    if (error.code === 'CHECKPOINT_PATH' && !this.#confirmed) {
+      asked.lack = 'unproven'
+      return
+    }
     if (!LACKING.has(error.code) && !ON_BAD_LINKS.has(error.code)) this.bar(id)
     this.#penalise(id, { code: error.code, message, height })
   }

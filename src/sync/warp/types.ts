@@ -27,7 +27,7 @@ export interface WarpOptions {
   readonly requestsPerPeer?: number
   /** Requests that are out at once: each holds a chunk or two in memory. Default 16. */
   readonly maxRequests?: number
-  /** With peers that all lack a usable snapshot for this long there is none. Default 10 s. */
+  /** With peers that all lack a usable snapshot for this long there is none. Default 6 s; 30 s while some are busy. */
   readonly giveUpMs?: number
   /** Between the first manifest and the choice of one: others may have a newer one. Default 0.5 s. */
   readonly gatherMs?: number
@@ -39,7 +39,10 @@ export interface WarpOptions {
   readonly random?: () => number
 }
 
-export type WarpPeer = SyncPeer
+export interface WarpPeer extends SyncPeer {
+  /** It syncs or warps itself, by its own words: what it lacks says nothing of what there is. */
+  readonly syncing: boolean
+}
 
 /** What the search for a manifest ends in. */
 export type SearchOutcome =
@@ -50,7 +53,14 @@ export type SearchOutcome =
 /** Nobody has a usable snapshot: sync all. `message` is one line that says what was wanted and what there is. */
 export interface NoSnapshot {
   readonly kind: 'none'
-  readonly code: 'NO_SNAPSHOT' | 'CHAIN_AHEAD'
+  readonly code:
+    | 'NO_SNAPSHOT'
+    /** No peer's chain is as high as the checkpoint. */
+    | 'CHECKPOINT_UNAVAILABLE'
+    /** Snapshots are offered, and nobody shows that they go through the checkpoint. */
+    | 'CHECKPOINT_UNPROVEN'
+    /** The chain that is here is as high as the snapshot. */
+    | 'CHAIN_AHEAD'
   readonly message: string
 }
 
@@ -79,7 +89,7 @@ export type WarpOutcome =
 
 /** All that the API and the log see of a warp. */
 export type WarpState =
-  | { readonly phase: 'searching'; readonly peers: number }
+  | { readonly phase: 'searching'; readonly peers: number; readonly stalled: Stall | undefined }
   | DownloadState
   | {
       readonly phase: 'importing'

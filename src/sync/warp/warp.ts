@@ -6,7 +6,8 @@ import { MolochError } from '../../error.ts'
 import { importSnapshot } from '../../ledger/import-snapshot.ts'
 import { heightOf, switchDatabase } from '../../ledger/switch-database.ts'
 import type { PeerFailure } from '../events.ts'
-import { chooseManifest, noSnapshot } from './choice.ts'
+import { chooseManifest, giveUp, isSettled } from './choice.ts'
+import { diagnoseSearch } from './diagnose.ts'
 import { ChunkDownload } from './download.ts'
 import { WarpReporter } from './reporter.ts'
 import { ManifestSearch } from './search.ts'
@@ -15,7 +16,7 @@ import type { NoSnapshot, SearchOutcome, WarpOptions, WarpOutcome, WarpPeer, War
 
 const DEFAULT_REQUESTS_PER_PEER = 4
 const DEFAULT_MAX_REQUESTS = 16
-const DEFAULT_GIVE_UP_MS = 10_000
+const DEFAULT_GIVE_UP_MS = 6_000
 const DEFAULT_GATHER_MS = 500
 const DEFAULT_STALL_AFTER_MS = 10_000
 const POLL_MS = 50
@@ -39,6 +40,9 @@ export class Warp extends Emitter<WarpEvents> {
   readonly #reporter: WarpReporter
   readonly #used = new Set<string>()
   #download: ChunkDownload | undefined
+  #searchedAt = 0
+  /** Of the chain that is there: without a snapshot, blocks from the next one up are synced. */
+  #height = 0
   #state: () => WarpState
 
   constructor(ports: WarpPorts, options: WarpOptions) {
@@ -46,8 +50,9 @@ export class Warp extends Emitter<WarpEvents> {
     this.#ports = ports
     this.#options = options
     this.#now = options.now ?? (() => performance.timeOrigin + performance.now())
+    this.#searchedAt = this.#now()
     this.#search = new ManifestSearch(ports, options.checkpoint, (...args) => this.#penalise(...args), this.#now)
-    this.#state = () => ({ phase: 'searching', peers: this.#search.peers.length })
+    this.#state = () => this.#searching()
     this.#reporter = new WarpReporter(ports.log, (state, line) => this.emit('progress', state, line))
   }
 
@@ -107,10 +112,11 @@ export class Warp extends Emitter<WarpEvents> {
     if (before.switched) return { kind: 'switched', height: before.height }
     let held = await this.#heldManifest()
     // Killed when the new database was in its place, and its chunks were still here.
-    if (held !== undefined && (await heightOf(path, genesis)) >= held.height) return this.#ahead(held.height)
+    this.#height = await heightOf(path, genesis)
+    if (held !== undefined && this.#height >= held.height) return this.#ahead(held.height)
     for (;;) {
       this.#search.prefer(held)
-      this.#state = () => ({ phase: 'searching', peers: this.#search.peers.length })
+      this.#state = () => this.#searching()
       const complete = held === undefined ? undefined : await this.#imported(held, signal)
       if (complete !== undefined) return complete
       const found = await this.#find(held, signal)
@@ -130,17 +136,27 @@ export class Warp extends Emitter<WarpEvents> {
     return undefined
   }
 
+  #searching(): WarpState {
+    const { peers, lastWords } = this.#search
+    const { stallAfterMs = DEFAULT_STALL_AFTER_MS } = this.#options
+    const since = this.#searchedAt
+    if (this.#now() - since < stallAfterMs) return { phase: 'searching', peers: peers.length, stalled: undefined }
+    const stalled = { since, ...diagnoseSearch(peers, lastWords) }
+    return { phase: 'searching', peers: peers.length, stalled }
+  }
+
   async #find(held: CheckedManifest | undefined, signal: AbortSignal): Promise<SearchOutcome> {
     const { giveUpMs = DEFAULT_GIVE_UP_MS, gatherMs = DEFAULT_GATHER_MS } = this.#options
+    this.#searchedAt = this.#now()
     let lacking: number | undefined
     let offered: number | undefined
     for (;;) {
       this.#search.tick()
       const at = this.#now()
       if (this.#search.wrong !== undefined) return this.#search.wrong
-      const { peers } = this.#search
+      const { peers, lastWords } = this.#search
       // No peers at all is a matter of waiting.
-      lacking = peers.length === 0 ? undefined : (lacking ?? at)
+      lacking = peers.some(({ peer }) => isSettled(peer)) ? (lacking ?? at) : undefined
       const offers = this.#search.offers()
       offered = offers.length === 0 ? undefined : (offered ?? at)
       const chosen =
@@ -151,8 +167,11 @@ export class Warp extends Emitter<WarpEvents> {
         const sources = offers.filter(({ manifest }) => equalBytes(manifest.id, chosen.id)).map(({ peer }) => peer)
         return { kind: 'found', manifest: chosen, sources }
       }
-      if (offered === undefined && lacking !== undefined && at - lacking > giveUpMs)
-        return noSnapshot(this.#options.checkpoint, peers, this.#search.lastWords)
+      if (offered === undefined && lacking !== undefined) {
+        const { checkpoint } = this.#options
+        const none = giveUp({ checkpoint, height: this.#height, peers, sinceMs: at - lacking, giveUpMs, lastWords })
+        if (none !== undefined) return none
+      }
       await delay(POLL_MS, undefined, { signal })
     }
   }

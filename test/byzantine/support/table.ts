@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest'
 import { toHex } from '../../../src/codec/bytes.ts'
 import type { GoodbyeName } from '../../../src/network/types.ts'
 import { honestChain, TIP } from './chain.ts'
+import type { Client } from './client.ts'
 import type { Role } from './hostile.ts'
 import { Scene, type SceneOptions } from './scene.ts'
 
@@ -23,38 +23,68 @@ export function row(name: string, verdicts: readonly string[], role: () => Role,
 /** What a peer is told by verdict; with any other it stays. */
 const GOODBYES: Record<string, GoodbyeName> = { ban: 'BANNED', disconnect: 'FAULT' }
 
-/** A full sync of a whole node beside each of these peers. */
-export function fullSyncBeside(peers: string, rows: readonly Row[]): void {
-  describe(`a full sync beside a peer that ${peers}`, () => {
-    it.each(rows)('$name → $verdicts', async ({ role, verdicts, deeds = 1, ...options }) => {
-      const scene = await Scene.open(role(), options)
-      const { client } = scene
-      await client.synced(TIP)
-      await expectVerdicts(scene, verdicts, deeds)
-      expect((await client.get('/health/ready')).status).toBe(200)
-      expect(client.most.targetHeight).toBe(TIP)
-      expect(client.isBounded, JSON.stringify(client.most)).toBe(true)
-      expect(await client.stored()).toEqual({ ...TRUE_TIP, fault: undefined })
-    })
-  })
+/** What became of the peers that a node met. */
+export interface Dealings {
+  /** On the hostile one. */
+  readonly verdicts: readonly string[]
+  /** Goodbyes that it was told and none of its verdicts brings. */
+  readonly wrongGoodbyes: readonly string[]
+  /** Whom the API shows as held off, and for what. */
+  readonly held: readonly { readonly who: 'the hostile one' | 'another'; readonly verdict: string }[]
+  readonly verdictsOnHonest: readonly string[]
+  /** Why sessions with honest peers ended. */
+  readonly lost: readonly string[]
+}
+
+/** What a sync beside a hostile peer comes to. */
+export interface Ending extends Dealings {
+  /** Of its readiness. */
+  readonly httpStatus: number
+  /** The highest that was ever aimed at. */
+  readonly target: number
+  /** What it took that was too much. */
+  readonly excess: Client['most'] | undefined
+  /** Of what it has stored. */
+  readonly tip: { readonly height: number; readonly hash: string }
+  /** Of what it has stored, or a conflict. */
+  readonly fault: string | undefined
+}
+
+/** Syncs a whole node beside the peer, to the tip. */
+export async function fullSyncBeside({ role, verdicts, deeds, ...options }: Row): Promise<Ending> {
+  const scene = await Scene.open(role(), options)
+  const { client } = scene
+  await client.synced(TIP)
+  const shown = await shownBy(scene, verdicts, deeds)
+  const { fault, ...tip } = await client.stored()
+  return { ...shown, tip, fault }
 }
 
 /** The same for a light node, beside honest peers that have nothing before the hostile one has struck: it is asked first. */
-export function lightSyncBeside(peers: string, rows: readonly Row[]): void {
-  describe(`a light node's sync beside a peer that ${peers}`, () => {
-    it.each(rows)('$name → $verdicts', async ({ role, verdicts, deeds = 1, ...options }) => {
-      const settings = { mode: 'light', ...options.settings }
-      const scene = await Scene.open(role(), { honestHeight: 0, ...options, settings })
-      const { client } = scene
-      await client.until('the tip', () => client.node.height === TIP)
-      await expectVerdicts(scene, verdicts, deeds)
-      await client.until('a calm sync', () => client.state.stalled === undefined && client.state.strategy === 'gossip')
-      expect((await client.get('/health/ready')).status).toBe(200)
-      expect(client.most.targetHeight).toBe(TIP)
-      expect(client.isBounded, JSON.stringify(client.most)).toBe(true)
-      expect(await client.trusted()).toEqual({ ...TRUE_TIP, conflict: undefined })
-    })
-  })
+export async function lightSyncBeside({ role, verdicts, deeds, ...options }: Row): Promise<Ending> {
+  const settings = { mode: 'light', ...options.settings }
+  const scene = await Scene.open(role(), { honestHeight: 0, ...options, settings })
+  const { client } = scene
+  await client.until('the tip', () => client.node.height === TIP)
+  const calm = () => client.state.stalled === undefined && client.state.strategy === 'gossip'
+  const shown = await shownBy(scene, verdicts, deeds, calm)
+  const { conflict, ...tip } = await client.trusted()
+  return { ...shown, tip, fault: conflict }
+}
+
+/** What a running node shows after the deeds, the verdicts, and `calm`. */
+async function shownBy(scene: Scene, verdicts: readonly string[], deeds?: number, calm = () => true) {
+  const { client } = scene
+  const dealings = await dealingsIn(scene, verdicts, deeds)
+  await client.until('a calm sync', calm)
+  const { status } = await client.get('/health/ready')
+  const excess = client.isBounded ? undefined : client.most
+  return { ...dealings, httpStatus: status, target: client.most.targetHeight, excess }
+}
+
+/** How every sync has to end, whoever was beside it. */
+export function goodEnding({ verdicts }: Pick<Row, 'verdicts'>): Ending {
+  return { ...justDealings(verdicts), httpStatus: 200, target: TIP, excess: undefined, tip: TRUE_TIP, fault: undefined }
 }
 
 /** Where every honest node comes to. */
@@ -65,25 +95,43 @@ export const TRUE_TIP = {
   }
 }
 
-/** Waits for the deeds and the verdicts, which are these, and none on honest peers. */
-export async function expectVerdicts(
-  { client, hostile, honest, lost }: Scene,
-  verdicts: readonly string[],
-  deeds = 1
-): Promise<void> {
+/** These verdicts and what follows from them; nothing for anybody else. */
+export function justDealings(verdicts: readonly string[]): Dealings {
+  const last = verdicts.at(-1)
+  const held = last === undefined || goodbyeFor(last) === undefined ? [] : [last]
+  return {
+    verdicts,
+    wrongGoodbyes: [],
+    held: held.map((verdict) => ({ who: 'the hostile one', verdict })),
+    verdictsOnHonest: [],
+    lost: []
+  }
+}
+
+/** Waits for the deeds and for as many verdicts as these. */
+export async function dealingsIn(scene: Scene, verdicts: readonly string[], deeds = 1): Promise<Dealings> {
+  const { client, hostile, honest, lost } = scene
   await client.until('the deeds', () => hostile.deeds >= deeds)
   await client.until('the verdict', () => client.verdictsOn(hostile.peerId).length >= verdicts.length)
-  expect(client.verdictsOn(hostile.peerId)).toEqual(verdicts)
-
-  const last = verdicts.at(-1)?.split(' ') ?? []
-  const goodbye = GOODBYES[last[0] ?? '']
+  const found = client.verdictsOn(hostile.peerId)
+  const goodbye = goodbyeFor(found.at(-1))
   // Whoever floods us may not hear it; that it is out shows in any case.
   if (goodbye !== undefined) await client.until('its leaving', () => !hostile.isConnectedTo(client.node.peerId))
-  expect(hostile.farewells.filter((reason) => reason !== goodbye)).toEqual([])
-  const { held } = (await client.get('/v1/peers')).body
-  expect(held).toMatchObject(
-    goodbye === undefined ? [] : [{ peer_id: hostile.peerId, verdict: last[0], code: last[1] }]
-  )
-  for (const { network } of honest) expect(client.verdictsOn(network.peerId)).toEqual([])
-  expect(lost).toEqual([])
+  const { held } = (await client.get('/v1/peers')).body as {
+    held: { peer_id: string; verdict: string; code: string }[]
+  }
+  return {
+    verdicts: found,
+    wrongGoodbyes: hostile.farewells.filter((reason) => reason !== goodbye),
+    held: held.map(({ peer_id, verdict, code }) => ({
+      who: peer_id === hostile.peerId ? 'the hostile one' : 'another',
+      verdict: `${verdict} ${code}`
+    })),
+    verdictsOnHonest: honest.flatMap(({ network }) => client.verdictsOn(network.peerId)),
+    lost: [...lost]
+  }
+}
+
+function goodbyeFor(verdict = ''): GoodbyeName | undefined {
+  return GOODBYES[verdict.split(' ')[0] ?? '']
 }

@@ -22,6 +22,11 @@ export class ManualClock implements Clock {
     }
   }
 
+  /** In how many ms each timer falls due. */
+  get waits(): number[] {
+    return this.#timers.map(({ at }) => at - this.#time)
+  }
+
   /** Runs what falls due, in order, and lets promises settle in between. */
   async pass(ms: number): Promise<void> {
     const end = this.#time + ms

@@ -96,6 +96,8 @@ export class TestNode {
   readonly requests: GetVotes[] = []
   /** What the signer writes with; a test may hold it up. */
   write: (store: SignerStore, writes: readonly SignerWrite[]) => Promise<void> = (store, writes) => store.write(writes)
+  /** Whether it holds the last two windows. */
+  maySign = true
   ledger!: Ledger
   driver!: Driver
   running = false
@@ -147,6 +149,7 @@ export class TestNode {
         penalise: (_, code) => this.penalties.push(code)
       },
       signer: this.#signer,
+      maySign: () => this.maySign,
       log,
       ...(this.#clock === undefined ? {} : { clock: this.#clock })
     })

@@ -108,6 +108,7 @@ describe('without a snapshot', () => {
     const world = await client(source, [await server(source)], { checkpoint, giveUpMs: 300 })
     expect(await world.outcome).toMatchObject({
       kind: 'none',
+      code: 'CHECKPOINT_UNAVAILABLE',
       message: expect.stringMatching(
         /checkpoint 1000:0+: 1 connected, they hold blocks 1 to 30 .*newest here is of block 30/
       )
@@ -118,7 +119,7 @@ describe('without a snapshot', () => {
     const world = await client(source, [], { giveUpMs: 100 })
     const begun = performance.now()
     await until('half a second without an end', () => performance.now() - begun > 500)
-    expect(world.warp.state()).toEqual({ phase: 'searching', peers: 0 })
+    expect(world.warp.state()).toEqual({ phase: 'searching', peers: 0, stalled: undefined })
     const late = await server(source)
     await world.network.dial(late.address)
     await expectWarped(world)

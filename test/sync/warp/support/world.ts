@@ -83,9 +83,9 @@ export async function client(
   const ready = new Promise<void>((resolve) => {
     allKnown = resolve
   })
-  network.sessions.on('update', ({ peerId, source, height, earliestHeight }) => {
+  network.sessions.on('update', ({ peerId, source, height, earliestHeight, syncing }) => {
     if (!source || height === 0) return
-    warp.setPeer({ id: peerId, height, earliest: earliestHeight })
+    warp.setPeer({ id: peerId, height, earliest: earliestHeight, syncing })
     if (known.add(peerId).size === servers.length) allKnown()
   })
   network.sessions.on('closed', ({ peerId }) => warp.removePeer(peerId))

@@ -1,0 +1,99 @@
+import { rm } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import type { Devnet, DevnetNode } from '../../src/devnet/devnet.ts'
+import { homePaths } from '../../src/node/home.ts'
+import { feed, heightOf, logLines, moloch, network, reaches } from './support.ts'
+
+interface Status {
+  readonly mode: string
+  readonly state: string
+  readonly chain_key: string
+  readonly earliest_height: number
+  readonly sync: { readonly backfill: { readonly status: string } | null }
+}
+
+/** Heights from … to whose commits have a signature of this key. */
+async function signedBy({ api }: DevnetNode, key: string, from: number, to: number): Promise<number[]> {
+  const signed: number[] = []
+  for (let height = from; height <= to; height++) {
+    const { commit } = (await api.get(`/v1/blocks/${height}`)) as { commit: { signatures: { validator: string }[] } }
+    if (commit.signatures.some(({ validator }) => validator === key)) signed.push(height)
+  }
+  return signed
+}
+
+/** A node that warps to a checkpoint that is not there ends, with this line. */
+async function refused(devnet: Devnet, name: string, checkpoint: string, says: string): Promise<void> {
+  const started = performance.now()
+  devnet.spawn([name], ['--mode', 'warp', '--checkpoint', checkpoint])
+  const { code } = await devnet.exit(name)
+  expect(code).toBe(1)
+  expect(devnet.log(name)).toContain(says)
+  expect(performance.now() - started).toBeLessThan(15_000)
+}
+
+test('a wrong checkpoint ends in one line; a validator that lost its chain warps, follows, fills in all history, and votes only then', async () => {
+  const devnet = await network({ validators: 4, nodes: 1, late: true, params: { snapshotInterval: 5 } })
+  await devnet.start()
+  await feed(devnet, 100)
+  const wrong = 'ab'.repeat(32)
+  await reaches(devnet, ['node-1'], 3, 30_000)
+  const certified = await devnet.node('node-1').api.blockHash(2)
+  await refused(devnet, 'late', `2:${wrong}`, `expected ${wrong}, but the validators certified ${certified}`)
+  const above = 'no peer has a snapshot at or above the checkpoint 1000:'
+  const refusing = refused(devnet, 'late', `1000:${wrong}`, above)
+  const full = devnet.node('node-1')
+  await Promise.all([refusing, reaches(devnet, ['node-1'], 12, 60_000)])
+  const snapshot = async () => ((await full.api.get('/v1/checkpoint')) as { snapshot: string | null }).snapshot
+  await devnet.waitFor('a snapshot', async () => (await snapshot()) !== null, 30_000)
+
+  const lost = devnet.node('validator-4')
+  await devnet.kill(lost.name)
+  await rm(homePaths(lost.home).chain, { recursive: true })
+  const checkpoint = (await snapshot()) as string
+  const warp = ['--mode', 'warp', '--checkpoint', checkpoint]
+  devnet.spawn([lost.name], [...warp, '--backfill', 'false'])
+  await devnet.ready(lost.name)
+  const status = async () => (await lost.api.get('/v1/status')) as Status
+  const { earliest_height: base, chain_key: key } = await status()
+  expect(base).toBeGreaterThanOrEqual(Number(checkpoint.split(':')[0]))
+  const warped = await heightOf(devnet, lost.name)
+  await reaches(devnet, [lost.name], warped + 3, 30_000)
+  expect(await status()).toMatchObject({
+    mode: 'warp',
+    role: 'validator',
+    state: 'SYNCED',
+    sync: { backfill: null },
+    abstains: expect.stringMatching('until it holds')
+  })
+  await expect(lost.api.get('/v1/blocks/2')).rejects.toThrow('404')
+  expect(await signedBy(lost, key, warped + 1, warped + 3)).toEqual([])
+
+  await devnet.kill(lost.name, 'SIGTERM')
+  devnet.spawn([lost.name], warp)
+  await devnet.ready(lost.name)
+  await devnet.waitFor('all history', async () => (await status()).sync.backfill?.status === 'done', 30_000)
+  expect(await status()).toMatchObject({ earliest_height: 1, abstains: null })
+  const shown = await moloch('status', '--url', lost.api.url)
+  expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/history +complete/) })
+  // From below the checkpoint, with its certificate.
+  expect(await lost.api.get('/v1/blocks/2')).toEqual(await full.api.get('/v1/blocks/2'))
+  const filled = await heightOf(devnet, lost.name)
+  const votes = async () => (await signedBy(lost, key, filled + 1, await heightOf(devnet, lost.name))).length > 0
+  await devnet.waitFor('a vote of the validator that warped', votes, 30_000)
+  const said = logLines(devnet, lost.name).map(({ msg }) => msg)
+  expect(said).toEqual(expect.arrayContaining([expect.stringMatching(/^warped to block \d+/)]))
+  expect(said).toEqual(expect.arrayContaining([expect.stringMatching(/^history is complete/)]))
+
+  // Without its quorum the chain stops, at one height for both: what they have is the same then.
+  for (const name of ['validator-1', 'validator-2']) await devnet.kill(name, 'SIGTERM')
+  const atOneHeight = async () => (await heightOf(devnet, lost.name)) === (await heightOf(devnet, 'node-1'))
+  await devnet.waitFor('both at one height', atOneHeight, 30_000)
+  const roots = async ({ api }: DevnetNode) => {
+    const { finalized, mmr_root, state_root, event_total } = (await api.get('/v1/status')) as Record<string, unknown>
+    return { finalized, mmr_root, state_root, event_total }
+  }
+  expect(await roots(lost)).toEqual(await roots(full))
+  await devnet.kill(lost.name, 'SIGTERM')
+  expect(await moloch('db', 'verify', '--home', lost.home)).toMatchObject({ code: 0 })
+})
