@@ -13,7 +13,8 @@ export async function forgetHistory(path: string, genesis: Genesis, height: numb
   const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
   try {
     const stores = storesOf(database)
-    await bringState(genesis, stores, height)
+    // One that is older than the checkpoint would be folded on from blocks that are gone.
+    if ((await stores.meta.stateMark()).height < height - 1) await bringState(genesis, stores)
     const batch = database.batch()
     for (const table of [TABLE.BLOCK, TABLE.HEADER, TABLE.EVENT_IDS, TABLE.EVENT_KEYS] as const) {
       for await (const [key] of database.rows(heightRange(table, 1, height - 1))) batch.del(key)
@@ -27,9 +28,17 @@ export async function forgetHistory(path: string, genesis: Genesis, height: numb
   }
 }
 
-/** A state that is older than the checkpoint would be folded on from blocks that are gone. */
-async function bringState(genesis: Genesis, stores: Stores, height: number): Promise<void> {
-  if ((await stores.meta.stateMark()).height >= height - 1) return
+/** Writes the state up to the tip: a node does it now and then, and folds again what came since. */
+export async function writeState(path: string, genesis: Genesis): Promise<void> {
+  const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
+  try {
+    await bringState(genesis, storesOf(database))
+  } finally {
+    await database.close()
+  }
+}
+
+async function bringState(genesis: Genesis, stores: Stores): Promise<void> {
   const { head, state } = await restoreChain(genesis, stores)
   const batch = stores.database.batch()
   await state.flush(batch)
