@@ -43,7 +43,7 @@ test(
   'a warp killed at random moments goes on where it was, and ends as a node that synced from genesis',
   async () => {
     const dir = await temporary()
-    const servers = await WarpServers.start(wideChain(TIP, 3, 100), BASE, SERVERS)
+    const servers = await WarpServers.start(wideChain(TIP, 100), BASE, SERVERS)
     const { chain, manifest } = servers.source
     const { genesis } = chain
     const chunks = manifest.chunks.length

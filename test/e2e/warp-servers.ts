@@ -11,6 +11,9 @@ import { ChainMaker, type MemoryChain } from '../support/chain-maker.ts'
 
 /** Small frames: a kill finds some of an answer stored and some on its way. */
 const FRAME_BYTES = 32 << 10
+/** Events of a block. */
+const SMALL = 2
+const LARGE = 14
 /** Written often, so that the state is on disk at the snapshot's height. */
 const STATE_WORK = 500
 
@@ -97,13 +100,16 @@ export class WarpServers extends Emitter<ServerEvents> {
   }
 }
 
-/** A chain whose resources have long names and one event each: its state is many chunks. */
-export function wideChain(blocks: number, eventsPerBlock: number, snapshotInterval: number): MemoryChain {
+/**
+ * A chain whose resources have long names and one event each, so that its state is many chunks. One block in ten is large:
+ * a ledger keeps a header beside it.
+ */
+export function wideChain(blocks: number, snapshotInterval: number): MemoryChain {
   const maker = new ChainMaker({ params: { snapshotInterval } })
   let events = 0
-  const checked = Array.from({ length: blocks }, () =>
-    maker.next(Array.from({ length: eventsPerBlock }, () => longNamed(maker, events++)))
-  )
+  const eventsOf = (block: number): CheckedEvent[] =>
+    Array.from({ length: block % 10 === 0 ? LARGE : SMALL }, () => longNamed(maker, events++))
+  const checked = Array.from({ length: blocks }, (_, block) => maker.next(eventsOf(block)))
   const frames = checked.map((block) => joinFinalized(block.blockBytes, block.commitBytes))
   return { maker, genesis: maker.genesis, blocks: checked, frames }
 }

@@ -42,6 +42,8 @@ export interface Status extends NodeStatus {
 
 /** On a machine that does much else. */
 const COMPLETE_MS = 90_000
+/** What a node is asked takes from what it has to do. */
+const ASK_MS = 100
 
 /** One life of `moloch start`, over whatever an earlier one left in the home. It ends with the test at the latest. */
 export class WatchedNode {
@@ -99,6 +101,7 @@ export class WatchedNode {
   async complete(height: number, signal?: AbortSignal): Promise<Status> {
     let status: Status | undefined
     const isComplete = async (): Promise<boolean> => {
+      await delay(ASK_MS)
       if (signal?.aborted === true) return true
       if (this.#process.exit !== undefined) throw this.#process.describeExit('the node')
       status = (await this.#api.status().catch(() => undefined)) as Status | undefined
