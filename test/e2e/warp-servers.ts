@@ -1,5 +1,4 @@
-import type { CheckedEvent } from '../../src/chain/event.ts'
-import { signEvent } from '../../src/chain/event.ts'
+import { type CheckedEvent, signEvent } from '../../src/chain/event.ts'
 import { Outcome } from '../../src/codec/generated/event.ts'
 import { joinFinalized } from '../../src/codec/raw.ts'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
