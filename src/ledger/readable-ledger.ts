@@ -7,10 +7,10 @@ import type { GetProof, Proof } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { Conflict } from './conflict.ts'
-import { type ExpiredPage, expiredPage } from './expired.ts'
 import type { Tip } from './head.ts'
 import type { History } from './history.ts'
 import { HistoryProver } from './history-proofs.ts'
+import { type KeptPage, keptPage } from './kept-page.ts'
 import { Prover } from './proofs.ts'
 import { type EventFilter, type EventPage, queryEvents, type ScanBounds } from './query.ts'
 import { ChainReader, type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from './reader.ts'
@@ -165,8 +165,18 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
   }
 
   /** A page of the SignedEvents that expired, the newest first. @throws MolochError BAD_CURSOR */
-  expiredEvents(cursor: string | undefined, limit: number): Promise<ExpiredPage> {
-    return expiredPage(this.#stores.mempool.expired, cursor, limit)
+  expiredEvents(cursor: string | undefined, limit: number): Promise<KeptPage> {
+    return keptPage(this.#stores.mempool.expired, cursor, limit)
+  }
+
+  /** The SignedEvent with this id, if it was accepted here and its window passed, and blocks that may have it are not held. */
+  passedEvent(id: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#stores.mempool.passed.get(id)
+  }
+
+  /** A page of those, the newest first. @throws MolochError BAD_CURSOR */
+  passedEvents(cursor: string | undefined, limit: number): Promise<KeptPage> {
+    return keptPage(this.#stores.mempool.passed, cursor, limit)
   }
 
   /** Proofs of faults, the highest first, at most `limit`. */

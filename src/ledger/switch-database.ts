@@ -20,7 +20,7 @@ import { MmrStore } from '../store/mmr-store.ts'
  */
 
 /** Rows that are of this node and not of the chain: what it accepted, and what it saw. */
-const OWN_TABLES = [TABLE.MEMPOOL, TABLE.EXPIRED, TABLE.EVIDENCE] as const
+const OWN_TABLES = [TABLE.MEMPOOL, TABLE.EXPIRED, TABLE.PASSED, TABLE.EVIDENCE] as const
 const COPY_BYTES = 1 << 20
 
 /** @param path of the database, `HOME/data/chain` */
