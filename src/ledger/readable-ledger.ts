@@ -146,7 +146,7 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
   /**
    * A page of the events that match all of `filter`, in the order of the chain or backwards.
    * @param cursor a page's `nextCursor`, to go on behind it
-   * @throws MolochError BAD_CURSOR
+   * @throws MolochError BAD_CURSOR; UNAVAILABLE where blocks are not held
    */
   events(filter: EventFilter, cursor: string | undefined, limit: number): Promise<EventPage> {
     const sources = {
@@ -154,7 +154,9 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
       reader: this.#reader,
       state: this.#state,
       tip: this.tip.height,
-      bounds: this.#scanBounds
+      bounds: this.#scanBounds,
+      missing: (from: number, to: number) => this.history.missing(from, to),
+      earliest: this.earliestHeight
     }
     return queryEvents(sources, filter, cursor, limit)
   }

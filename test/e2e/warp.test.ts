@@ -66,7 +66,19 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
     sync: { backfill: null },
     abstains: expect.stringMatching('until it holds')
   })
-  await expect(lost.api.get('/v1/blocks/2')).rejects.toThrow('404')
+  await expect(lost.api.get('/v1/blocks/2')).rejects.toThrow('503')
+  const found = (await full.api.get('/v1/events?limit=1')) as { events: { event_id: string; height: number }[] }
+  const [{ event_id: old } = { event_id: '' }] = found.events
+  expect(found.events[0]?.height).toBeLessThan(base)
+  expect(await moloch('event', 'get', old, '--url', lost.api.url)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(`this node holds blocks from ${base} up`)
+  })
+  expect(await moloch('event', 'list', '--newest', '--limit', '10000', '--url', lost.api.url)).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/^BLOCK +EVENT/),
+    stderr: expect.stringMatching(`events of blocks 1 to ${base - 1} are history not held here`)
+  })
   expect(await signedBy(lost, key, warped + 1, warped + 3)).toEqual([])
 
   await devnet.kill(lost.name, 'SIGTERM')

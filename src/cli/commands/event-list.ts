@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type KeptEventJson, KeptPageJson } from '../../api/kept-events.ts'
 import { type EventJson, EventPageJson } from '../../api/schemas.ts'
+import { hasCode, type MolochError } from '../../error.ts'
 import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
 import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiClient, type ApiOptions, apiClient } from '../client.ts'
@@ -52,7 +53,7 @@ export function eventListCommand(cli: Cli): Command {
         throw usageError('--expired and --passed do not go together; one is accepted')
       if (options.expired) return listExpired(cli, api, options)
       if (options.passed) return listPassed(cli, api, options)
-      const { events, next } = await list(options, (path) => api.get(path, EventPageJson))
+      const { events, next, failure } = await list(options, (path) => api.get(path, EventPageJson))
       if (options.json) {
         printJson(cli, { events, next_cursor: next })
         return
@@ -65,7 +66,8 @@ export function eventListCommand(cli: Cli): Command {
             events.map((event) => [String(event.height), ...cells(event)])
           )
         )
-      if (next !== null) cli.err(`more: --cursor ${next}`)
+      if (failure !== undefined) throw failure
+      if (next !== null && !options.json) cli.err(`more: --cursor ${next}`)
     })
 }
 
@@ -107,17 +109,28 @@ interface Page<Event> {
   readonly next_cursor: string | null
 }
 
-async function list<Event>(
-  options: ListOptions,
-  get: (path: string) => Promise<Page<Event>>
-): Promise<{ events: Event[]; next: string | null }> {
+interface Listed<Event> {
+  readonly events: Event[]
+  readonly next: string | null
+  /** Why it does not go on, though it is not at its end. */
+  readonly failure?: MolochError
+}
+
+/** @throws MolochError with the API's code, if there is nothing to show */
+async function list<Event>(options: ListOptions, get: (path: string) => Promise<Page<Event>>): Promise<Listed<Event>> {
   const events: Event[] = []
   let next = options.cursor ?? null
   do {
     const query = queryOf(options, Math.min(options.limit - events.length, MAX_PAGE_EVENTS), next)
-    const page = await get(`/v1/events?${query}`)
-    events.push(...page.events)
-    next = page.next_cursor
+    try {
+      const page = await get(`/v1/events?${query}`)
+      events.push(...page.events)
+      next = page.next_cursor
+    } catch (error) {
+      // What is below is not held there: what was found is shown.
+      if (events.length > 0 && hasCode(error, 'UNAVAILABLE')) return { events, next, failure: error }
+      throw error
+    }
   } while (next !== null && events.length < options.limit)
   return { events, next }
 }
