@@ -108,7 +108,9 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   await devnet.ready('late')
   const late = async () => (await devnet.node('late').api.get('/v1/status')) as Status
   await devnet.waitFor('all history', async () => (await late()).sync.backfill?.status === 'done', 30_000)
-  const carried = logLines(devnet, 'late').map(({ msg }) => /^(\d+) blocks of the chain .* are carried over$/.exec(msg)?.[1])
+  const carried = logLines(devnet, 'late').map(
+    ({ msg }) => /^(\d+) blocks of the chain .* are carried over$/.exec(msg)?.[1]
+  )
   expect(Math.max(...carried.map((blocks) => Number(blocks ?? 0)))).toBeGreaterThanOrEqual(kept)
   await devnet.kill('late', 'SIGTERM')
   expect(await moloch('db', 'verify', '--home', devnet.node('late').home)).toMatchObject({ code: 0 })
@@ -124,4 +126,4 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   expect(await roots(lost)).toEqual(await roots(full))
   await devnet.kill(lost.name, 'SIGTERM')
   expect(await moloch('db', 'verify', '--home', lost.home)).toMatchObject({ code: 0 })
-})
+}, 240_000)
