@@ -15,6 +15,8 @@ export type ApiErrorCode =
   | 'NOT_FOUND'
   | 'BLOCK_UNKNOWN'
   | 'EVENT_UNKNOWN'
+  /** It may be in history that this node does not hold. */
+  | 'UNAVAILABLE'
   /** The peer to be let in again is not held out. */
   | 'NOT_BANNED'
   /** None of a batch's events was taken; `results` says why for each. */
@@ -35,6 +37,11 @@ export function apiError(code: ApiErrorCode, message: string, details: Record<st
   return new MolochError(code, message, details)
 }
 
+/** @param what up to its verb @param earliest the lowest height from which on blocks are held */
+export function notHeld(what: string, earliest: number): MolochError {
+  return apiError('UNAVAILABLE', `${what} in history not held here; this node holds blocks from ${earliest} up`)
+}
+
 /** HTTP status by code; a code that is not here is 422 for EVENT_… and 500 for all else. */
 const STATUSES: Readonly<Record<string, number>> = {
   BAD_REQUEST: 400,
@@ -45,10 +52,11 @@ const STATUSES: Readonly<Record<string, number>> = {
   BLOCK_UNKNOWN: 404,
   EVENT_UNKNOWN: 404,
   NOT_BANNED: 404,
-  // Of proofs. An anchor that does not cover the event never will; what is not held here another node may have.
   UNKNOWN_EVENT: 404,
-  UNAVAILABLE: 404,
+  // An anchor that does not cover the event never will.
   ANCHOR_TOO_OLD: 422,
+  // Not held here, or not yet: another node may have it. Nobody should take it for a no.
+  UNAVAILABLE: 503,
   BAD_ADDRESS: 400,
   BAD_PEER_ID: 400,
   DIAL_FAILED: 502,

@@ -25,6 +25,8 @@ type BlocksView = Pick<
   | 'events'
   | 'expiredEvent'
   | 'expiredEvents'
+  | 'passedEvent'
+  | 'passedEvents'
   | 'evidence'
 >
 

@@ -9,12 +9,14 @@ import type { StoredEvent } from '../store/mempool-store.ts'
 import { Applier, type ApplyResult } from './apply.ts'
 import { type BlockInput, type BuiltBlock, buildBlock } from './build-block.ts'
 import { type Conflict, conflictError, conflictOf } from './conflict.ts'
+import { EventFates } from './event-fates.ts'
 import type { Tip } from './head.ts'
 import type { History } from './history.ts'
 import { type LedgerOptions, type LedgerParts, openParts } from './open.ts'
 import { SCAN_BOUNDS } from './query.ts'
 import { ReadableLedger } from './readable-ledger.ts'
 import { RecentEvents } from './recent-events.ts'
+import { windowStart } from './restore.ts'
 import { Snapshots } from './snapshots.ts'
 import type { Stores } from './stores.ts'
 
@@ -34,6 +36,7 @@ export class Ledger extends ReadableLedger {
   readonly #stores: Stores
   readonly #applier: Applier
   readonly #recent: RecentEvents
+  readonly #fates: EventFates
   #snapshots: Snapshots | undefined
   #pending: CheckedEvent[]
   #conflict: Conflict | undefined
@@ -48,9 +51,10 @@ export class Ledger extends ReadableLedger {
     this.#log = log
     this.#stores = stores
     this.#recent = new RecentEvents(parts)
+    this.#fates = new EventFates({ ...parts, heldSince: parts.windowStart })
     this.#pending = parts.pending
     this.#conflict = parts.conflict
-    history.on('moved', (earliest) => this.#widenWindow(earliest))
+    history.on('moved', (earliest) => this.#historyMoved(earliest))
     this.#applier = new Applier({
       head,
       state,
@@ -72,16 +76,18 @@ export class Ledger extends ReadableLedger {
     const parts = await openParts(options)
     const ledger = new Ledger(parts)
     const { snapshots, genesis, log } = options
-    if (snapshots !== undefined) {
-      const tip = () => ledger.tip.height
-      try {
+    const tip = () => ledger.tip.height
+    try {
+      // A crash may have come between the history and what it says of events.
+      await ledger.#fates.historyHeld(parts.windowStart)
+      if (snapshots !== undefined) {
         ledger.#snapshots = await Snapshots.open({ ...snapshots, genesis, log, stores: parts.stores, tip })
-      } catch (error) {
-        await ledger.close()
-        throw error
       }
+      return ledger
+    } catch (error) {
+      await ledger.close()
+      throw error
     }
-    return ledger
   }
 
   /** Undefined: none are built. */
@@ -184,11 +190,16 @@ export class Ledger extends ReadableLedger {
     return pending
   }
 
-  /** Moves events whose window has passed out of the mempool's rows; they are kept to be signed again. */
-  async expireMempool(events: readonly StoredEvent[]): Promise<void> {
-    const { kept, dropped } = await this.#stores.mempool.expire(events)
-    if (kept > 0) this.#log.warn({ events: kept }, 'events accepted here expired; they are kept to be signed again')
-    if (dropped > 0) this.#log.error({ events: dropped }, 'no room for more expired events: the oldest are gone')
+  /**
+   * Takes events whose window has passed out of the mempool's rows, and keeps them: as expired, to be signed again, or,
+   * where a block that is not held may have them, until it is.
+   * @throws MolochError STORE_FAILED
+   */
+  expireMempool(events: readonly CheckedEvent[]): Promise<void> {
+    // In turn: what a block on its way to the disk takes is not expired.
+    const settle = this.#lastApply.then(() => this.#fates.settle(events))
+    this.#lastApply = settle.catch(() => {})
+    return settle
   }
 
   /**
@@ -210,13 +221,15 @@ export class Ledger extends ReadableLedger {
     await this.#stores.database.close()
   }
 
-  /** When history is there far enough, the ids of its events are in the window too. */
-  #widenWindow(earliest: number): void {
-    const widen = this.#lastApply.then(async () => {
-      if (await this.#recent.widen(this.tip, earliest)) this.emit('window')
+  /** With history further down, its events are in the window, and more is known of those that have passed. */
+  #historyMoved(earliest: number): void {
+    const moved = this.#lastApply.then(async () => {
+      const start = await windowStart(this.#stores, earliest)
+      if (await this.#recent.widen(this.tip, earliest, start)) this.emit('window')
+      await this.#fates.historyHeld(start)
     })
-    this.#lastApply = widen.catch((error: unknown) => {
-      this.#log.error({ err: error }, 'the window of recent events could not be read')
+    this.#lastApply = moved.catch((error: unknown) => {
+      this.#log.error({ err: error }, 'history could not be read for what it says of events')
     })
   }
 

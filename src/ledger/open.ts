@@ -6,7 +6,7 @@ import type { Log } from '../log.ts'
 import { type BeforeWrite, Database } from '../store/database.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
 import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
-import type { ChainHead } from './head.ts'
+import type { ChainHead, Tip } from './head.ts'
 import { History } from './history.ts'
 import type { ScanBounds } from './query.ts'
 import { restoreChain, restoreWindow, windowStart } from './restore.ts'
@@ -52,6 +52,8 @@ export interface LedgerParts {
   readonly window: EventWindow
   /** Unix ms: `window` has the events of all blocks from then on. */
   readonly windowStart: number
+  /** Unix ms: blocks from then on were applied, or came with a snapshot; those before as history. */
+  readonly appliedSince: number
   readonly pending: CheckedEvent[]
   readonly conflict: Conflict | undefined
   readonly stateMark: StoredStateMark
@@ -71,12 +73,13 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
     const window = await restoreWindow(genesis, stores, head.tip, history.earliest)
     const start = await windowStart(stores, history.earliest)
     await stores.evidence.load()
-    const pending = await restorePending(genesis, stores, window)
+    const appliedSince = await windowStart(stores, history.base ?? 1)
+    const pending = await restorePending(genesis, stores, window, head.tip)
     const record = await stores.evidence.find(CONFLICT)
     const conflict = record && conflictOf(genesis, record)
     if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
     const stateMark = await stores.meta.stateMark()
-    const parts = { genesis, log, stores, head, state, history, window, windowStart: start }
+    const parts = { genesis, log, stores, head, state, history, window, windowStart: start, appliedSince }
     return { ...parts, pending, conflict, stateMark, checkpoint: options.checkpoint, tuning }
   } catch (error) {
     await database.close()
@@ -84,11 +87,24 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
   }
 }
 
-/** What waited, without what was finalized in the moment it was saved. */
-async function restorePending(genesis: Genesis, stores: Stores, window: EventWindow): Promise<CheckedEvent[]> {
+/** What waited, without what was finalized in the moment it was saved, or was found to be when history came. */
+async function restorePending(
+  genesis: Genesis,
+  stores: Stores,
+  window: EventWindow,
+  tip: Tip
+): Promise<CheckedEvent[]> {
   const events = await stores.mempool.load((bytes) => checkEvent(bytes, genesis.params))
+  const oldest = tip.header.timestamp - genesis.params.eventWindowMs
   const batch = stores.database.batch()
-  for (const { id } of events) if (window.has(id)) stores.mempool.remove(batch, id)
+  const pending: CheckedEvent[] = []
+  for (const event of events) {
+    const { id, fields } = event
+    // A block that holds an older one may be older than the window.
+    const final = window.has(id) || (fields.timestamp < oldest && (await stores.eventIndex.find(id)) !== undefined)
+    if (final) stores.mempool.remove(batch, id)
+    else pending.push(event)
+  }
   await (batch.operations > 0 ? stores.database.write(batch) : batch.discard())
-  return events.filter(({ id }) => !window.has(id))
+  return pending
 }

@@ -4,7 +4,9 @@ import { equalBytes, utf8 } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { MolochError } from '../error.ts'
 import { KEY_COLUMNS } from '../store/event-rows.ts'
+import type { HeightRange } from '../store/height-ranges.ts'
 import { words } from '../store/keys.ts'
+import { proofError } from './proof-error.ts'
 import type { ChainReader, FoundEvent } from './reader.ts'
 import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
@@ -49,6 +51,10 @@ export interface QuerySources {
   /** Height. */
   readonly tip: number
   readonly bounds: ScanBounds
+  /** What of these heights is not held, ascending. */
+  readonly missing: (from: number, to: number) => readonly HeightRange[]
+  /** From this height up every block is held. */
+  readonly earliest: number
 }
 
 interface Position {
@@ -56,7 +62,10 @@ interface Position {
   readonly index: number
 }
 
-/** The page of events that match, from `cursor` on. @throws MolochError BAD_CURSOR */
+/**
+ * The page of events that match, from `cursor` on. It ends where blocks are not held: what is not complete never looks so.
+ * @throws MolochError BAD_CURSOR; UNAVAILABLE if the next block to be looked at is not held
+ */
 export async function queryEvents(
   sources: QuerySources,
   filter: EventFilter,
@@ -73,6 +82,10 @@ export async function queryEvents(
   const wanted = wantedKeys(filter)
   const events: FoundEvent[] = []
   if (from > to || (await anyAbsent(state, wanted))) return { events, nextCursor: undefined }
+  const gap = sources.missing(from, to).at(reverse ? -1 : 0)
+  if (gap !== undefined && (reverse ? gap.to === to : gap.from === from)) throw notHeld(gap, sources.earliest)
+  if (gap !== undefined && reverse) from = gap.to + 1
+  if (gap !== undefined && !reverse) to = gap.from - 1
   const pageSize = Math.min(Math.max(1, limit), MAX_PAGE_EVENTS)
   let scanned = 0
   let read = 0
@@ -91,7 +104,14 @@ export async function queryEvents(
       events.push({ height, index, bytes })
     }
   }
-  return { events, nextCursor: undefined }
+  if (gap === undefined) return { events, nextCursor: undefined }
+  return { events, nextCursor: cursorOf({ height: reverse ? gap.to : gap.from, index: edge(reverse) }) }
+}
+
+function notHeld({ from, to }: HeightRange, earliest: number): Error {
+  const blocks = from === to ? `block ${from}` : `blocks ${from} to ${to}`
+  const held = `this node holds blocks from ${earliest} up`
+  return proofError('UNAVAILABLE', `the events of ${blocks} are history not held here; ${held}`)
 }
 
 /** Whether one of the keys has no event at all: then no scan finds one. */

@@ -7,10 +7,10 @@ import type { GetProof, Proof } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { Conflict } from './conflict.ts'
-import { type ExpiredPage, expiredPage } from './expired.ts'
 import type { Tip } from './head.ts'
 import type { History } from './history.ts'
 import { HistoryProver } from './history-proofs.ts'
+import { type KeptPage, keptPage } from './kept-page.ts'
 import { Prover } from './proofs.ts'
 import { type EventFilter, type EventPage, queryEvents, type ScanBounds } from './query.ts'
 import { ChainReader, type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from './reader.ts'
@@ -146,7 +146,7 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
   /**
    * A page of the events that match all of `filter`, in the order of the chain or backwards.
    * @param cursor a page's `nextCursor`, to go on behind it
-   * @throws MolochError BAD_CURSOR
+   * @throws MolochError BAD_CURSOR; UNAVAILABLE where blocks are not held
    */
   events(filter: EventFilter, cursor: string | undefined, limit: number): Promise<EventPage> {
     const sources = {
@@ -154,7 +154,9 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
       reader: this.#reader,
       state: this.#state,
       tip: this.tip.height,
-      bounds: this.#scanBounds
+      bounds: this.#scanBounds,
+      missing: (from: number, to: number) => this.history.missing(from, to),
+      earliest: this.earliestHeight
     }
     return queryEvents(sources, filter, cursor, limit)
   }
@@ -165,8 +167,18 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
   }
 
   /** A page of the SignedEvents that expired, the newest first. @throws MolochError BAD_CURSOR */
-  expiredEvents(cursor: string | undefined, limit: number): Promise<ExpiredPage> {
-    return expiredPage(this.#stores.mempool.expired, cursor, limit)
+  expiredEvents(cursor: string | undefined, limit: number): Promise<KeptPage> {
+    return keptPage(this.#stores.mempool.expired, cursor, limit)
+  }
+
+  /** The SignedEvent with this id, if it was accepted here and its window passed, and blocks that may have it are not held. */
+  passedEvent(id: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#stores.mempool.passed.get(id)
+  }
+
+  /** A page of those, the newest first. @throws MolochError BAD_CURSOR */
+  passedEvents(cursor: string | undefined, limit: number): Promise<KeptPage> {
+    return keptPage(this.#stores.mempool.passed, cursor, limit)
   }
 
   /** Proofs of faults, the highest first, at most `limit`. */

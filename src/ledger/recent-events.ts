@@ -4,7 +4,7 @@ import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import type { Tip } from './head.ts'
 import { repeatedEvent } from './repeats.ts'
-import { restoreWindow, windowStart } from './restore.ts'
+import { restoreWindow } from './restore.ts'
 import type { Stores } from './stores.ts'
 
 export interface RecentEventsParts {
@@ -53,11 +53,11 @@ export class RecentEvents {
 
   /**
    * Takes in history, once it is held down to a height that makes them whole. No block may be added meanwhile.
+   * @param start timestamp of the earliest block, Unix ms
    * @returns whether that made them whole
    */
-  async widen(tip: Tip, earliest: number): Promise<boolean> {
+  async widen(tip: Tip, earliest: number, start: number): Promise<boolean> {
     if (this.isWhole(tip)) return false
-    const start = await windowStart(this.#stores, earliest)
     if (start > this.#oldest(tip)) return false
     this.#window = await restoreWindow(this.#genesis, this.#stores, tip, earliest)
     this.#start = start

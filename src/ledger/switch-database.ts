@@ -3,25 +3,30 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
-import { MolochError } from '../error.ts'
+import { hasCode, MolochError } from '../error.ts'
+import { copyRows } from '../store/copy-rows.ts'
 import { Database } from '../store/database.ts'
 import { corrupt } from '../store/errors.ts'
 import { rangeOf, TABLE } from '../store/keys.ts'
 import { MetaStore } from '../store/meta-store.ts'
 import { MmrStore } from '../store/mmr-store.ts'
+import { carryBlocks } from './carry-blocks.ts'
+import { storesOf } from './stores.ts'
 
 /*
  * How an imported database takes the place of the one that is there. Each step is one rename, and what there is tells
  * which was the last, so that a crash anywhere leaves the old database or the whole new one:
  *
  *     chain.staged            being made: not whole, removed
- *     chain.new               whole; from here on the switch is only carried on
- *     chain → chain.old       chain.new → chain       chain.old removed
+ *     chain.new               whole; rows of chain are copied into it, again after a crash
+ *     chain → chain.old       alone: undone
+ *     chain.new → chain       chain.old removed
  */
 
 /** Rows that are of this node and not of the chain: what it accepted, and what it saw. */
-const OWN_TABLES = [TABLE.MEMPOOL, TABLE.EXPIRED, TABLE.EVIDENCE] as const
-const COPY_BYTES = 1 << 20
+const OWN_TABLES = [TABLE.MEMPOOL, TABLE.EXPIRED, TABLE.PASSED, TABLE.EVIDENCE] as const
+/** How often it says how far the blocks are. */
+const REPORT_MS = 10_000
 
 /** @param path of the database, `HOME/data/chain` */
 export function stagedFolder(path: string): string {
@@ -48,80 +53,111 @@ export type Switched =
   /** There was nothing to put there, or the chain that is there is as high: it stays. */
   | { readonly switched: false }
 
+export interface SwitchOptions {
+  /** Hears what is worth a line in the log. */
+  readonly report?: ((line: string) => void) | undefined
+  /** Ends it while blocks are carried over; the next time it goes on from there. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * Puts an imported database in the place of the one at `path`, which nobody has open, and takes over from that what is
- * this node's own; or carries on where a crash stopped it. To be called before the database is opened: it also removes
- * what a killed import left.
- * @throws MolochError CONFLICTING_FINALITY if the chain that is there is another one than the imported; a StoreErrorCode
+ * this node's own, and its blocks; or carries on where a crash stopped it. To be called before the database is opened: it
+ * also removes what a killed import left, and an imported database of another genesis.
+ * @throws MolochError CONFLICTING_FINALITY if the chain that is there is another one than the imported; a StoreErrorCode:
+ * STORE_OTHER_CHAIN if what is there is of another genesis; the signal's reason
  */
-export async function switchDatabase(path: string, genesis: Genesis): Promise<Switched> {
+export async function switchDatabase(path: string, genesis: Genesis, options: SwitchOptions = {}): Promise<Switched> {
   await rm(stagedFolder(path), { recursive: true, force: true })
-  if (!existsSync(newFolder(path))) {
-    if (existsSync(path)) await rm(oldFolder(path), { recursive: true, force: true })
-    return { switched: false }
-  }
-  if (existsSync(path)) {
-    if (!(await takeOver(path, genesis))) {
+  // Between the two renames: what is to be taken over from it is looked at again.
+  if (!existsSync(path) && existsSync(oldFolder(path))) await move(oldFolder(path), path)
+  await rm(oldFolder(path), { recursive: true, force: true })
+  if (!existsSync(newFolder(path))) return { switched: false }
+  // A folder that never became a database has nothing of ours.
+  const from = existsSync(join(path, 'CURRENT')) ? await openDatabase(path, genesis) : undefined
+  try {
+    const height = await prepare(from, path, genesis, options)
+    if (height === undefined) {
       await rm(newFolder(path), { recursive: true, force: true })
       return { switched: false }
     }
+    await from?.close()
+    if (existsSync(path)) await move(path, oldFolder(path))
+    await move(newFolder(path), path)
     await rm(oldFolder(path), { recursive: true, force: true })
-    await move(path, oldFolder(path))
+    return { switched: true, height }
+  } finally {
+    await from?.close()
   }
-  const height = await heightOf(newFolder(path), genesis)
-  await move(newFolder(path), path)
-  await rm(oldFolder(path), { recursive: true, force: true })
-  return { switched: true, height }
 }
 
-/** @returns whether the new chain is higher than the old; its own rows are in the new one then */
-async function takeOver(path: string, genesis: Genesis): Promise<boolean> {
-  // A folder that never became a database has nothing of ours.
-  if (!existsSync(join(path, 'CURRENT'))) return true
-  const options = { genesisHash: genesis.hash, create: false }
-  const from = await Database.open(path, options)
+function openDatabase(path: string, genesis: Genesis): Promise<Database> {
+  return Database.open(path, { genesisHash: genesis.hash, create: false })
+}
+
+/**
+ * Copies what is to be taken over into the new database.
+ * @param from undefined: there is nothing
+ * @returns the new database's height; undefined: it is of no use, as it is of another genesis or not higher than what is there
+ */
+async function prepare(
+  from: Database | undefined,
+  path: string,
+  genesis: Genesis,
+  options: SwitchOptions
+): Promise<number | undefined> {
+  const to = await openDatabase(newFolder(path), genesis).catch((error: unknown) => {
+    if (!hasCode(error, 'STORE_OTHER_CHAIN')) throw error
+    options.report?.(`${newFolder(path)} was imported for another genesis (${error.details.found}): it is removed`)
+    return undefined
+  })
   try {
-    const to = await Database.open(newFolder(path), options)
-    try {
-      const ours = await new MetaStore(from).tip()
-      const theirs = await new MetaStore(to).tip()
-      if (theirs === undefined) throw corrupt(newFolder(path), 'it has no tip')
-      if (ours !== undefined && ours.height >= theirs.height) return false
-      if (ours !== undefined && ours.height > 0) {
-        const hash = await new MmrStore(to).blockHash(ours.height)
-        if (hash === undefined || !equalBytes(hash, ours.hash)) throw otherChain(ours, hash, theirs.height)
-      }
-      for (const table of OWN_TABLES) await copyTable(from, to, table)
-      return true
-    } finally {
-      await to.close()
-    }
+    const theirs = to && (await new MetaStore(to).tip())
+    if (to === undefined) return undefined
+    if (theirs === undefined) throw corrupt(newFolder(path), 'it has no tip')
+    if (from !== undefined && !(await takeOver(from, to, genesis, options))) return undefined
+    return theirs.height
   } finally {
-    await from.close()
+    await to?.close()
   }
+}
+
+/** @returns whether the new chain is higher than the old; its blocks and this node's own rows are in the new one then */
+async function takeOver(from: Database, to: Database, genesis: Genesis, options: SwitchOptions): Promise<boolean> {
+  const ours = await new MetaStore(from).tip()
+  const theirs = (await new MetaStore(to).tip())?.height ?? 0
+  if (ours !== undefined && ours.height >= theirs) return false
+  if (ours !== undefined && ours.height > 0) {
+    const hash = await new MmrStore(to).blockHash(ours.height)
+    if (hash === undefined || !equalBytes(hash, ours.hash)) throw otherChain(ours, hash, theirs, to.path)
+  }
+  for (const table of OWN_TABLES) await copyRows(from.rows({ ...rangeOf(table), fillCache: false }), to)
+  await carry(from, to, genesis, options)
+  return true
+}
+
+async function carry(from: Database, to: Database, genesis: Genesis, { report, signal }: SwitchOptions): Promise<void> {
+  let reported = performance.now()
+  const onProgress = (done: number, total: number): void => {
+    if (performance.now() - reported < REPORT_MS) return
+    reported = performance.now()
+    report?.(`${done} of ${total} blocks of the chain that was here are carried over`)
+  }
+  const blocks = await carryBlocks(storesOf(from), storesOf(to), { genesis, signal, onProgress })
+  if (blocks > 0) report?.(`${blocks} blocks of the chain that was here are carried over`)
 }
 
 function otherChain(
   ours: { readonly height: number; readonly hash: Uint8Array },
   hash: Uint8Array | undefined,
-  height: number
+  height: number,
+  path: string
 ): MolochError<'CONFLICTING_FINALITY'> {
   const message =
     `the snapshot of block ${height} is of another chain than the one that is here: its block ${ours.height} is ` +
     `${hash === undefined ? 'missing' : toHex(hash)}, ours is ${toHex(ours.hash)}; both are certified, so the validators' ` +
-    'keys were abused, or the checkpoint is wrong'
+    `keys were abused, or the checkpoint is wrong: remove ${path} to go on with the chain that is here`
   return new MolochError('CONFLICTING_FINALITY', message, { height: ours.height })
-}
-
-async function copyTable(from: Database, to: Database, table: (typeof OWN_TABLES)[number]): Promise<void> {
-  let batch = to.batch()
-  for await (const [key, value] of from.rows({ ...rangeOf(table), fillCache: false })) {
-    batch.put(key, value)
-    if (batch.bytes < COPY_BYTES) continue
-    await to.write(batch)
-    batch = to.batch()
-  }
-  await (batch.operations > 0 ? to.write(batch) : batch.discard())
 }
 
 /** Height of the chain in a folder that nobody has open; 0 if there is none. @throws MolochError with a StoreErrorCode */

@@ -31,7 +31,7 @@ export class Expiry {
     const { genesis, mempool, expire, log } = this.#ports
     const expired = mempool.expire(timestamp, genesis.params.eventWindowMs)
     if (expired.length === 0) return
-    log.warn({ events: expired.length }, 'events expired before any block took them')
+    log.warn({ events: expired.length }, 'events left the mempool: no block may take them any more')
     expire(expired).catch((error: unknown) => {
       log.error({ events: expired.length, reason: messageOf(error) }, 'expired events could not be moved on disk')
     })

@@ -10,7 +10,6 @@ import { Driver } from '../consensus/driver.ts'
 import { Signer } from '../consensus/signer.ts'
 import { MolochError } from '../error.ts'
 import { Ledger } from '../ledger/ledger.ts'
-import { switchDatabase } from '../ledger/switch-database.ts'
 import { frameLimit } from '../network/streams/frames.ts'
 import { blockItems } from '../sync/blocks.ts'
 import { SyncManager } from '../sync/manager.ts'
@@ -31,7 +30,7 @@ import { type RunningNode, runningNode } from './running.ts'
 import { ServedChain } from './served-chain.ts'
 import { openBackfill, startBackfill } from './start-backfill.ts'
 import { warpFirst } from './warp-phase.ts'
-import { warpTarget } from './warp-start.ts'
+import { finishImport, warpTarget } from './warp-start.ts'
 
 /** More threads than this only take memory: the main loop cannot write as fast as they check. */
 const MAX_VERIFY_WORKERS = 4
@@ -188,8 +187,7 @@ async function startingPoint(input: NodeInput): Promise<Checkpoint | undefined> 
       'checkpoint is for mode = "warp" or "light": a full node checks every block from block 0'
     )
   }
-  // An import that was stopped on its way is carried on or cleared away.
-  await switchDatabase(home.paths.chain, home.genesis)
+  await finishImport(home.paths.chain, home.genesis, input.log, input.signal)
   return undefined
 }
 

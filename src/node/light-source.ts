@@ -70,6 +70,8 @@ function chainView(parts: LightSourceParts): ChainView {
     events: async () => refuse('keeps no events'),
     expiredEvents: async () => refuse('takes no events'),
     expiredEvent: async () => undefined,
+    passedEvents: async () => refuse('takes no events'),
+    passedEvent: async () => undefined,
     evidence: (limit) => chain.evidence(limit),
     event: async (id) => {
       const eventId = id as Uint8Array<ArrayBuffer>

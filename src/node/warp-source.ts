@@ -76,6 +76,8 @@ function chainView(genesis: Genesis): ChainView {
     event: async () => notReady(),
     expiredEvents: async () => notReady(),
     expiredEvent: async () => notReady(),
+    passedEvents: async () => notReady(),
+    passedEvent: async () => notReady(),
     evidence: async () => notReady()
   }
 }

@@ -1,8 +1,10 @@
 /** How a node of mode "warp" comes to a chain that begins at a snapshot. */
 import { type Checkpoint, checkpointText, parseCheckpoint } from '../chain/checkpoint.ts'
+import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
 import { peekChain, switchDatabase } from '../ledger/switch-database.ts'
+import type { Log } from '../log.ts'
 import type { Network, PeerView } from '../network/types.ts'
 import { Staging } from '../sync/warp/staging.ts'
 import { Warp } from '../sync/warp/warp.ts'
@@ -13,7 +15,7 @@ import type { NodeInput } from './node-input.ts'
  * The checkpoint to warp to; undefined: there is nothing to do, the chain in `data/chain` is past it.
  * @throws MolochError BAD_CONFIG without a checkpoint; WRONG_CHECKPOINT if the chain that is here has another block there
  */
-export async function warpTarget({ config, home }: NodeInput): Promise<Checkpoint | undefined> {
+export async function warpTarget({ config, home, log, signal }: NodeInput): Promise<Checkpoint | undefined> {
   if (config.checkpoint === '') {
     throw new MolochError(
       'BAD_CONFIG',
@@ -22,8 +24,7 @@ export async function warpTarget({ config, home }: NodeInput): Promise<Checkpoin
   }
   const { paths, genesis } = home
   const wanted = parseCheckpoint(config.checkpoint)
-  // An import that was stopped on its way is carried on or cleared away.
-  await switchDatabase(paths.chain, genesis)
+  await finishImport(paths.chain, genesis, log, signal)
   const { height, hash } = await peekChain(paths.chain, genesis, wanted.height)
   if (hash === undefined || height === 0) return wanted
   if (!equalBytes(hash, wanted.hash)) {
@@ -34,6 +35,19 @@ export async function warpTarget({ config, home }: NodeInput): Promise<Checkpoin
   // Of a warp that somebody gave up for a full sync.
   await Staging.remove(paths.warp)
   return undefined
+}
+
+/**
+ * An import that was stopped on its way is carried on or cleared away.
+ * @throws as switchDatabase; ABORTED
+ */
+export async function finishImport(path: string, genesis: Genesis, log: Log, signal: AbortSignal): Promise<void> {
+  try {
+    await switchDatabase(path, genesis, { report: (line) => log.info({}, line), signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+    throw new MolochError('ABORTED', 'blocks were being carried over; that goes on the next time')
+  }
 }
 
 /** A warp from the peers of a network, not begun. */

@@ -30,7 +30,9 @@ export const TABLE = {
   /** index, key hash → key */
   STATE_KEY: 0x0c,
   /** height → TrustedHeader: in a light node's database of all headers, else of blocks that are much larger */
-  HEADER: 0x0d
+  HEADER: 0x0d,
+  /** order of passing → SignedEvent whose window passed, and that may be in a block which is not held */
+  PASSED: 0x0e
 } as const
 
 export type Table = (typeof TABLE)[keyof typeof TABLE]

@@ -3,7 +3,7 @@ import { messageOf } from '../error.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
 import { corrupt } from './errors.ts'
-import { type ExpiredBounds, ExpiredStore } from './expired-store.ts'
+import { type KeptBounds, KeptEvents } from './kept-events.ts'
 import { heightKey, heightOfKey, heightRange, TABLE } from './keys.ts'
 
 export interface StoredEvent {
@@ -12,15 +12,32 @@ export interface StoredEvent {
   readonly bytes: Uint8Array
 }
 
-/** Of a batch of expired events: after an outage there may be a whole mempool, which LevelDB would hold twice. */
-const MAX_EXPIRY_BATCH_BYTES = 1 << 20
+/** What became of an event that no block may take any more. `unknown`: blocks that may have it are not held. */
+export type EventFate = 'final' | 'expired' | 'unknown'
+
+/** An event that waits no longer. */
+export interface SettledEvent extends StoredEvent {
+  readonly fate: EventFate
+}
+
+/** Of a batch: after an outage there may be a whole mempool, which LevelDB would hold twice. */
+const MAX_SETTLE_BATCH_BYTES = 1 << 20
+
+/** Of the expired events the newest are kept to be signed again; outages with large events must not fill the disk. */
+const EXPIRED_BOUNDS: KeptBounds = { events: 100_000, bytes: 64 << 20 }
 
 /**
  * The events that were accepted and wait, in order of arrival. A caller's event is acknowledged once it is here, so it
  * outlives a crash; the batch that finalizes it takes it out.
  */
 export class MempoolStore {
-  readonly expired: ExpiredStore
+  /** Those that no block took within their window. */
+  readonly expired: KeptEvents
+  /**
+   * Those whose fate is not known. There is no bound but that of what waits: only an event of the two windows around the
+   * block that the node began at can come here.
+   */
+  readonly passed: KeptEvents
   readonly #database: Database
   /** id → place in the order of arrival, of every event that has a row or is about to. */
   readonly #places = new Map<string, number>()
@@ -28,9 +45,10 @@ export class MempoolStore {
   #waiting: StoredEvent[] = []
   #flush: Promise<void> | undefined
 
-  constructor(database: Database, expiredBounds?: ExpiredBounds) {
+  constructor(database: Database, expiredBounds = EXPIRED_BOUNDS) {
     this.#database = database
-    this.expired = new ExpiredStore(database, expiredBounds)
+    this.expired = new KeptEvents(database, TABLE.EXPIRED, expiredBounds)
+    this.passed = new KeptEvents(database, TABLE.PASSED)
   }
 
   get size(): number {
@@ -51,7 +69,9 @@ export class MempoolStore {
       this.#nextPlace = place + 1
       events.push(event)
     }
-    await this.expired.load((place, bytes) => this.#read(place, bytes, read).id)
+    for (const kept of [this.expired, this.passed]) {
+      await kept.load((place, bytes) => this.#read(place, bytes, read).id)
+    }
     return events
   }
 
@@ -112,24 +132,27 @@ export class MempoolStore {
   }
 
   /**
-   * Moves events whose window passed to the expired ones. Those that have no row here came by gossip: nobody was
-   * promised anything about them.
-   * @returns how many are kept now that waited here, and how many older ones that there was no room for were let go
+   * Takes out events whose window passed, and keeps those that are not final. What has no row here came by gossip: nobody
+   * was promised anything about it.
+   * @returns how many had one, by fate, and how many older expired ones that there was no room for were let go
    * @throws MolochError STORE_FAILED
    */
-  async expire(events: readonly StoredEvent[]): Promise<{ kept: number; dropped: number }> {
-    let kept = 0
-    let dropped = 0
+  async settle(events: readonly SettledEvent[]): Promise<Record<EventFate | 'dropped', number>> {
+    const count = { final: 0, expired: 0, unknown: 0, dropped: 0 }
     let batch = this.#database.batch()
-    for (const { id, bytes } of events) {
-      if (!this.#remove(batch, id)) continue
-      kept++
-      dropped += this.expired.put(batch, toHex(id), bytes)
-      if (batch.bytes < MAX_EXPIRY_BATCH_BYTES) continue
+    for (const { id, bytes, fate } of events) {
+      const hex = toHex(id)
+      const waited = this.#remove(batch, id)
+      const passed = this.passed.remove(batch, hex)
+      if (!waited && !passed) continue
+      count[fate]++
+      if (fate === 'expired') count.dropped += this.expired.put(batch, hex, bytes)
+      if (fate === 'unknown') this.passed.put(batch, hex, bytes)
+      if (batch.bytes < MAX_SETTLE_BATCH_BYTES) continue
       await this.#database.write(batch)
       batch = this.#database.batch()
     }
     await (batch.operations > 0 ? this.#database.write(batch) : batch.discard())
-    return { kept, dropped }
+    return count
   }
 }

@@ -71,10 +71,10 @@ test.each([
   ['no actor', 'actor=00', 400, 'BAD_REQUEST'],
   ['no snapshot’s height', 'action=a&anchor=7', 400, 'BAD_REQUEST'],
   ['a snapshot that is not kept', 'action=a&anchor=4', 422, 'ANCHOR_TOO_OLD'],
-  ['a snapshot that is not made', 'action=a&anchor=16', 404, 'UNAVAILABLE'],
+  ['a snapshot that is not made', 'action=a&anchor=16', 503, 'UNAVAILABLE'],
   ['no page', 'action=a&anchor=12&before=1', 400, 'BAD_REQUEST'],
   ['a page of no anchor', `action=action-1&before=1:${'00'.repeat(32)}`, 400, 'BAD_REQUEST'],
-  ['a page of another history', `action=action-1&anchor=12&before=1:${'00'.repeat(32)}`, 404, 'UNAVAILABLE'],
+  ['a page of another history', `action=action-1&anchor=12&before=1:${'00'.repeat(32)}`, 503, 'UNAVAILABLE'],
   ['a key that is too long', `resource_kind=a&resource_id=${'%C3%B1'.repeat(300)}`, 400, 'BAD_REQUEST'],
   ['too many events', `action=action-1&anchor=12&before=9999999999999999:${'00'.repeat(32)}`, 400, 'BAD_REQUEST']
 ])('%s (%s) is refused', async (_, query, status, code) => {
@@ -84,6 +84,6 @@ test.each([
 test('a node without snapshots says so', async () => {
   const bare = await World.open({ blocks: 3 })
   const { status, body } = await bare.get('/v1/proofs/history?action=a')
-  expect({ status, body }).toMatchObject({ status: 404, body: { code: 'UNAVAILABLE' } })
+  expect({ status, body }).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } })
   expect(body.detail).toMatch(/keeps no snapshots/)
 })

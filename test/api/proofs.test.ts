@@ -122,7 +122,7 @@ describe('a proof file of an event', () => {
     const old = await get(`${id}?anchor=4`)
     expect(old).toMatchObject({ status: 422, body: { code: 'ANCHOR_TOO_OLD' } })
     expect(old.body.detail).toMatch(`event ${id} is in block 4: header 4 does not cover it; headers from 5 up cover it`)
-    expect(await get(`${id}?anchor=10`)).toMatchObject({ status: 404, body: { code: 'UNAVAILABLE' } })
+    expect(await get(`${id}?anchor=10`)).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } })
     expect(await get(`${id}?anchor=-1`)).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } })
     expect(await get(`${id}?anker=5`)).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } })
   })
@@ -137,7 +137,7 @@ test('a proof file of a header', async () => {
   }
   expect(follows((await world.get('/v1/proofs/headers/2?anchor=3')).body)).toBe(true)
   expect((await world.get('/v1/proofs/headers/3?anchor=3')).body.code).toBe('ANCHOR_TOO_OLD')
-  expect(await world.get('/v1/proofs/headers/10')).toMatchObject({ status: 404, body: { code: 'UNAVAILABLE' } })
+  expect(await world.get('/v1/proofs/headers/10')).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } })
 })
 
 test('a proof file of consistency', async () => {
@@ -159,7 +159,7 @@ test('a proof file of consistency', async () => {
     ['from=5&to=4', 400, 'BAD_REQUEST'],
     ['from=0&to=4', 400, 'BAD_REQUEST'],
     ['to=4', 400, 'BAD_REQUEST'],
-    ['from=5&to=10', 404, 'UNAVAILABLE']
+    ['from=5&to=10', 503, 'UNAVAILABLE']
   ] as const) {
     expect(await world.get(`/v1/proofs/consistency?${query}`)).toMatchObject({ status, body: { code } })
   }

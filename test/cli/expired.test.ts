@@ -55,6 +55,11 @@ test('expired events are shown, and their lines are good to be submitted again',
   const all = await moloch(['event', 'list', '--expired'], { env })
   expect(all.out.startsWith(first.out)).toBe(true)
 
+  const passed = await moloch(['event', 'list', '--passed'], { env })
+  expect(passed).toMatchObject({ code: 0, out: '', err: 'no events whose fate is not known' })
+  const both = await moloch(['event', 'list', '--passed', '--expired'], { env })
+  expect(both).toMatchObject({ code: 64, err: expect.stringMatching('--expired and --passed do not go together') })
+
   const again = await moloch(['event', 'submit', '--file', '-', '--wait'], { env, stdin: all.out })
   expect(again).toMatchObject({ code: 0, err: '' })
   const list = await moloch(['event', 'list', '--action', 'login', '--json'], { env })

@@ -32,7 +32,7 @@ async function refused(devnet: Devnet, name: string, checkpoint: string, says: s
   expect(performance.now() - started).toBeLessThan(15_000)
 }
 
-test('a wrong checkpoint ends in one line; a validator that lost its chain warps, follows, fills in all history, and votes only then', async () => {
+test('a wrong checkpoint ends in one line; a validator that lost its chain warps, follows, fills in all history, and votes only then; one that fell behind keeps its blocks', async () => {
   const devnet = await network({ validators: 4, nodes: 1, late: true, params: { snapshotInterval: 5 } })
   await devnet.start()
   await feed(devnet, 100)
@@ -66,7 +66,19 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
     sync: { backfill: null },
     abstains: expect.stringMatching('until it holds')
   })
-  await expect(lost.api.get('/v1/blocks/2')).rejects.toThrow('404')
+  await expect(lost.api.get('/v1/blocks/2')).rejects.toThrow('503')
+  const found = (await full.api.get('/v1/events?limit=1')) as { events: { event_id: string; height: number }[] }
+  const [{ event_id: old } = { event_id: '' }] = found.events
+  expect(found.events[0]?.height).toBeLessThan(base)
+  expect(await moloch('event', 'get', old, '--url', lost.api.url)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(`this node holds blocks from ${base} up`)
+  })
+  expect(await moloch('event', 'list', '--newest', '--limit', '10000', '--url', lost.api.url)).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/^BLOCK +EVENT/),
+    stderr: expect.stringMatching(`events of blocks 1 to ${base - 1} are history not held here`)
+  })
   expect(await signedBy(lost, key, warped + 1, warped + 3)).toEqual([])
 
   await devnet.kill(lost.name, 'SIGTERM')
@@ -85,6 +97,24 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   expect(said).toEqual(expect.arrayContaining([expect.stringMatching(/^warped to block \d+/)]))
   expect(said).toEqual(expect.arrayContaining([expect.stringMatching(/^history is complete/)]))
 
+  // A node that fell behind warps over the chain that it has, and fetches only what it lacks.
+  devnet.spawn(['late'])
+  await devnet.ready('late')
+  await reaches(devnet, ['late'], warped, 30_000)
+  const kept = await heightOf(devnet, 'late')
+  await devnet.kill('late', 'SIGTERM')
+  await devnet.waitFor('a newer snapshot', async () => Number((await snapshot())?.split(':')[0]) > kept + 5, 60_000)
+  devnet.spawn(['late'], ['--mode', 'warp', '--checkpoint', (await snapshot()) as string])
+  await devnet.ready('late')
+  const late = async () => (await devnet.node('late').api.get('/v1/status')) as Status
+  await devnet.waitFor('all history', async () => (await late()).sync.backfill?.status === 'done', 30_000)
+  const carried = logLines(devnet, 'late').map(
+    ({ msg }) => /^(\d+) blocks of the chain .* are carried over$/.exec(msg)?.[1]
+  )
+  expect(Math.max(...carried.map((blocks) => Number(blocks ?? 0)))).toBeGreaterThanOrEqual(kept)
+  await devnet.kill('late', 'SIGTERM')
+  expect(await moloch('db', 'verify', '--home', devnet.node('late').home)).toMatchObject({ code: 0 })
+
   // Without its quorum the chain stops, at one height for both: what they have is the same then.
   for (const name of ['validator-1', 'validator-2']) await devnet.kill(name, 'SIGTERM')
   const atOneHeight = async () => (await heightOf(devnet, lost.name)) === (await heightOf(devnet, 'node-1'))
@@ -96,4 +126,4 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   expect(await roots(lost)).toEqual(await roots(full))
   await devnet.kill(lost.name, 'SIGTERM')
   expect(await moloch('db', 'verify', '--home', lost.home)).toMatchObject({ code: 0 })
-})
+}, 240_000)

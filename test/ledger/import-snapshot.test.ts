@@ -97,7 +97,8 @@ test('below the snapshot nothing is held, and whoever asks is told', async () =>
   await prove({ event: { eventId: old, anchorHeight: 0 } }).toMatchObject({ code: 'UNAVAILABLE' })
   await prove({ header: { height: 5, anchorHeight: 0 } }).toMatchObject({ code: 'UNAVAILABLE' })
   expect(await ledger.prove({ consistency: { from: 3, to: HEIGHT + 1 } })).toHaveProperty('consistency')
-  const held = await ledger.events({}, undefined, 1000)
+  await expect(ledger.events({}, undefined, 1000)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  const held = await ledger.events({ from: HEIGHT }, undefined, 1000)
   expect(held.events.map(({ height }) => height)).toEqual(
     [HEIGHT, HEIGHT + 1, HEIGHT + 2].flatMap((h) => Array(6).fill(h))
   )

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Database } from '../../src/store/database.ts'
-import type { ExpiredBounds } from '../../src/store/expired-store.ts'
-import { MempoolStore, type StoredEvent } from '../../src/store/mempool-store.ts'
+import type { KeptBounds } from '../../src/store/kept-events.ts'
+import { type EventFate, MempoolStore, type StoredEvent } from '../../src/store/mempool-store.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const genesisHash = new Uint8Array(32)
@@ -15,7 +15,7 @@ function event(n: number): StoredEvent {
 
 const numbers = (events: readonly StoredEvent[]) => events.map(({ id }) => new DataView(id.slice().buffer).getUint32(0))
 
-async function open(path: string, onWrite: (operations: number) => void = () => {}, bounds?: ExpiredBounds) {
+async function open(path: string, onWrite: (operations: number) => void = () => {}, bounds?: KeptBounds) {
   const database = await Database.open(path, { genesisHash, create: true, beforeWrite: onWrite })
   const mempool = new MempoolStore(database, bounds)
   const loaded = await mempool.load((bytes) => ({ id: bytes, bytes }))
@@ -106,6 +106,12 @@ test('what a block finalizes leaves with its batch, also when its save is still 
   expect((await reopened(path)).loaded).toEqual([1, 4])
 })
 
+const settle = async (mempool: MempoolStore, events: readonly StoredEvent[], fate: EventFate = 'expired') => {
+  const { final, expired, unknown, dropped } = await mempool.settle(events.map((event) => ({ ...event, fate })))
+  expect([final, expired, unknown].filter((count) => count > 0).length).toBeLessThanOrEqual(1)
+  return { kept: expired + unknown, final, dropped }
+}
+
 const expired = async (mempool: MempoolStore) => {
   const events: StoredEvent[] = []
   for await (const { bytes } of mempool.expired.rows()) events.push({ id: bytes, bytes })
@@ -117,7 +123,7 @@ test('of expired events those that were acknowledged are kept', async () => {
   const { database, mempool } = await open(path)
   await mempool.save([event(1), event(2), event(3)])
   const gossiped = event(9)
-  expect(await mempool.expire([event(1), gossiped, event(3)])).toEqual({ kept: 2, dropped: 0 })
+  expect(await settle(mempool, [event(1), gossiped, event(3)])).toEqual({ kept: 2, final: 0, dropped: 0 })
   expect(await mempool.expired.get(gossiped.id)).toBeUndefined()
   await database.close()
   const again = await reopened(path)
@@ -132,16 +138,40 @@ test.each([{ bounds: { events: 3, bytes: 1 << 20 } }, { bounds: { events: 100, b
     const path = tempDir()
     const { database, mempool } = await open(path, undefined, bounds)
     await mempool.save([1, 2, 3, 4, 5, 6].map(event))
-    expect(await mempool.expire([event(1), event(2)])).toEqual({ kept: 2, dropped: 0 })
-    expect(await mempool.expire([event(3), event(4)])).toEqual({ kept: 2, dropped: 1 })
+    expect(await settle(mempool, [event(1), event(2)])).toEqual({ kept: 2, final: 0, dropped: 0 })
+    expect(await settle(mempool, [event(3), event(4)])).toEqual({ kept: 2, final: 0, dropped: 1 })
     await database.close()
     const again = await open(path, undefined, bounds)
     onTestFinished(() => again.database.close())
-    expect(await again.mempool.expire([event(5), event(6)])).toEqual({ kept: 2, dropped: 2 })
+    expect(await settle(again.mempool, [event(5), event(6)])).toEqual({ kept: 2, final: 0, dropped: 2 })
     expect(await expired(again.mempool)).toEqual([6, 5, 4])
     expect(await again.mempool.expired.get(event(3).id)).toBeUndefined()
   }
 )
+
+test('events whose fate is not known are kept until it is, and have one place', async () => {
+  const path = tempDir()
+  const { database, mempool } = await open(path, undefined, { events: 1, bytes: 32 })
+  const all = [event(1), event(2), event(3)]
+  await mempool.save(all)
+  expect(await settle(mempool, all, 'unknown')).toEqual({ kept: 3, final: 0, dropped: 0 })
+  // Accepted once more, and passed once more.
+  await mempool.save([event(2)])
+  expect(await settle(mempool, [event(2)], 'unknown')).toEqual({ kept: 1, final: 0, dropped: 0 })
+  await database.close()
+  const again = await open(path)
+  onTestFinished(() => again.database.close())
+  const passed = async () => {
+    const events: StoredEvent[] = []
+    for await (const { bytes } of again.mempool.passed.oldestFirst()) events.push({ id: bytes, bytes })
+    return numbers(events)
+  }
+  expect(await passed()).toEqual([1, 3, 2])
+  expect(await settle(again.mempool, [event(1)], 'final')).toEqual({ kept: 0, final: 1, dropped: 0 })
+  expect(await settle(again.mempool, [event(3), event(7)])).toEqual({ kept: 1, final: 0, dropped: 0 })
+  expect(await passed()).toEqual([2])
+  expect(await expired(again.mempool)).toEqual([3])
+})
 
 test('a large expiry is several writes', async () => {
   const writes: number[] = []
@@ -150,6 +180,6 @@ test('a large expiry is several writes', async () => {
   const large = Array.from({ length: 40 }, (_, n) => ({ id: event(n).id, bytes: new Uint8Array(100_000) }))
   await mempool.save(large)
   writes.length = 0
-  expect(await mempool.expire(large)).toEqual({ kept: 40, dropped: 0 })
+  expect(await settle(mempool, large)).toEqual({ kept: 40, final: 0, dropped: 0 })
   expect(writes).toEqual([22, 22, 22, 14])
 })

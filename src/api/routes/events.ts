@@ -3,9 +3,9 @@ import { fromHex } from '../../codec/bytes.ts'
 import type { EventFilter } from '../../ledger/ledger.ts'
 import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
 import type { App } from '../app.ts'
-import { ExpiredEventJson, ExpiredPageJson, expiredJson } from '../expired.ts'
+import { KeptEventJson, KeptPageJson, type KeptStatus, keptJson } from '../kept-events.ts'
 import { DEFAULT_PAGE_EVENTS, MAX_CURSOR_LENGTH } from '../limits.ts'
-import { apiError } from '../problem.ts'
+import { apiError, notHeld } from '../problem.ts'
 import { EventJson, EventPageJson, Height, PendingEventJson } from '../schemas.ts'
 import type { ApiSource } from '../source.ts'
 import { eventJson } from '../views.ts'
@@ -13,9 +13,10 @@ import { eventJson } from '../views.ts'
 const ListQuery = Type.Object(
   {
     status: Type.Optional(
-      Type.Enum(['finalized', 'expired'], {
+      Type.Enum(['finalized', 'expired', 'passed'], {
         description:
-          'expired = accepted here, but in no block within their window; newest first, of all filters only cursor and limit'
+          'expired = accepted here, but in no block within their window; passed = whether they are is in history not held ' +
+          'here yet; both newest first, of all filters only cursor and limit'
       })
     ),
     actor: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
@@ -35,13 +36,14 @@ type ListQuery = Type.Static<typeof ListQuery>
 export function eventRoutes(app: App, source: ApiSource): void {
   const { chain } = source
 
-  const listSchema = { querystring: ListQuery, response: { 200: Type.Union([EventPageJson, ExpiredPageJson]) } }
+  const listSchema = { querystring: ListQuery, response: { 200: Type.Union([EventPageJson, KeptPageJson]) } }
   app.get('/v1/events', { schema: listSchema }, async (request) => {
     const { status, cursor, limit = DEFAULT_PAGE_EVENTS, ...filters } = request.query
-    if (status === 'expired') {
-      refuseFilters(filters)
-      const page = await chain.expiredEvents(cursor, limit)
-      return { events: page.events.map(expiredJson), next_cursor: page.nextCursor ?? null }
+    if (status === 'expired' || status === 'passed') {
+      refuseFilters(status, filters)
+      const kept = status === 'expired' ? chain.expiredEvents(cursor, limit) : chain.passedEvents(cursor, limit)
+      const page = await kept
+      return { events: page.events.map((bytes) => keptJson(bytes, status)), next_cursor: page.nextCursor ?? null }
     }
     const { height } = chain.tip
     const page = await chain.events(filterOf(request.query), cursor, limit)
@@ -49,7 +51,7 @@ export function eventRoutes(app: App, source: ApiSource): void {
   })
 
   const params = Type.Object({ id: Type.String() })
-  const response = { 200: Type.Union([EventJson, PendingEventJson, ExpiredEventJson]) }
+  const response = { 200: Type.Union([EventJson, PendingEventJson, KeptEventJson]) }
   app.get('/v1/events/:id', { schema: { params, response } }, async (request) => {
     const { id } = request.params
     const bytes = fromHex(id, 32)
@@ -60,16 +62,20 @@ export function eventRoutes(app: App, source: ApiSource): void {
     if (found !== undefined) return eventJson(found)
     if (source.isPending(bytes)) return { event_id: id, status: 'pending' as const }
     const expired = await chain.expiredEvent(bytes)
-    if (expired !== undefined) return expiredJson(expired)
+    if (expired !== undefined) return keptJson(expired, 'expired')
+    const passed = await chain.passedEvent(bytes)
+    if (passed !== undefined) return keptJson(passed, 'passed')
+    const { earliestHeight } = chain
+    if (earliestHeight > 1) throw notHeld(`event ${id} is unknown, or`, earliestHeight)
     throw apiError('EVENT_UNKNOWN', `no event ${id} here`)
   })
 }
 
-/** Expired events are in no index. */
-function refuseFilters(filters: object): void {
+/** What is in no block is in no index. */
+function refuseFilters(status: KeptStatus, filters: object): void {
   const [filter] = Object.keys(filters)
   if (filter === undefined) return
-  throw apiError('BAD_REQUEST', `${filter} does not go with status=expired; cursor and limit are accepted`)
+  throw apiError('BAD_REQUEST', `${filter} does not go with status=${status}; cursor and limit are accepted`)
 }
 
 function filterOf(query: ListQuery): EventFilter {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Type } from 'typebox'
-import { ExpiredEventJson } from '../../api/expired.ts'
+import { KeptEventJson } from '../../api/kept-events.ts'
 import { EventJson, PendingEventJson } from '../../api/schemas.ts'
 import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
@@ -21,14 +21,14 @@ export function eventGetCommand(cli: Cli): Command {
       if (!/^[0-9a-fA-F]{64}$/.test(id)) {
         throw usageError(`${JSON.stringify(id)} is no event id; 64 hex digits are accepted`)
       }
-      const schema = Type.Union([EventJson, PendingEventJson, ExpiredEventJson])
+      const schema = Type.Union([EventJson, PendingEventJson, KeptEventJson])
       const event = await apiClient(cli, options).get(`/v1/events/${id.toLowerCase()}`, schema)
       if (options.json) printJson(cli, event)
       else cli.out(fields(describe(event)))
     })
 }
 
-function describe(event: EventJson | ExpiredEventJson | Type.Static<typeof PendingEventJson>): [string, string][] {
+function describe(event: EventJson | KeptEventJson | Type.Static<typeof PendingEventJson>): [string, string][] {
   if (event.status === 'pending') {
     return [
       ['event', event.event_id],
@@ -52,7 +52,10 @@ function describe(event: EventJson | ExpiredEventJson | Type.Static<typeof Pendi
   ]
 }
 
-function statusOf(event: EventJson | ExpiredEventJson): string {
+function statusOf(event: EventJson | KeptEventJson): string {
   if (event.status === 'finalized') return `final in block ${event.height} at ${event.index}`
+  if (event.status === 'passed') {
+    return 'passed: no block takes it any more; whether one did is in history that the node does not hold yet'
+  }
   return 'expired: no block took it in time; sign it again, see event list --expired'
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
-import { type ExpiredEventJson, ExpiredPageJson } from '../../api/expired.ts'
+import { type KeptEventJson, KeptPageJson } from '../../api/kept-events.ts'
 import { type EventJson, EventPageJson } from '../../api/schemas.ts'
+import { hasCode, type MolochError } from '../../error.ts'
 import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
-import { type Cli, printJson } from '../cli.ts'
+import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiClient, type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { heightOption, hexKey, resourceName, wholeNumber } from '../parsers.ts'
@@ -16,6 +17,7 @@ interface ListOptions extends ApiOptions {
   readonly to?: number
   readonly newest?: boolean
   readonly expired?: boolean
+  readonly passed?: boolean
   readonly limit: number
   readonly cursor?: string
   readonly json?: boolean
@@ -36,6 +38,10 @@ export function eventListCommand(cli: Cli): Command {
       '--expired',
       'what this node accepted and no block took in time, as lines for event submit --file, newest first'
     )
+    .option(
+      '--passed',
+      'what no block takes any more, and one in history that the node does not hold yet may have taken'
+    )
     .option('--limit <n>', 'events at most', wholeNumber(1, 1_000_000), 100)
     .option('--cursor <cursor>', 'go on where a listing ended')
     .option(...HOME_OPTION)
@@ -43,28 +49,50 @@ export function eventListCommand(cli: Cli): Command {
     .option(...JSON_OPTION)
     .action(async (options: ListOptions) => {
       const api = apiClient(cli, options)
+      if (options.expired && options.passed)
+        throw usageError('--expired and --passed do not go together; one is accepted')
       if (options.expired) return listExpired(cli, api, options)
-      const { events, next } = await list(options, (path) => api.get(path, EventPageJson))
+      if (options.passed) return listPassed(cli, api, options)
+      const { events, next, failure } = await list(options, (path) => api.get(path, EventPageJson))
       if (options.json) {
         printJson(cli, { events, next_cursor: next })
         return
       }
       if (events.length === 0) cli.err('no events')
-      else cli.out(table(['BLOCK', 'EVENT', 'ACTION', 'RESOURCE', 'OUTCOME', 'ACTOR'], events.map(row)))
-      if (next !== null) cli.err(`more: --cursor ${next}`)
+      else
+        cli.out(
+          table(
+            ['BLOCK', ...EVENT_COLUMNS],
+            events.map((event) => [String(event.height), ...cells(event)])
+          )
+        )
+      if (failure !== undefined) throw failure
+      if (next !== null && !options.json) cli.err(`more: --cursor ${next}`)
     })
 }
 
 /** Each line says all of an event but its signature, and when it happened: who signs it again does so later. */
 async function listExpired(cli: Cli, api: ApiClient, options: ListOptions): Promise<void> {
-  const { events, next } = await list(options, (path) => api.get(path, ExpiredPageJson))
+  const { events, next } = await list(options, (path) => api.get(path, KeptPageJson))
   if (options.json) printJson(cli, { events, next_cursor: next })
   else if (events.length === 0) cli.err('no expired events')
   else cli.out(events.map((event) => JSON.stringify(lineOf(event))).join('\n'))
   if (next !== null && !options.json) cli.err(`more: --cursor ${next}`)
 }
 
-function lineOf({ action, resource, outcome, occurred_at, timestamp, actor_name, metadata }: ExpiredEventJson): object {
+/** No lines to be signed again: a block may have them. */
+async function listPassed(cli: Cli, api: ApiClient, options: ListOptions): Promise<void> {
+  const { events, next } = await list(options, (path) => api.get(path, KeptPageJson))
+  if (options.json) {
+    printJson(cli, { events, next_cursor: next })
+    return
+  }
+  if (events.length === 0) cli.err('no events whose fate is not known')
+  else cli.out(table(EVENT_COLUMNS, events.map(cells)))
+  if (next !== null) cli.err(`more: --cursor ${next}`)
+}
+
+function lineOf({ action, resource, outcome, occurred_at, timestamp, actor_name, metadata }: KeptEventJson): object {
   const pairs = metadata.map(({ key, value }) => [key, value])
   return {
     action,
@@ -81,26 +109,37 @@ interface Page<Event> {
   readonly next_cursor: string | null
 }
 
-async function list<Event>(
-  options: ListOptions,
-  get: (path: string) => Promise<Page<Event>>
-): Promise<{ events: Event[]; next: string | null }> {
+interface Listed<Event> {
+  readonly events: Event[]
+  readonly next: string | null
+  /** Why it does not go on, though it is not at its end. */
+  readonly failure?: MolochError
+}
+
+/** @throws MolochError with the API's code, if there is nothing to show */
+async function list<Event>(options: ListOptions, get: (path: string) => Promise<Page<Event>>): Promise<Listed<Event>> {
   const events: Event[] = []
   let next = options.cursor ?? null
   do {
     const query = queryOf(options, Math.min(options.limit - events.length, MAX_PAGE_EVENTS), next)
-    const page = await get(`/v1/events?${query}`)
-    events.push(...page.events)
-    next = page.next_cursor
+    try {
+      const page = await get(`/v1/events?${query}`)
+      events.push(...page.events)
+      next = page.next_cursor
+    } catch (error) {
+      // What is below is not held there: what was found is shown.
+      if (events.length > 0 && hasCode(error, 'UNAVAILABLE')) return { events, next, failure: error }
+      throw error
+    }
   } while (next !== null && events.length < options.limit)
   return { events, next }
 }
 
 function queryOf(options: ListOptions, limit: number, cursor: string | null): URLSearchParams {
-  const { actor, resource, action, from, to, newest, expired } = options
+  const { actor, resource, action, from, to, newest, expired, passed } = options
   const query = new URLSearchParams({ limit: String(limit) })
   const given = {
-    status: expired ? 'expired' : undefined,
+    status: expired ? 'expired' : passed ? 'passed' : undefined,
     actor,
     resource_kind: resource?.kind,
     resource_id: resource?.id,
@@ -116,7 +155,9 @@ function queryOf(options: ListOptions, limit: number, cursor: string | null): UR
   return query
 }
 
-function row(event: EventJson): string[] {
+const EVENT_COLUMNS = ['EVENT', 'ACTION', 'RESOURCE', 'OUTCOME', 'ACTOR']
+
+function cells(event: EventJson | KeptEventJson): string[] {
   const { kind, id } = event.resource
-  return [String(event.height), event.event_id, event.action, `${kind}:${id}`, event.outcome, event.actor]
+  return [event.event_id, event.action, `${kind}:${id}`, event.outcome, event.actor]
 }

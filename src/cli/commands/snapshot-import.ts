@@ -33,12 +33,15 @@ export function snapshotImportCommand(cli: Cli): Command {
       const { chain } = homePaths(home)
       const onProgress = progress(cli, manifest.chunks.length)
       await importSnapshot({ genesis, manifest, path: chain, readChunk: (number) => file.read(number), onProgress })
-      const switched = await switchDatabase(chain, genesis)
+      const switched = await switchDatabase(chain, genesis, { report: (line) => cli.err(line) })
       if (!switched.switched) {
         throw new MolochError('NOT_HIGHER', `${home} has block ${manifest.height} already: nothing has changed`)
       }
       if (options.json) printJson(cli, { height: switched.height, earliest_height: manifest.height })
-      else cli.out(`${home} begins at block ${switched.height}; blocks below it are not there`)
+      else
+        cli.out(
+          `${home} begins at block ${switched.height}; blocks below it that are not there are fetched when it runs`
+        )
     })
 }
 

@@ -106,9 +106,10 @@ export class Warp extends Emitter<WarpEvents> {
     signal: AbortSignal
   ): Promise<Exclude<WarpOutcome, { kind: 'warped' }> | { readonly kind: 'switched'; readonly height: number }> {
     const { path } = this.#options
-    const { genesis } = this.#ports
+    const { genesis, log } = this.#ports
     // An earlier run may have come this far.
-    const before = await switchDatabase(path, genesis)
+    const report = (line: string): void => log.info({}, line)
+    const before = await switchDatabase(path, genesis, { report, signal })
     if (before.switched) return { kind: 'switched', height: before.height }
     let held = await this.#heldManifest()
     // Killed when the new database was in its place, and its chunks were still here.
@@ -258,7 +259,8 @@ export class Warp extends Emitter<WarpEvents> {
     } finally {
       await staging.close()
     }
-    const { switched } = await switchDatabase(path, genesis)
+    const report = (line: string): void => log.info({ height }, line)
+    const { switched } = await switchDatabase(path, genesis, { report, signal })
     if (switched) return { kind: 'switched', height }
     return this.#ahead(height)
   }

@@ -13,10 +13,13 @@ import type { PeerView, TopicView } from '../../../src/network/types.ts'
 import { EventIngress } from '../../../src/node/ingress.ts'
 import { applyAll } from '../../support/chain-builder.ts'
 import { ChainMaker, type ChainSpec } from '../../support/chain-maker.ts'
+import { forgetHistory } from '../../support/warped.ts'
 
 export interface WorldOptions {
   readonly spec?: Partial<ChainSpec>
   readonly blocks?: number
+  /** Those of `blocks` below it are history that is not held, as after a warp. */
+  readonly base?: number
   readonly api?: Partial<ApiOptions>
   readonly mempool?: { readonly maxEvents: number }
   /** Keeps so many snapshots; default none. */
@@ -58,19 +61,27 @@ export class World {
   static async open(options: WorldOptions = {}): Promise<World> {
     const maker = new ChainMaker({ eventsPerBlock: 3, ...options.spec })
     const path = mkdtempSync(join(tmpdir(), 'moloch-api-'))
-    const { keepSnapshots: keep = 0 } = options
-    const ledger = await Ledger.open({
-      path: join(path, 'chain'),
-      genesis: maker.genesis,
-      log: silentLog,
-      // Written at each snapshot height, and not between them, if blocks have few events.
-      tuning: { stateWork: 3 * maker.genesis.params.snapshotInterval },
-      ...(keep > 0 ? { snapshots: { folder: join(path, 'snapshots'), keep } } : {})
-    })
+    const { keepSnapshots: keep = 0, base } = options
+    const open = (): Promise<Ledger> =>
+      Ledger.open({
+        path: join(path, 'chain'),
+        genesis: maker.genesis,
+        log: silentLog,
+        // Written at each snapshot height, and not between them, if blocks have few events.
+        tuning: { stateWork: 3 * maker.genesis.params.snapshotInterval },
+        ...(keep > 0 ? { snapshots: { folder: join(path, 'snapshots'), keep } } : {})
+      })
+    let ledger = await open()
+    if (base !== undefined) {
+      for (let height = 1; height <= base; height++) await applyAll(ledger, [maker.next()])
+      await ledger.close()
+      await forgetHistory(join(path, 'chain'), maker.genesis, base)
+      ledger = await open()
+    }
     const world = new World(maker, ledger, options)
     world.#path = path
     if (options.shared !== true) onTestFinished(() => world.close())
-    for (let i = 0; i < (options.blocks ?? 0); i++) await world.finalize()
+    for (let i = base ?? 0; i < (options.blocks ?? 0); i++) await world.finalize()
     if (options.listen !== false) world.url = await world.api.listen()
     return world
   }

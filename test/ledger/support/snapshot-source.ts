@@ -71,7 +71,7 @@ export async function chainRows(path: string, genesis: MemoryChain['genesis'], f
       if (table === TABLE.HASH && Buffer.from(value).readUIntBE(0, 6) < from) continue
       rows.push(`${toHex(key)} ${toHex(value)}`)
     }
-    return rows.filter((row) => !row.startsWith(EARLIEST))
+    return rows.filter((row) => !OF_WARPED.some((key) => row.startsWith(`${key} `)))
   } finally {
     await database.close()
   }
@@ -80,5 +80,7 @@ export async function chainRows(path: string, genesis: MemoryChain['genesis'], f
 /** Tables with a row a block that is held. */
 const BY_HEIGHT: ReadonlySet<Table> = new Set([TABLE.BLOCK, TABLE.HEADER, TABLE.EVENT_IDS, TABLE.EVENT_KEYS])
 
-/** The one row that only a database which began with a snapshot has. */
-const EARLIEST = toHex(Buffer.concat([Uint8Array.of(TABLE.META), Buffer.from('earliest')]))
+/** The rows that only a database which began with a snapshot has. */
+const OF_WARPED = ['earliest', 'history'].map((name) =>
+  toHex(Buffer.concat([Uint8Array.of(TABLE.META), Buffer.from(name)]))
+)

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Stream } from '@libp2p/interface'
 import { encode } from 'it-length-prefixed'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { scope } from '../../../src/chain/genesis.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
 import { GetSnapshot, RawSnapshot } from '../../../src/codec/generated/snapshot.ts'
@@ -18,6 +18,7 @@ import { until } from '../../network/support/hosts.ts'
 import type { TestNode } from '../../network/support/nodes.ts'
 import { applyAll } from '../../support/chain-builder.ts'
 import { ChainMaker, chainInMemory } from '../../support/chain-maker.ts'
+import { tempDir } from '../../support/temp-dir.ts'
 import { type Client, client, server } from './support/world.ts'
 
 const HEIGHT = 30
@@ -70,6 +71,20 @@ describe('a warp', () => {
     expect(world.penalised.size).toBe(0)
     // At the end what lags may be asked of a second peer.
     expect(asked).toBeLessThanOrEqual(chunks + 2)
+  })
+
+  it('over a chain that is here keeps its blocks, and says so', async () => {
+    const { genesis, blocks } = source.chain
+    const path = join(tempDir(), 'chain')
+    const before = await Ledger.open({ path, genesis, log: silentLog })
+    await applyAll(before, blocks.slice(0, 22))
+    await before.close()
+    const world = await client(source, [await server(source)], { path })
+    await expectWarped(world)
+    expect(world.log.of('info', '22 blocks of the chain that was here are carried over')).toHaveLength(1)
+    const ledger = await Ledger.open({ path, genesis, log: silentLog })
+    onTestFinished(() => ledger.close())
+    expect(ledger.history.missing(1, HEIGHT)).toEqual([{ from: 23, to: HEIGHT - 1 }])
   })
 
   it('takes a snapshot above the checkpoint that is proven to be on its chain', async () => {

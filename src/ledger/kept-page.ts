@@ -1,23 +1,19 @@
 import { MolochError } from '../error.ts'
-import type { ExpiredStore } from '../store/expired-store.ts'
+import type { KeptEvents } from '../store/kept-events.ts'
 import { MAX_PAGE_EVENTS } from './query.ts'
 
 /** Bytes of one page: whoever asks for a page of the largest events must not fill memory. */
 const MAX_PAGE_BYTES = 4 << 20
 
-export interface ExpiredPage {
+export interface KeptPage {
   /** Encoded SignedEvents. */
   readonly events: readonly Uint8Array[]
   /** Where to go on; undefined: that was all. */
   readonly nextCursor: string | undefined
 }
 
-/** A page of the expired events, the newest first. @throws MolochError BAD_CURSOR */
-export async function expiredPage(
-  store: ExpiredStore,
-  cursor: string | undefined,
-  limit: number
-): Promise<ExpiredPage> {
+/** A page of events that wait no longer, the newest first. @throws MolochError BAD_CURSOR */
+export async function keptPage(store: KeptEvents, cursor: string | undefined, limit: number): Promise<KeptPage> {
   const pageSize = Math.min(Math.max(1, limit), MAX_PAGE_EVENTS)
   const events: Uint8Array[] = []
   let size = 0

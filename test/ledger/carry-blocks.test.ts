@@ -1,0 +1,308 @@
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { type CheckedBlock, checkHistory } from '../../src/chain/check-block.ts'
+import { carryBlocks } from '../../src/ledger/carry-blocks.ts'
+import { importSnapshot } from '../../src/ledger/import-snapshot.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import { type Stores, storesOf } from '../../src/ledger/stores.ts'
+import { switchDatabase } from '../../src/ledger/switch-database.ts'
+import { verifyHome } from '../../src/ledger/verify.ts'
+import { silentLog } from '../../src/log.ts'
+import { Database } from '../../src/store/database.ts'
+import { heightKey, TABLE } from '../../src/store/keys.ts'
+import { applyAll } from '../support/chain-builder.ts'
+import { ChainMaker, chainInMemory, type MemoryChain } from '../support/chain-maker.ts'
+import { Random } from '../support/random.ts'
+import { tempDir } from '../support/temp-dir.ts'
+import { contentHash, forgetHistory } from '../support/warped.ts'
+import { type SnapshotSource, snapshotSource } from './support/snapshot-source.ts'
+
+const SNAPSHOT = 30
+const OLD_TIP = 20
+const EVENTS = 6
+const tuning = { segmentEvents: 20, stateWork: 1 }
+const spec = { eventsPerBlock: EVENTS, actors: 3, resources: 90, params: { snapshotInterval: 5 } }
+
+/** About a batch for each three blocks. */
+const large = { ...spec, eventBytes: 60_000, params: { ...spec.params, maxEventBytes: 65_536 } }
+const CHILD = fileURLToPath(new URL('support/carry-child.mjs', import.meta.url))
+const ROUNDS = Math.max(1, Math.round(3 * Number(process.env.MOLOCH_RUNS ?? 1)))
+
+async function opened(path: string, { genesis }: MemoryChain): Promise<Ledger> {
+  const ledger = await Ledger.open({ path, genesis, log: silentLog, tuning })
+  onTestFinished(() => ledger.close())
+  return ledger
+}
+
+/** A database with the first blocks of a chain. */
+async function oldDatabase(chain: MemoryChain, tip = OLD_TIP): Promise<string> {
+  const path = join(tempDir(), 'chain')
+  const ledger = await opened(path, chain)
+  await applyAll(ledger, chain.blocks.slice(0, tip))
+  await ledger.close()
+  return path
+}
+
+function imported({ chain, snapshots, manifest }: SnapshotSource, path: string): Promise<void> {
+  const readChunk = (number: number) => snapshots.readChunk(manifest.height, number)
+  return importSnapshot({ genesis: chain.genesis, manifest, readChunk, path })
+}
+
+const history = (chain: MemoryChain, from: number, to: number): CheckedBlock[] =>
+  chain.frames.slice(from - 1, to).map((frame) => {
+    const result = checkHistory(chain.genesis, frame)
+    if (!result.ok) throw new Error(result.failure.message)
+    return result.block
+  })
+
+async function withStores<Result>(path: string, chain: MemoryChain, work: (stores: Stores) => Promise<Result>) {
+  const database = await Database.open(path, { genesisHash: chain.genesis.hash, create: false })
+  try {
+    return await work(storesOf(database))
+  } finally {
+    await database.close()
+  }
+}
+
+/** Every event of the chain is found where it is, if its block is held. */
+async function expectFindable(ledger: Ledger, { blocks }: MemoryChain, held: (height: number) => boolean) {
+  for (const { height, eventIds } of blocks.slice(0, ledger.tip.height)) {
+    for (let index = 0; index < EVENTS; index++) {
+      const found = await ledger.event(eventIds.subarray(32 * index, 32 * (index + 1)))
+      expect(found?.index, `event ${index} of block ${height}`).toBe(held(height) ? index : undefined)
+      if (found !== undefined) expect(found.height).toBe(height)
+    }
+  }
+}
+
+const folders = (path: string) => readdirSync(dirname(path)).sort()
+
+test.each([
+  { name: 'from genesis on', base: undefined, pieces: [], held: [{ from: 1, to: OLD_TIP }] },
+  {
+    name: 'of a node that warped before',
+    base: 12,
+    pieces: [{ from: 2, to: 6 }],
+    held: [
+      { from: 2, to: 6 },
+      { from: 12, to: OLD_TIP }
+    ]
+  }
+])('the blocks that are here, $name, are not fetched again', async ({ base, pieces, held }) => {
+  const chain = chainInMemory(SNAPSHOT + 3, spec)
+  const source = await snapshotSource(SNAPSHOT, chain)
+  const path = await oldDatabase(chain)
+  if (base !== undefined) await forgetHistory(path, chain.genesis, base)
+  const before = await opened(path, chain)
+  for (const { from, to } of pieces) await before.history.put(from, history(chain, from, to))
+  await before.close()
+  await imported(source, path)
+  const lines: string[] = []
+  const report = (line: string) => lines.push(line)
+  expect(await switchDatabase(path, chain.genesis, { report })).toEqual({ switched: true, height: SNAPSHOT })
+  expect(folders(path)).toEqual(['chain'])
+  const count = held.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+  expect(lines).toEqual([`${count} blocks of the chain that was here are carried over`])
+  expect((await verifyHome({ path, genesis: chain.genesis })).fault).toBeUndefined()
+  // The index of those is not gathered in memory: it came along.
+  const segments = await withStores(path, chain, ({ eventIndex }) => eventIndex.segments(SNAPSHOT))
+  expect(segments.length).toBeGreaterThanOrEqual(base === undefined ? 4 : 1)
+  for (const { from, to } of segments) {
+    expect(held.some((range) => range.from <= from && to <= range.to)).toBe(true)
+  }
+
+  let ledger = await opened(path, chain)
+  expect(ledger.earliestHeight).toBe(SNAPSHOT)
+  expect(ledger.history.held).toEqual(held)
+  const isHeld = (height: number) => ledger.history.missing(height, height).length === 0
+  await expectFindable(ledger, chain, isHeld)
+  expect((await ledger.blockAt(OLD_TIP))?.hash).toEqual(chain.blocks[OLD_TIP - 1]?.hash)
+  await applyAll(ledger, chain.blocks.slice(SNAPSHOT))
+  for (const gap of ledger.history.missing(1, SNAPSHOT)) {
+    await ledger.history.put(gap.from, history(chain, gap.from, gap.to))
+  }
+  await ledger.history.certified(1)
+  await ledger.history.finish()
+  await ledger.close()
+  expect(await verifyHome({ path, genesis: chain.genesis })).toMatchObject({ height: SNAPSHOT + 3, fault: undefined })
+  ledger = await opened(path, chain)
+  await expectFindable(ledger, chain, () => true)
+  await ledger.close()
+  const synced = await oldDatabase(chain, SNAPSHOT + 3)
+  expect(await contentHash(path, chain.genesis)).toBe(await contentHash(synced, chain.genesis))
+})
+
+test('called off after any batch, what is there is whole and not copied again', async () => {
+  const chain = chainInMemory(SNAPSHOT, large)
+  const source = await snapshotSource(SNAPSHOT, chain)
+  const path = await oldDatabase(chain)
+  await imported(source, path)
+  const fresh = `${path}.new`
+  const { genesis } = chain
+  let batches = 0
+  for (let done = 0; done < OLD_TIP; ) {
+    const stop = new AbortController()
+    const onProgress = (now: number, total: number) => {
+      expect(total).toBe(OLD_TIP)
+      expect(now).toBeGreaterThan(done)
+      done = now
+      batches++
+      stop.abort(new Error('enough'))
+    }
+    const carried = withStores(path, chain, (from) =>
+      withStores(fresh, chain, (to) => carryBlocks(from, to, { genesis, signal: stop.signal, onProgress }))
+    )
+    await expect(carried).rejects.toThrow('enough')
+    expect((await verifyHome({ path: fresh, genesis })).fault).toBeUndefined()
+    expect(await withStores(fresh, chain, ({ meta }) => meta.history())).toEqual({
+      base: SNAPSHOT,
+      held: [{ from: 1, to: done }]
+    })
+  }
+  expect(batches).toBeGreaterThan(4)
+  await expect(switchDatabase(path, genesis, { signal: AbortSignal.abort() })).rejects.toThrow()
+  expect(folders(path)).toEqual(['chain', 'chain.new'])
+  expect(await switchDatabase(path, genesis)).toEqual({ switched: true, height: SNAPSHOT })
+  expect((await verifyHome({ path, genesis })).fault).toBeUndefined()
+  expect((await opened(path, chain)).history.held).toEqual([{ from: 1, to: OLD_TIP }])
+})
+
+/** Puts the imported database in place in a process of its own, which is killed after a time. @returns its last line */
+function switchAndKill(args: string[], ms: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let last = ''
+    let timer: NodeJS.Timeout | undefined
+    createInterface(child.stdout).on('line', (line) => {
+      last = line
+      timer ??= setTimeout(() => child.kill('SIGKILL'), ms)
+    })
+    child.on('error', reject)
+    child.on('close', () => {
+      clearTimeout(timer)
+      resolve(last)
+    })
+  })
+}
+
+test('killed at any moment it ends as if it had not been', async () => {
+  const chain = chainInMemory(SNAPSHOT, large)
+  const source = await snapshotSource(SNAPSHOT, chain)
+  const { genesis } = chain
+  const from = await oldDatabase(chain)
+  await imported(source, from)
+  const random = new Random(Number(process.env.MOLOCH_SEED ?? 1))
+  const genesisFile = join(tempDir(), 'genesis.json')
+  writeFileSync(genesisFile, genesis.json)
+  let killed = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const data = join(tempDir(), 'data')
+    cpSync(dirname(from), data, { recursive: true })
+    const path = join(data, 'chain')
+    let last = ''
+    for (let tries = 0; last === '' || last === 'begin'; tries++) {
+      last = await switchAndKill([path, genesisFile], tries < 4 ? random.below(60) : 60_000)
+      if (last === 'begin') killed++
+    }
+    await switchDatabase(path, genesis)
+    expect(folders(path)).toEqual(['chain'])
+    expect((await verifyHome({ path, genesis })).fault).toBeUndefined()
+    const ledger = await opened(path, chain)
+    expect(ledger.tip.height).toBe(SNAPSHOT)
+    expect(ledger.history.held).toEqual([{ from: 1, to: OLD_TIP }])
+    await ledger.close()
+  }
+  expect(killed).toBeGreaterThan(0)
+}, 120_000)
+
+test('a block that is damaged or missing stays behind, and those after it come along', async () => {
+  const chain = chainInMemory(SNAPSHOT, spec)
+  const source = await snapshotSource(SNAPSHOT, chain)
+  const path = await oldDatabase(chain)
+  await withStores(path, chain, async ({ database, blocks }) => {
+    const batch = database.batch()
+    const damaged = ((await blocks.get(7)) as Uint8Array).slice()
+    damaged[60] = (damaged[60] as number) ^ 1
+    batch.put(heightKey(TABLE.BLOCK, 7), damaged)
+    batch.put(heightKey(TABLE.BLOCK, 8), new Uint8Array(3))
+    batch.del(heightKey(TABLE.BLOCK, 11))
+    await database.write(batch)
+  })
+  await imported(source, path)
+  expect(await switchDatabase(path, chain.genesis)).toMatchObject({ switched: true })
+  expect((await verifyHome({ path, genesis: chain.genesis })).fault).toBeUndefined()
+  const ledger = await opened(path, chain)
+  const held = [
+    { from: 1, to: 6 },
+    { from: 9, to: 10 },
+    { from: 12, to: OLD_TIP }
+  ]
+  expect(ledger.history.held).toEqual(held)
+  await expectFindable(ledger, chain, (height) => ledger.history.missing(height, height).length === 0)
+})
+
+test('what was imported for another genesis is removed, and keeps no home from opening', async () => {
+  const source = await snapshotSource(SNAPSHOT)
+  const mine = chainInMemory(3, { seed: 5, eventsPerBlock: EVENTS })
+  for (const has of [true, false]) {
+    const path = has ? await oldDatabase(mine, 3) : join(tempDir(), 'chain')
+    await imported(source, path)
+    const lines: string[] = []
+    const report = (line: string) => lines.push(line)
+    expect(await switchDatabase(path, mine.genesis, { report })).toEqual({ switched: false })
+    expect(lines).toEqual([
+      expect.stringMatching(/chain\.new was imported for another genesis \([0-9a-f]{64}\): it is removed$/)
+    ])
+    expect(existsSync(`${path}.new`)).toBe(false)
+    expect((await opened(path, mine)).tip.height).toBe(has ? 3 : 0)
+  }
+  // The other way round the chain that is here is named, and nothing is mixed or removed.
+  const path = await oldDatabase(mine, 3)
+  await imported(source, path)
+  await expect(switchDatabase(path, source.chain.genesis)).rejects.toMatchObject({
+    code: 'STORE_OTHER_CHAIN',
+    message: expect.stringContaining(`the database in ${path} is of genesis`)
+  })
+  expect(folders(path)).toEqual(['chain', 'chain.new'])
+})
+
+test('of another chain of the same genesis it is said what to do, and done there is none', async () => {
+  const source = await snapshotSource(SNAPSHOT)
+  const { chain } = source
+  const path = join(tempDir(), 'chain')
+  const other = await opened(path, chain)
+  const maker = new ChainMaker(chain.maker.spec)
+  await applyAll(other, [maker.next([]), maker.next([])])
+  await other.close()
+  await imported(source, path)
+  await expect(switchDatabase(path, chain.genesis)).rejects.toMatchObject({
+    code: 'CONFLICTING_FINALITY',
+    message: expect.stringMatching(`remove ${path}.new to go on with the chain that is here$`)
+  })
+  rmSync(`${path}.new`, { recursive: true })
+  expect(await switchDatabase(path, chain.genesis)).toEqual({ switched: false })
+  expect((await opened(path, chain)).tip.height).toBe(2)
+})
+
+test('after a crash between the renames everything is taken over again', async () => {
+  const source = await snapshotSource(SNAPSHOT)
+  const { chain } = source
+  const path = await oldDatabase(chain)
+  const ledger = await opened(path, chain)
+  const event = new ChainMaker({ seed: 99 }).event()
+  await ledger.saveMempool([event])
+  await ledger.close()
+  cpSync(path, `${path}.old`, { recursive: true })
+  rmSync(path, { recursive: true })
+  // Of an import since then, that knows nothing of what was here.
+  await imported(source, path)
+  expect(await switchDatabase(path, chain.genesis)).toMatchObject({ switched: true })
+  expect(folders(path)).toEqual(['chain'])
+  const now = await opened(path, chain)
+  expect((await now.loadMempool()).map(({ id }) => id)).toEqual([event.id])
+  expect(now.history.held).toEqual([{ from: 1, to: OLD_TIP }])
+})
