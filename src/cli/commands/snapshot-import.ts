@@ -3,6 +3,7 @@ import { parseCheckpoint } from '../../chain/checkpoint.ts'
 import { checkManifest } from '../../chain/snapshot-manifest.ts'
 import { MolochError } from '../../error.ts'
 import { homePaths, readHomeGenesis, resolveHome } from '../../node/home.ts'
+import { withHomeLock } from '../../node/home-lock.ts'
 import { SnapshotFile } from '../../store/snapshot-file.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand } from '../command.ts'
@@ -32,8 +33,11 @@ export function snapshotImportCommand(cli: Cli): Command {
       const { switchDatabase } = await import('../../ledger/switch-database.ts')
       const { chain } = homePaths(home)
       const onProgress = progress(cli, manifest.chunks.length)
-      await importSnapshot({ genesis, manifest, path: chain, readChunk: (number) => file.read(number), onProgress })
-      const switched = await switchDatabase(chain, genesis)
+      const readChunk = (number: number): Promise<Uint8Array | undefined> => file.read(number)
+      const switched = await withHomeLock(home, async () => {
+        await importSnapshot({ genesis, manifest, path: chain, readChunk, onProgress })
+        return switchDatabase(chain, genesis)
+      })
       if (!switched.switched) {
         throw new MolochError('NOT_HIGHER', `${home} has block ${manifest.height} already: nothing has changed`)
       }
