@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
-import { MolochError } from '../error.ts'
+import { hasCode, MolochError } from '../error.ts'
 import { Database } from '../store/database.ts'
 import { corrupt } from '../store/errors.ts'
 import { rangeOf, TABLE } from '../store/keys.ts'
@@ -28,11 +28,11 @@ export function stagedFolder(path: string): string {
   return `${path}.staged`
 }
 
-function newFolder(path: string): string {
+export function newFolder(path: string): string {
   return `${path}.new`
 }
 
-function oldFolder(path: string): string {
+export function oldFolder(path: string): string {
   return `${path}.old`
 }
 
@@ -52,7 +52,8 @@ export type Switched =
  * Puts an imported database in the place of the one at `path`, which nobody has open, and takes over from that what is
  * this node's own; or carries on where a crash stopped it. To be called before the database is opened: it also removes
  * what a killed import left.
- * @throws MolochError CONFLICTING_FINALITY if the chain that is there is another one than the imported; a StoreErrorCode
+ * @throws MolochError CONFLICTING_FINALITY if the chain that is there is another one than the imported, which is removed; a
+ * StoreErrorCode
  */
 export async function switchDatabase(path: string, genesis: Genesis): Promise<Switched> {
   await rm(stagedFolder(path), { recursive: true, force: true })
@@ -61,7 +62,7 @@ export async function switchDatabase(path: string, genesis: Genesis): Promise<Sw
     return { switched: false }
   }
   if (existsSync(path)) {
-    if (!(await takeOver(path, genesis))) {
+    if (!(await isToTakeOver(path, genesis))) {
       await rm(newFolder(path), { recursive: true, force: true })
       return { switched: false }
     }
@@ -72,6 +73,16 @@ export async function switchDatabase(path: string, genesis: Genesis): Promise<Sw
   await move(newFolder(path), path)
   await rm(oldFolder(path), { recursive: true, force: true })
   return { switched: true, height }
+}
+
+/** An import that contradicts the chain that is here is told of once: it must not keep the node from that chain for ever. */
+async function isToTakeOver(path: string, genesis: Genesis): Promise<boolean> {
+  try {
+    return await takeOver(path, genesis)
+  } catch (error) {
+    if (hasCode(error, 'CONFLICTING_FINALITY')) await rm(newFolder(path), { recursive: true, force: true })
+    throw error
+  }
 }
 
 /** @returns whether the new chain is higher than the old; its own rows are in the new one then */
@@ -148,7 +159,7 @@ export async function peekChain(
   }
 }
 
-async function move(from: string, to: string): Promise<void> {
+export async function move(from: string, to: string): Promise<void> {
   await rename(from, to)
   await syncFolder(dirname(to))
 }

@@ -23,6 +23,7 @@ import { begin, trustedStart } from './light-start.ts'
 import type { NodeInput } from './node-input.ts'
 import { openNetwork } from './open-network.ts'
 import { type RunningNode, runningNode } from './running.ts'
+import { dropWarp } from './warp-start.ts'
 
 /** A header is little more than its signatures: all cores check. */
 const MAX_VERIFY_WORKERS = 8
@@ -33,6 +34,7 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
   const { genesis, paths } = home
   assertNoValidator(home)
   const wanted = config.checkpoint === '' ? undefined : parseCheckpoint(config.checkpoint)
+  await dropWarp(paths.warp, log)
 
   const chain = await LightChain.open({ path: paths.chain, genesis, log, keepHeaders: config.light.keep_headers })
   closers.add('the headers', () => chain.close())
@@ -94,7 +96,9 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
   })
 
   let began: Awaited<ReturnType<typeof trustedStart>> | undefined
-  const api = new Api(
+  const api = new Api(config.api, log)
+  closers.add('API requests', () => api.close())
+  const apiUrl = await api.show(
     lightSource({
       chain,
       network,
@@ -105,12 +109,8 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
       checkpoint: () => began,
       chainKey: home.chainKey,
       fault: () => faults.worst
-    }),
-    config.api,
-    log
+    })
   )
-  closers.add('API requests', () => api.close())
-  const apiUrl = await api.listen()
   await network.start()
   await begin(chain, wanted, {
     network,

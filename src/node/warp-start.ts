@@ -1,8 +1,11 @@
 /** How a node of mode "warp" comes to a chain that begins at a snapshot. */
+import { existsSync } from 'node:fs'
 import { type Checkpoint, checkpointText, parseCheckpoint } from '../chain/checkpoint.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
-import { peekChain, switchDatabase } from '../ledger/switch-database.ts'
+import { settleImport } from '../ledger/settle-import.ts'
+import { peekChain } from '../ledger/switch-database.ts'
+import type { Log } from '../log.ts'
 import type { Network, PeerView } from '../network/types.ts'
 import { Staging } from '../sync/warp/staging.ts'
 import { Warp } from '../sync/warp/warp.ts'
@@ -13,7 +16,7 @@ import type { NodeInput } from './node-input.ts'
  * The checkpoint to warp to; undefined: there is nothing to do, the chain in `data/chain` is past it.
  * @throws MolochError BAD_CONFIG without a checkpoint; WRONG_CHECKPOINT if the chain that is here has another block there
  */
-export async function warpTarget({ config, home }: NodeInput): Promise<Checkpoint | undefined> {
+export async function warpTarget({ config, home, log }: NodeInput): Promise<Checkpoint | undefined> {
   if (config.checkpoint === '') {
     throw new MolochError(
       'BAD_CONFIG',
@@ -22,8 +25,7 @@ export async function warpTarget({ config, home }: NodeInput): Promise<Checkpoin
   }
   const { paths, genesis } = home
   const wanted = parseCheckpoint(config.checkpoint)
-  // An import that was stopped on its way is carried on or cleared away.
-  await switchDatabase(paths.chain, genesis)
+  await settleImport(paths.chain, genesis, { checkpoint: wanted, dropped: (line) => log.warn({}, line) })
   const { height, hash } = await peekChain(paths.chain, genesis, wanted.height)
   if (hash === undefined || height === 0) return wanted
   if (!equalBytes(hash, wanted.hash)) {
@@ -31,9 +33,15 @@ export async function warpTarget({ config, home }: NodeInput): Promise<Checkpoin
     const message = `the chain here is another than the checkpoint's: expected ${checkpointText(wanted)}, it has ${ours}`
     throw new MolochError('WRONG_CHECKPOINT', message)
   }
-  // Of a warp that somebody gave up for a full sync.
-  await Staging.remove(paths.warp)
+  await dropWarp(paths.warp, log)
   return undefined
+}
+
+/** Removes the chunks of a warp that was not finished: somebody gave it up for another mode, or a full sync. */
+export async function dropWarp(folder: string, log: Log): Promise<void> {
+  if (!existsSync(folder)) return
+  await Staging.remove(folder)
+  log.info({ folder }, 'the chunks of an unfinished warp are removed: they are not needed any more')
 }
 
 /** A warp from the peers of a network, not begun. */
