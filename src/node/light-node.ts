@@ -6,6 +6,7 @@ import { HeaderIntake } from '../consensus/header-intake.ts'
 import { MolochError } from '../error.ts'
 import { CrossCheck } from '../light/cross-check.ts'
 import { HeaderLookup, skipTo } from '../light/header-lookup.ts'
+import { type Holder, holders, type Needed } from '../light/holders.ts'
 import { LightChain } from '../light/light-chain.ts'
 import { PeerPauses } from '../light/peer-pauses.ts'
 import { PeerProver } from '../light/peer-prover.ts'
@@ -69,7 +70,12 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
   )
   closers.add('running syncs', () => sync.stop())
 
-  const asking = { holders: (height: number) => holders(network, height), penalise, pauses: new PeerPauses(), log }
+  const asking = {
+    holders: (needed: Needed) => holders(sources(network), needed),
+    penalise,
+    pauses: new PeerPauses(),
+    log
+  }
   const lookup = new HeaderLookup({ ...asking, chain, getHeaders, getProof })
   const headerAt = async (height: number, ends?: AbortSignal) => {
     const held = await chain.headerAt(height)
@@ -152,12 +158,9 @@ function assertNoValidator({ validatorKey, paths }: Home): void {
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-/** Peers that hold the certified header of a height, in no order that anybody else can choose. */
-function holders(network: Network, height: number): string[] {
+function sources(network: Network): Holder[] {
   return network.sessions
     .list()
-    .filter((peer) => peer.source && peer.height >= height)
-    .map(({ peerId }) => ({ peerId, rank: Math.random() }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ peerId }) => peerId)
+    .filter(({ source }) => source)
+    .map(({ peerId, height, earliestHeight }) => ({ id: peerId, height, earliest: earliestHeight }))
 }
