@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, {
@@ -46,69 +46,112 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >
 
-/** The HTTP API (docs: interface of the node). It shows the source and hands events to it; it starts nothing else. */
+/** Routes over one source. */
+interface Shown {
+  readonly app: App
+  readonly waiters: FinalityWaiters
+}
+
+/**
+ * The HTTP API (docs: interface of the node), one port for the life of the process. It shows a source and hands events to
+ * it; it starts nothing else. The source may change: a node that warps has little to show, and later more.
+ */
 export class Api {
-  readonly #app: App
   readonly #options: ApiOptions
-  readonly #waiters: FinalityWaiters
-  #closing = false
+  readonly #log: Log
+  #shown: Shown | undefined
+  /** The first: it has the port, and hands each request to those that are shown. */
+  #listening: App | undefined
+  #url: string | undefined
+  #closed: Promise<void> | undefined
 
   /** @throws MolochError BAD_CONFIG if it would be open to others without anybody having said so */
-  constructor(source: ApiSource, options: ApiOptions, log: Log) {
+  constructor(options: ApiOptions, log: Log) {
     assertBinding(options)
     this.#options = options
-    this.#waiters = new FinalityWaiters(source, options.max_waiters)
-    this.#app = createApp()
-    handleErrors(this.#app, log)
-    guard(this.#app, options)
-    // A connection that is kept after its last answer would keep the server open for as long as it is idle.
-    this.#app.addHook('onSend', async (_, reply) => {
-      if (this.#closing) reply.header('connection', 'close')
-    })
-    healthRoutes(this.#app, source)
-    nodeRoutes(this.#app, source)
-    peerRoutes(this.#app, source)
-    gossipRoutes(this.#app, source)
-    blockRoutes(this.#app, source)
-    eventRoutes(this.#app, source)
-    proofRoutes(this.#app, source)
-    submitRoutes(this.#app, source, this.#waiters, options.max_wait_ms)
+    this.#log = log
   }
 
   /**
-   * Starts to answer. @returns the URL, with the port that was taken
+   * Shows the source from now on; who is being answered is so from the one before. The first call opens the port.
+   * @returns the URL, with the port that was taken
    * @throws MolochError LISTEN_FAILED, one line naming address and setting
    */
-  async listen(): Promise<string> {
-    const { host, port } = this.#options
-    try {
-      await this.#app.listen({ host, port })
-    } catch (error) {
-      throw listenError(host, port, error)
-    }
-    const address = this.#app.server.address() as AddressInfo
-    return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+  async show(source: ApiSource): Promise<string> {
+    const shown = this.#routes(source)
+    await shown.app.ready()
+    this.#shown?.waiters.close()
+    this.#shown = shown
+    if (this.#closed !== undefined) shown.waiters.close()
+    this.#url ??= await this.#listen(shown.app)
+    return this.#url
   }
 
-  /** Answers those who wait for finality with what is known, ends idle connections and waits a little for running requests. */
-  async close(): Promise<void> {
-    this.#closing = true
-    this.#waiters.close()
-    const timer = setTimeout(() => this.#app.server.closeAllConnections(), CLOSE_GRACE_MS)
+  /**
+   * Answers those who wait for finality with what is known, ends idle connections and waits a little for running requests.
+   * Idempotent: later calls wait for the first.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#shown?.waiters.close()
+    const listening = this.#listening
+    if (listening === undefined) return
+    const timer = setTimeout(() => listening.server.closeAllConnections(), CLOSE_GRACE_MS)
     try {
-      await this.#app.close()
+      await listening.close()
     } finally {
       clearTimeout(timer)
     }
   }
+
+  async #listen(app: App): Promise<string> {
+    const { host, port } = this.#options
+    this.#listening = app
+    try {
+      await app.listen({ host, port })
+    } catch (error) {
+      throw listenError(host, port, error)
+    }
+    const address = app.server.address() as AddressInfo
+    return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+  }
+
+  #routes(source: ApiSource): Shown {
+    const app = createApp((request, response) => this.#shown?.app.routing(request, response))
+    const waiters = new FinalityWaiters(source, this.#options.max_waiters)
+    handleErrors(app, this.#log)
+    guard(app, this.#options)
+    // A connection that is kept after its last answer would keep the server open for as long as it is idle.
+    app.addHook('onSend', async (_, reply) => {
+      if (this.#closed !== undefined) reply.header('connection', 'close')
+    })
+    healthRoutes(app, source)
+    nodeRoutes(app, source)
+    peerRoutes(app, source)
+    gossipRoutes(app, source)
+    blockRoutes(app, source)
+    eventRoutes(app, source)
+    proofRoutes(app, source)
+    submitRoutes(app, source, waiters, this.#options.max_wait_ms)
+    return { app, waiters }
+  }
 }
 
-function createApp(): App {
+/** @param onRequest of the servers that it opens, if it is the one that listens */
+function createApp(onRequest: RequestListener): App {
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    serverFactory: () => {
+      const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }
+      const server = createServer(timeouts, onRequest)
+      server.maxConnections = MAX_CONNECTIONS
+      return server
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -116,7 +159,6 @@ function createApp(): App {
     ajv: { customOptions: { removeAdditional: false, allErrors: false } },
     schemaErrorFormatter: describeInvalid
   }).withTypeProvider<TypeBoxTypeProvider>()
-  app.server.maxConnections = MAX_CONNECTIONS
   app.removeContentTypeParser('text/plain')
   return app
 }

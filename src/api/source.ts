@@ -117,6 +117,8 @@ export interface ApiSource {
   /** Seconds since the node started. */
   readonly uptimeSeconds: () => number
   readonly chain: ChainView
+  /** The block that others may start from. @throws MolochError NOT_READY: there is none yet that this node vouches for */
+  readonly checkpoint: () => Pick<Ledger['tip'], 'height' | 'hash' | 'header'>
   /** The block of the newest snapshot that peers can have from here; undefined: there is none. */
   readonly snapshot?: () => { readonly height: number; readonly hash: Uint8Array } | undefined
   /** Absent: this node can give no proofs. */

@@ -5,10 +5,9 @@ import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { createGenesis } from '../chain/genesis.ts'
 import { keyPairFromSeed } from '../crypto/ed25519.ts'
-import { hasCode, MolochError } from '../error.ts'
+import { MolochError } from '../error.ts'
 import { createHome } from '../node/create-home.ts'
-import { homePaths, readHomeGenesis } from '../node/home.ts'
-import { Database } from '../store/database.ts'
+import { HomeLock } from '../node/home-lock.ts'
 import { type DevnetRole, type DevnetSpec, isMemberName, keySeed, members } from './spec.ts'
 import { assertNoTraces, removeTraces, TRACES } from './traces.ts'
 
@@ -117,7 +116,7 @@ async function clear(dir: string): Promise<void> {
     const owner = ownerOf(dir)
     if (owner !== undefined) throw running(dir, `a devnet runs in ${dir} (process ${owner})`)
     for (const name of membersIn(dir)) {
-      if (await isInUse(join(dir, name))) throw running(dir, `${name} of ${dir} runs`)
+      if (await HomeLock.isHeld(join(dir, name))) throw running(dir, `${name} of ${dir} runs`)
     }
   }
   mkdirSync(dir, { recursive: true })
@@ -128,19 +127,6 @@ async function clear(dir: string): Promise<void> {
 
 function running(dir: string, what: string): MolochError {
   return new MolochError('DEVNET_RUNNING', `${what}; stop it or give another --dir`, { dir })
-}
-
-/** Whether a node that anybody started has the home's database open. */
-async function isInUse(home: string): Promise<boolean> {
-  try {
-    const genesisHash = readHomeGenesis(home).hash
-    const database = await Database.open(homePaths(home).chain, { genesisHash, create: false })
-    await database.close()
-    return false
-  } catch (error) {
-    // A home that is damaged or was never started is nobody's.
-    return hasCode(error, 'STORE_LOCKED')
-  }
 }
 
 function removeMembers(dir: string): void {

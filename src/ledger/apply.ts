@@ -7,16 +7,14 @@ import { HASH_BYTES } from '../chain/merkle.ts'
 import type { MmrNode } from '../chain/mmr.ts'
 import { carriesState } from '../chain/state.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
-import { Commit } from '../codec/generated/chain.ts'
-import { joinFinalized, splitFinalized } from '../codec/raw.ts'
+import { joinFinalized } from '../codec/raw.ts'
 import { MolochError } from '../error.ts'
 import type { WriteBatch } from '../store/batch.ts'
-import { corrupt } from '../store/errors.ts'
-import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
-import { type Certified, conflictRecord } from './conflict.ts'
 import type { ChainHead, Tip } from './head.ts'
+import { Rivals, type RivalsParts } from './rivals.ts'
 import type { StateTries } from './state.ts'
+import { StateDebt } from './state-debt.ts'
 import type { Stores } from './stores.ts'
 import { hasRow, trustedHeader } from './trusted-header.ts'
 
@@ -31,29 +29,11 @@ export interface ApplyResult {
 const MAX_BATCH_BYTES = 4 << 20
 /** Folding 32 blocks of 100 events takes 20 ms; the loop has pings to answer in between. */
 const SLICE_MS = 8
-/**
- * Work after which the state is written at the next snapshot height: an event counts 1, a block 4, about their costs
- * when the ledger opens and folds them again (under a second). Rewriting the touched entries at every snapshot height
- * would cost more than the blocks.
- */
-const STATE_WORK = 50_000
-const BLOCK_WORK = 4
-/** With a long snapshot interval it is written between its heights too, or opening would take as long as syncing. */
-const MAX_STATE_DEBT = 4
-/** And when this many buckets changed, half a kilobyte each: until they are written they are in memory. */
-const MAX_CHANGED_BUCKETS = 20_000
-/**
- * A chain that grows at its own pace comes by a snapshot height every minute or so. There the state is written even if
- * little changed, for a snapshot can only be built of what is written.
- */
-const FRESH_STATE_MS = 20_000
 /** After so long without a block the tries are hashed, so that the next snapshot height finds nearly nothing to do. */
 const IDLE_MS = 40
 
-export interface ApplierParts {
-  readonly head: ChainHead
+export interface ApplierParts extends RivalsParts {
   readonly state: StateTries
-  readonly stores: Stores
   readonly stateMark: StoredStateMark
   readonly stateWork?: number | undefined
   /** The chain does not go past its height with another block. */
@@ -61,8 +41,6 @@ export interface ApplierParts {
   /** No block has come for a moment, and nothing is left to hash. */
   readonly onIdle: () => void
   readonly onWritten: (blocks: readonly CheckedBlock[]) => Promise<void>
-  /** Must throw. */
-  readonly onConflict: (record: EvidenceRecord) => Promise<never>
 }
 
 /** What everybody else may see: never ahead of the disk. */
@@ -86,11 +64,10 @@ export class Applier {
   readonly #head: ChainHead
   readonly #stores: Stores
   readonly #state: StateTries
-  readonly #stateWork: number
+  readonly #debt: StateDebt
+  readonly #rivals: Rivals
   #published: Published
   #run: Run | undefined
-  #stateDebt: number
-  #stateWritten = performance.now()
   #idle: NodeJS.Timeout | undefined
   /** A write failed: memory is ahead of the disk and can't be trusted. */
   #failed: unknown
@@ -100,10 +77,11 @@ export class Applier {
     this.#head = parts.head
     this.#state = parts.state
     this.#stores = parts.stores
-    this.#stateWork = parts.stateWork ?? STATE_WORK
+    this.#debt = new StateDebt(parts.stateWork)
+    this.#rivals = new Rivals(parts)
     this.#published = this.#current()
     const { height, eventTotal } = parts.stateMark
-    this.#stateDebt = this.#published.eventTotal - eventTotal + BLOCK_WORK * (this.#published.tip.height - height)
+    this.#debt.add(this.#published.tip.height - height, this.#published.eventTotal - eventTotal)
   }
 
   get tip(): Tip {
@@ -162,10 +140,10 @@ export class Applier {
     for (const [index, block] of blocks.entries()) {
       const final = block.height > 0 && block.height <= this.#head.tip.height
       if (final) await this.#write()
-      const failure = final ? await this.#compare(block) : this.#head.check(block)
+      const failure = final ? await this.#rivals.final(block) : this.#head.check(block)
       if (failure !== undefined) {
         await this.#write()
-        if (failure.code === 'BAD_PARENT') await this.#forked(block)
+        if (failure.code === 'BAD_PARENT') await this.#rivals.forked(block)
         return { applied, failure: { index, failure } }
       }
       if (final) continue
@@ -182,48 +160,8 @@ export class Applier {
   }
 
   /** As `apply` does, of a certified header of a height up to the next: whether it is of another chain. */
-  async compareHeader({ height, hash, header, commit, bytes }: CheckedHeader): Promise<void> {
-    const { tip } = this.#head
-    const theirs: Certified = { commit, parentHash: header.parentHash, bytes }
-    if (height === tip.height + 1 && tip.height > 0 && !equalBytes(header.parentHash, tip.hash)) {
-      await this.#conflict(tip.height, theirs)
-    }
-    if (height > 0 && height <= tip.height && !equalBytes(await this.#hashAt(height), hash)) {
-      await this.#conflict(height, theirs)
-    }
-  }
-
-  /** A block at a final height: the one that is stored, or proof that finality is broken. */
-  async #compare(block: CheckedBlock): Promise<Failure | undefined> {
-    if (equalBytes(await this.#hashAt(block.height), block.hash)) return undefined
-    // Without a commit that verifies it is only a bad block.
-    if (block.deferred !== undefined) return block.deferred
-    return this.#conflict(block.height, certifiedBlock(block))
-  }
-
-  async #hashAt(height: number): Promise<Uint8Array> {
-    const { mmr, database } = this.#stores
-    const hash = await mmr.blockHash(height)
-    if (hash === undefined) throw corrupt(database.path, `the MMR's leaf ${height} is missing`)
-    return hash
-  }
-
-  /**
-   * The next block, on another parent. If it is certified, no peer is at fault: whoever signed it has decided another
-   * block at our tip's height. (Block 0 nobody signed: of that there is nothing to hold against ours.)
-   */
-  async #forked(block: CheckedBlock): Promise<void> {
-    const { height } = this.#head.tip
-    if (block.deferred === undefined && height > 0) await this.#conflict(height, certifiedBlock(block))
-  }
-
-  async #conflict(height: number, theirs: Certified): Promise<never> {
-    // Of history that is not held the first block that is vouches for it: it was proven under that one's root.
-    const held = Math.max(height, await this.#stores.meta.earliest())
-    const ours = await this.#stores.blocks.get(held)
-    if (ours === undefined) throw corrupt(this.#stores.database.path, `block ${held} is missing`)
-    const kept = { commit: Commit.decode(splitFinalized(ours).commit), bytes: ours }
-    return this.#parts.onConflict(conflictRecord(this.#head.genesis, kept, theirs))
+  compareHeader(header: CheckedHeader): Promise<void> {
+    return this.#rivals.header(header)
   }
 
   async #stage(block: CheckedBlock): Promise<void> {
@@ -241,8 +179,9 @@ export class Applier {
     eventRows.put(batch, { height, timestamp: block.header.timestamp, ids: eventIds }, keyHashes)
     eventIndex.add(batch, height, eventIds)
     this.#run.blocks.push(block)
-    this.#stateDebt += eventIds.byteLength / HASH_BYTES + BLOCK_WORK
-    if (this.#stateIsDue(height)) await this.#putState(this.#run, height)
+    this.#debt.add(1, eventIds.byteLength / HASH_BYTES)
+    const atSnapshot = carriesState(this.#head.genesis.params, height + 1)
+    if (this.#debt.isDue(atSnapshot, this.#state.changed)) await this.#putState(this.#run, height)
   }
 
   /** Memory: a read that fails on the way leaves it between two blocks, and nothing may follow. */
@@ -258,19 +197,11 @@ export class Applier {
     }
   }
 
-  #stateIsDue(height: number): boolean {
-    const atSnapshot = carriesState(this.#head.genesis.params, height + 1)
-    const { changed } = this.#state
-    if (atSnapshot && changed > 0 && performance.now() - this.#stateWritten > FRESH_STATE_MS) return true
-    return changed > MAX_CHANGED_BUCKETS || this.#stateDebt >= (atSnapshot ? 1 : MAX_STATE_DEBT) * this.#stateWork
-  }
-
   async #putState(run: Run, height: number): Promise<void> {
     await this.#state.flush(run.batch)
     run.stateMark = { height, eventTotal: this.#state.eventTotal }
     this.#stores.meta.setStateMark(run.batch, run.stateMark)
-    this.#stateDebt = 0
-    this.#stateWritten = performance.now()
+    this.#debt.paid()
   }
 
   /** Writes the run, publishes it, and tells of it. */
@@ -298,9 +229,4 @@ export class Applier {
   #current(): Published {
     return { tip: this.#head.tip, next: this.#head.next, eventTotal: this.#state.eventTotal }
   }
-}
-
-function certifiedBlock({ height, header, commit, blockBytes, commitBytes }: CheckedBlock): Certified {
-  if (commit === undefined) throw new TypeError(`block ${height} has no commit: it proves nothing`)
-  return { commit, parentHash: header.parentHash, bytes: joinFinalized(blockBytes, commitBytes) }
 }

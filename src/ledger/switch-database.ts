@@ -33,11 +33,11 @@ export function stagedFolder(path: string): string {
   return `${path}.staged`
 }
 
-function newFolder(path: string): string {
+export function newFolder(path: string): string {
   return `${path}.new`
 }
 
-function oldFolder(path: string): string {
+export function oldFolder(path: string): string {
   return `${path}.old`
 }
 
@@ -63,9 +63,9 @@ export interface SwitchOptions {
 /**
  * Puts an imported database in the place of the one at `path`, which nobody has open, and takes over from that what is
  * this node's own, and its blocks; or carries on where a crash stopped it. To be called before the database is opened: it
- * also removes what a killed import left, and an imported database of another genesis.
- * @throws MolochError CONFLICTING_FINALITY if the chain that is there is another one than the imported; a StoreErrorCode:
- * STORE_OTHER_CHAIN if what is there is of another genesis; the signal's reason
+ * also removes what a killed import left.
+ * @throws MolochError CONFLICTING_FINALITY if the chain that is there is another one than the imported, which is removed; a
+ * StoreErrorCode: STORE_OTHER_CHAIN if either is of another genesis; the signal's reason
  */
 export async function switchDatabase(path: string, genesis: Genesis, options: SwitchOptions = {}): Promise<Switched> {
   await rm(stagedFolder(path), { recursive: true, force: true })
@@ -86,6 +86,10 @@ export async function switchDatabase(path: string, genesis: Genesis, options: Sw
     await move(newFolder(path), path)
     await rm(oldFolder(path), { recursive: true, force: true })
     return { switched: true, height }
+  } catch (error) {
+    // It is told of once: it must not keep the node from the chain that is here for ever.
+    if (hasCode(error, 'CONFLICTING_FINALITY')) await rm(newFolder(path), { recursive: true, force: true })
+    throw error
   } finally {
     await from?.close()
   }
@@ -98,7 +102,7 @@ function openDatabase(path: string, genesis: Genesis): Promise<Database> {
 /**
  * Copies what is to be taken over into the new database.
  * @param from undefined: there is nothing
- * @returns the new database's height; undefined: it is of no use, as it is of another genesis or not higher than what is there
+ * @returns the new database's height; undefined: it is of no use, as it is not higher than what is there
  */
 async function prepare(
   from: Database | undefined,
@@ -106,19 +110,14 @@ async function prepare(
   genesis: Genesis,
   options: SwitchOptions
 ): Promise<number | undefined> {
-  const to = await openDatabase(newFolder(path), genesis).catch((error: unknown) => {
-    if (!hasCode(error, 'STORE_OTHER_CHAIN')) throw error
-    options.report?.(`${newFolder(path)} was imported for another genesis (${error.details.found}): it is removed`)
-    return undefined
-  })
+  const to = await openDatabase(newFolder(path), genesis)
   try {
-    const theirs = to && (await new MetaStore(to).tip())
-    if (to === undefined) return undefined
+    const theirs = await new MetaStore(to).tip()
     if (theirs === undefined) throw corrupt(newFolder(path), 'it has no tip')
     if (from !== undefined && !(await takeOver(from, to, genesis, options))) return undefined
     return theirs.height
   } finally {
-    await to?.close()
+    await to.close()
   }
 }
 
@@ -129,7 +128,7 @@ async function takeOver(from: Database, to: Database, genesis: Genesis, options:
   if (ours !== undefined && ours.height >= theirs) return false
   if (ours !== undefined && ours.height > 0) {
     const hash = await new MmrStore(to).blockHash(ours.height)
-    if (hash === undefined || !equalBytes(hash, ours.hash)) throw otherChain(ours, hash, theirs, to.path)
+    if (hash === undefined || !equalBytes(hash, ours.hash)) throw otherChain(ours, hash, theirs, from.path)
   }
   for (const table of OWN_TABLES) await copyRows(from.rows({ ...rangeOf(table), fillCache: false }), to)
   await carry(from, to, genesis, options)
@@ -156,7 +155,7 @@ function otherChain(
   const message =
     `the snapshot of block ${height} is of another chain than the one that is here: its block ${ours.height} is ` +
     `${hash === undefined ? 'missing' : toHex(hash)}, ours is ${toHex(ours.hash)}; both are certified, so the validators' ` +
-    `keys were abused, or the checkpoint is wrong: remove ${path} to go on with the chain that is here`
+    `keys were abused, or the checkpoint is wrong: the chain that is here stays; remove ${path} to begin at the snapshot`
   return new MolochError('CONFLICTING_FINALITY', message, { height: ours.height })
 }
 
@@ -184,7 +183,7 @@ export async function peekChain(
   }
 }
 
-async function move(from: string, to: string): Promise<void> {
+export async function move(from: string, to: string): Promise<void> {
   await rename(from, to)
   await syncFolder(dirname(to))
 }

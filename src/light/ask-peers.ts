@@ -1,11 +1,12 @@
 import { hasCode, MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { withinAnswerTime } from './answer-time.ts'
+import type { Needed } from './holders.ts'
 import type { PeerPauses, Turn } from './peer-pauses.ts'
 
 export interface AskPeersPorts {
-  /** Peers whose certified height is at least this, in the order in which they are to be asked. */
-  holders(height: number): string[]
+  /** Peers that may have what is needed, in the order in which they are to be asked. */
+  holders(needed: Needed): string[]
   penalise(peer: string, code: string, message: string): void
   /** One for all who ask these peers. */
   readonly pauses: PeerPauses
@@ -25,7 +26,7 @@ const OURS = ['BUSY', 'CONFLICTING_FINALITY', 'LEDGER_CLOSED', 'STORE_FAILED', '
 /**
  * Asks one peer after the other until one answers with what holds. `ask` checks what it gets and throws the fault's code:
  * then that peer is blamed, and the next one asked. A peer that is at its limits is asked later, if no other one answers.
- * @param height what is asked for rests on the header of this height
+ * @param needed what is asked for rests on these blocks
  * @param signal ends it; each question also ends by itself
  * @param check what an answer is checked with that takes time of its own, such as other questions: the peer has answered
  * by then. Throws like `ask`
@@ -36,7 +37,7 @@ const OURS = ['BUSY', 'CONFLICTING_FINALITY', 'LEDGER_CLOSED', 'STORE_FAILED', '
 export async function askPeers<Answer>(
   ports: AskPeersPorts,
   what: string,
-  height: number,
+  needed: Needed,
   ask: (peer: string, signal: AbortSignal) => Promise<Answer>,
   signal?: AbortSignal,
   check?: (answer: Answer) => Promise<void>
@@ -44,7 +45,7 @@ export async function askPeers<Answer>(
   const refusals: MolochError[] = []
   const faults: string[] = []
   const deadline = performance.now() + WAIT_MS
-  const left = new Set(ports.holders(height).slice(0, MAX_ASKED))
+  const left = new Set(ports.holders(needed).slice(0, MAX_ASKED))
   const limited = new Set<string>()
   while (left.size > 0) {
     // Some have said all that they can, and of the rest each wants us to wait.

@@ -7,13 +7,14 @@ import type { Log } from '../log.ts'
 import type { ProofRequests } from '../network/types.ts'
 import { withinAnswerTime } from './answer-time.ts'
 import { fetchHeader } from './fetch-header.ts'
+import type { Needed } from './holders.ts'
 import type { PeerPauses, Turn } from './peer-pauses.ts'
 
 export interface CrossCheckPorts {
   readonly genesis: Genesis
   tip(): { readonly height: number; readonly hash: Uint8Array }
-  /** Peers whose certified height is at least this. */
-  holders(height: number): string[]
+  /** Peers that may have what is needed. */
+  holders(needed: Needed): string[]
   readonly pauses: PeerPauses
   readonly getHeaders: ProofRequests['getHeaders']
   /** Whether two certified headers of one height are known: then no answer says which chain is right. */
@@ -84,7 +85,7 @@ export class CrossCheck {
   async #run(): Promise<void> {
     const { height, hash } = this.#ports.tip()
     if (height === 0 || this.#ports.halted()) return
-    const holders = this.#ports.holders(height)
+    const holders = this.#ports.holders({ from: height, to: height })
     for (const peer of this.#asked.keys()) if (!holders.includes(peer)) this.#asked.delete(peer)
     const last = (peer: string): number => this.#asked.get(peer) ?? 0
     const agreed: string[] = []

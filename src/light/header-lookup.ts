@@ -29,7 +29,7 @@ export class HeaderLookup {
     return askPeers(
       this.#ports,
       `header ${height}`,
-      anchorHeight,
+      { from: height, to: anchorHeight },
       async (peer, ends) => {
         const { header } = await fetchHeader(chain.genesis, this.#ports.getHeaders, peer, height, ends)
         const request = { header: { height, anchorHeight } }
@@ -59,7 +59,8 @@ export function skipTo(ports: SkipPorts, height: number, signal?: AbortSignal): 
   return askPeers(
     ports,
     `header ${height}`,
-    height,
+    // Its peer proves that our tip is of its chain.
+    { from: chain.tip.height, to: height },
     async (peer, ends) => {
       const from = chain.tip
       if (from.height >= height) return

@@ -5,6 +5,7 @@ import type { GetProof, Proof } from '../codec/generated/sync.ts'
 import { hasCode, MolochError } from '../error.ts'
 import type { ProofRequests } from '../network/types.ts'
 import { type AskPeersPorts, askPeers } from './ask-peers.ts'
+import type { Needed } from './holders.ts'
 import { type HistoryCheck, proveHistory } from './prove-history.ts'
 import type { Anchor } from './verify/anchor.ts'
 import { verifyConsistencyProof } from './verify/consistency-proof.ts'
@@ -55,14 +56,20 @@ export class PeerProver {
   ): Promise<Proof> {
     const { genesis } = this.#ports
     const given = anchorHeight === 0 ? undefined : await this.#trusted(anchorHeight, signal)
-    return this.#ask(`event ${toHex(eventId)}`, anchorHeight, request, signal, async ({ event }) => {
-      if (event === undefined) return wrongKind('event')
-      const own = event.header?.height ?? 0
-      // Above the tip it may be true, and there is nothing yet to check it against.
-      if (given === undefined && own > this.#ports.tipHeight()) throw notFollowed(own, this.#ports.tipHeight())
-      const anchor = given ?? (await this.#trusted(own, signal))
-      return verifyEventProof(event, anchor, genesis, { eventId })
-    })
+    return this.#ask(
+      `event ${toHex(eventId)}`,
+      { from: undefined, to: anchorHeight },
+      request,
+      signal,
+      async ({ event }) => {
+        if (event === undefined) return wrongKind('event')
+        const own = event.header?.height ?? 0
+        // Above the tip it may be true, and there is nothing yet to check it against.
+        if (given === undefined && own > this.#ports.tipHeight()) throw notFollowed(own, this.#ports.tipHeight())
+        const anchor = given ?? (await this.#trusted(own, signal))
+        return verifyEventProof(event, anchor, genesis, { eventId })
+      }
+    )
   }
 
   async #header(
@@ -71,7 +78,7 @@ export class PeerProver {
     signal: AbortSignal | undefined
   ): Promise<Proof> {
     const anchor = await this.#trusted(anchorHeight === 0 ? height : anchorHeight, signal)
-    return this.#ask(`header ${height}`, anchor.height, request, signal, async ({ header }) => {
+    return this.#ask(`header ${height}`, { from: height, to: anchor.height }, request, signal, async ({ header }) => {
       if (header === undefined) return wrongKind('header')
       return verifyHeaderProof(header, anchor, this.#ports.genesis, { height })
     })
@@ -87,7 +94,9 @@ export class PeerProver {
       throw new MolochError('BAD_REQUEST', `${asked}; 1 ≤ from ≤ to is accepted`)
     }
     const [from, to] = await Promise.all([this.#trusted(range.from, signal), this.#trusted(range.to, signal)])
-    return this.#ask(`headers ${from.height} to ${to.height}`, to.height, request, signal, async ({ consistency }) => {
+    // Of hashes alone, which everybody has from block 0 on.
+    const needed = { from: 0, to: to.height }
+    return this.#ask(`headers ${from.height} to ${to.height}`, needed, request, signal, async ({ consistency }) => {
       if (consistency === undefined) return wrongKind('consistency')
       return verifyConsistencyProof(consistency, from, to, this.#ports.genesis)
     })
@@ -96,7 +105,7 @@ export class PeerProver {
   #history(request: NonNullable<GetProof['history']>, signal: AbortSignal | undefined): Promise<Proof> {
     const { genesis, tipHeight } = this.#ports
     const ask = (what: string, history: typeof request, check: HistoryCheck) =>
-      this.#ask(what, history.anchorHeight, { history }, signal, async ({ history: answer }) =>
+      this.#ask(what, { from: 1, to: history.anchorHeight }, { history }, signal, async ({ history: answer }) =>
         answer === undefined ? wrongKind('history') : check(answer)
       )
     return proveHistory({ genesis, tipHeight, trusted: (height) => this.#trusted(height, signal), ask }, request)
@@ -104,7 +113,7 @@ export class PeerProver {
 
   #ask(
     what: string,
-    height: number,
+    needed: Needed,
     request: GetProof,
     outer: AbortSignal | undefined,
     verify: (proof: Proof) => Promise<{ readonly ok: true } | Pick<ProofFailure, 'ok' | 'code' | 'message'>>
@@ -114,7 +123,7 @@ export class PeerProver {
       const result = await verify(proof)
       if (!result.ok) throw new MolochError(result.code, result.message)
     }
-    return askPeers(this.#ports, what, height, ask, outer, check)
+    return askPeers(this.#ports, what, needed, ask, outer, check)
   }
 
   async #trusted(height: number, signal: AbortSignal | undefined): Promise<Anchor> {

@@ -1,6 +1,6 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import { NEW_SESSION, type Session } from './session.ts'
-import type { NodeMode, PeerView } from './types.ts'
+import type { Head, NodeMode, PeerView } from './types.ts'
 
 /** What is held of one peer from its first connection (or our dialling it) to its last. Only sessions.ts writes it. */
 export interface Peer {
@@ -30,10 +30,12 @@ export interface Peer {
   statusAt: number
   /** Monotonic ms of its last Status, or of its connection: liveness is no matter of a clock that is set. */
   heardAt: number
-  /** The height it has heard from us. */
-  toldHeight: number
+  /** What it has heard from us. */
+  told: Pick<Head, 'height' | 'earliestHeight'>
   /** Monotonic ms of the last Status that we sent unasked. */
   pushedAt: number
+  /** Whether what `timers.push` is to tell can wait: a new tip takes its place. */
+  pushCanWait: boolean
   exchanging: boolean
   ready: boolean
   /** Its goodbye, for the reason of closing. */
@@ -66,8 +68,9 @@ export function newPeer(id: string, peerId: PeerId | undefined, address: string,
     peerCount: 0,
     statusAt: 0,
     heardAt: performance.now(),
-    toldHeight: -1,
+    told: { height: -1, earliestHeight: 0 },
     pushedAt: 0,
+    pushCanWait: false,
     exchanging: false,
     ready: false,
     farewell: undefined,

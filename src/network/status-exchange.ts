@@ -18,6 +18,11 @@ const FAULTS: ReadonlySet<string> = new Set(['BAD_FRAME', 'FRAME_TOO_LARGE'])
 const RETRY_MS = 500
 /** Pushes are at least this much time apart, all peers together: with many of them each block would cost a stream each. */
 const PUSH_SPACING_MS = 50
+/**
+ * That more history is held here than a peer knows of is worth a push as well, so many times less often: a backfill moves
+ * with each batch, and who asks for history has time.
+ */
+const EARLIEST_SPACING = 10
 
 export interface StatusOptions {
   readonly protocol: string
@@ -59,10 +64,10 @@ export class StatusExchange {
     tick()
   }
 
-  /** Our tip moved. Cheap: called for every run of blocks that is committed. */
+  /** Our tip moved, or how far down blocks are held. Cheap: called for every run of blocks that is committed. */
   headChanged(): void {
-    const { height } = this.#options.head()
-    for (const peer of this.#options.sessions.open()) this.#follow(peer, height)
+    const head = this.#options.head()
+    for (const peer of this.#options.sessions.open()) this.#follow(peer, head)
   }
 
   /** The peer showed in another way that it has the certified block of this height. */
@@ -80,7 +85,7 @@ export class StatusExchange {
     const status = readStatus(frame, peerId)
     if (peer !== undefined) this.#take(peer, status)
     const now = head()
-    if (peer !== undefined) peer.toldHeight = now.height
+    if (peer !== undefined) peer.told = toldOf(now)
     yield makeStatus(now, sessions.open().length)
   }
 
@@ -92,7 +97,7 @@ export class StatusExchange {
     peer.pushedAt = performance.now()
     try {
       const told = head()
-      peer.toldHeight = told.height
+      peer.told = toldOf(told)
       const answer = await requestOne(connection, protocol, makeStatus(told, sessions.open().length), limits)
       this.#take(peer, readStatus(answer, peer.id))
     } catch (error) {
@@ -104,29 +109,34 @@ export class StatusExchange {
       peer.exchanging = false
     }
     if (peer.session.state === 'DETERMINING') this.#later(peer, RETRY_MS)
-    else if (isOpen(peer.session)) this.#follow(peer, head().height)
+    else if (isOpen(peer.session)) this.#follow(peer, head())
   }
 
-  #follow(peer: Peer, height: number): void {
+  #follow(peer: Peer, head: Head): void {
     // A peer that was ahead is caught up with. One that was equal is shown as behind only when it says so itself.
-    if (peer.session.state === 'SYNCING') this.#options.sessions.step(peer, { type: 'head', ownHeight: height })
-    if (peer.session.state !== 'DETERMINING') this.#push(peer, height)
+    if (peer.session.state === 'SYNCING') this.#options.sessions.step(peer, { type: 'head', ownHeight: head.height })
+    if (peer.session.state !== 'DETERMINING') this.#push(peer, head)
   }
 
-  #push(peer: Peer, height: number): void {
-    if (height <= peer.toldHeight || peer.timers.push !== undefined || peer.exchanging) return
+  #push(peer: Peer, head: Head): void {
+    const news = newsFor(peer, head)
+    if (news === undefined || peer.exchanging) return
+    if (peer.timers.push !== undefined && (news === 'earliest' || !peer.pushCanWait)) return
     const { sessions, settings, random } = this.#options
-    const interval = pushInterval(settings.statusPushMs, sessions.open().length)
+    const spacing = news === 'height' ? 1 : EARLIEST_SPACING
+    const interval = spacing * pushInterval(settings.statusPushMs, sessions.open().length)
     const wait = Math.max(0, peer.pushedAt + interval - performance.now())
     // Some of it by chance: of two peers whose tips move at once, one is to be first.
     const delay = wait + 0.2 * interval * random()
-    this.#later(peer, delay)
+    this.#later(peer, delay, news === 'earliest')
   }
 
-  #later(peer: Peer, delay: number): void {
+  #later(peer: Peer, delay: number, canWait = false): void {
+    clearTimeout(peer.timers.push)
+    peer.pushCanWait = canWait
     peer.timers.push = setTimeout(() => {
       delete peer.timers.push
-      const untold = peer.session.state === 'DETERMINING' || this.#options.head().height > peer.toldHeight
+      const untold = peer.session.state === 'DETERMINING' || newsFor(peer, this.#options.head()) !== undefined
       if (isOpen(peer.session) && untold) void this.#exchange(peer)
     }, delay)
   }
@@ -154,6 +164,16 @@ export class StatusExchange {
     const after = `${peer.height} ${peer.claimedHeight} ${peer.earliestHeight} ${peer.syncing} ${peer.peerCount}`
     if (peer.session === state && before !== after) sessions.changed(peer)
   }
+}
+
+function toldOf({ height, earliestHeight }: Head): Peer['told'] {
+  return { height, earliestHeight }
+}
+
+/** What the peer does not know yet; the more pressing of two. */
+function newsFor({ told }: Peer, { height, earliestHeight }: Head): 'height' | 'earliest' | undefined {
+  if (height > told.height) return 'height'
+  return earliestHeight === told.earliestHeight ? undefined : 'earliest'
 }
 
 /** @param leastMs the setting @param peers open sessions @returns ms between pushes to one peer */

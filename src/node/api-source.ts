@@ -42,6 +42,7 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
     chain: ledger,
     proofs: { prove: (request) => ledger.prove(request), headerAt: (height) => ledger.headerAt(height) },
+    checkpoint: () => ledger.tip,
     snapshot: () => ledger.snapshots?.held(0)?.manifest.header,
     peers: () => network.sessions.list(),
     peerBook: network,

@@ -10,6 +10,7 @@ import { Driver } from '../consensus/driver.ts'
 import { Signer } from '../consensus/signer.ts'
 import { MolochError } from '../error.ts'
 import { Ledger } from '../ledger/ledger.ts'
+import { settleImport } from '../ledger/settle-import.ts'
 import { frameLimit } from '../network/streams/frames.ts'
 import { blockItems } from '../sync/blocks.ts'
 import { SyncManager } from '../sync/manager.ts'
@@ -30,7 +31,7 @@ import { type RunningNode, runningNode } from './running.ts'
 import { ServedChain } from './served-chain.ts'
 import { openBackfill, startBackfill } from './start-backfill.ts'
 import { warpFirst } from './warp-phase.ts'
-import { finishImport, warpTarget } from './warp-start.ts'
+import { dropWarp, warpTarget } from './warp-start.ts'
 
 /** More threads than this only take memory: the main loop cannot write as fast as they check. */
 const MAX_VERIFY_WORKERS = 4
@@ -62,13 +63,15 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
       ...(tuning.ledger && { tuning: tuning.ledger })
     })
   if (checkpoint === undefined) opened = await openLedger()
+  // What is wrong with the signer is said before a snapshot is fetched. Up to a checkpoint at least there are blocks.
+  const signer = await openSigner(home, checkpoint?.height ?? opened?.tip.height ?? 0, config)
+  if (signer !== undefined) closers.add('the signer', () => signer.close())
   const network = await openNetwork(input, config.mode === 'warp' ? 'WARP' : 'FULL', served)
-  const apiPort = checkpoint && (await warpFirst(input, network, verify, checkpoint))
+  const api = new Api(config.api, log)
+  if (checkpoint !== undefined) await warpFirst(input, network, verify, checkpoint, api)
   opened ??= await openLedger()
   const ledger = opened
   const head = await HeadView.open(ledger)
-  const signer = await openSigner(home, ledger, config)
-  if (signer !== undefined) closers.add('the signer', () => signer.close())
 
   const faults = new FaultBoard()
   const mempool = new Mempool({
@@ -140,7 +143,9 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
     : undefined
   if (backfill !== undefined) closers.add('the backfill', () => backfill.stop())
 
-  const api = new Api(
+  // Again, if it was open while the node warped: now it closes first.
+  closers.add('API requests', () => api.close())
+  const apiUrl = await api.show(
     apiSource({
       ledger,
       network,
@@ -153,12 +158,8 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
       role,
       pending: () => driver.pending(),
       fault: () => faults.worst
-    }),
-    { ...config.api, port: apiPort ?? config.api.port },
-    log
+    })
   )
-  closers.add('API requests', () => api.close())
-  const apiUrl = await api.listen()
   served.open(ledger, head)
   const meetPeers = join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry })
   // A node that warped has its network already, and peers.
@@ -179,7 +180,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
  * @returns the checkpoint to warp to first; undefined: the chain goes on where it is
  */
 async function startingPoint(input: NodeInput): Promise<Checkpoint | undefined> {
-  const { config, home } = input
+  const { config, home, log } = input
   if (config.mode === 'warp') return warpTarget(input)
   if (config.checkpoint !== '') {
     throw new MolochError(
@@ -187,12 +188,14 @@ async function startingPoint(input: NodeInput): Promise<Checkpoint | undefined> 
       'checkpoint is for mode = "warp" or "light": a full node checks every block from block 0'
     )
   }
-  await finishImport(home.paths.chain, home.genesis, input.log, input.signal)
+  const report = (line: string): void => log.info({}, line)
+  await settleImport(home.paths.chain, home.genesis, { checkpoint: undefined, report, signal: input.signal })
+  await dropWarp(home.paths.warp, log)
   return undefined
 }
 
 /** @throws MolochError with a SignerErrorCode */
-async function openSigner(home: Home, ledger: Ledger, config: Config): Promise<Signer | undefined> {
+async function openSigner(home: Home, chainHeight: number, config: Config): Promise<Signer | undefined> {
   const { validatorKey, paths, genesis } = home
   if (validatorKey === undefined) return undefined
   try {
@@ -200,7 +203,7 @@ async function openSigner(home: Home, ledger: Ledger, config: Config): Promise<S
       path: paths.signer,
       key: validatorKey,
       genesisHash: genesis.hash,
-      chainHeight: ledger.tip.height,
+      chainHeight,
       allowMissing: config.consensus.new_signer_log
     })
   } catch (error) {

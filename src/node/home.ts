@@ -14,7 +14,7 @@ import { readKeyFile, readPeerKeyFile } from './key-files.ts'
  *
  *     config.toml  genesis.json
  *     keys/        peer.key  chain.key or, on validators, validator.key  actor.key     (0700, files 0600)
- *     data/        chain/  peers/  signer/  snapshots/  warp/
+ *     data/        chain/  peers/  signer/  snapshots/  warp/  lock/
  *     logs/
  */
 export interface HomePaths {
@@ -28,6 +28,7 @@ export interface HomePaths {
   readonly signer: string
   readonly snapshots: string
   readonly warp: string
+  readonly lock: string
   readonly logs: string
 }
 
@@ -47,6 +48,7 @@ export function homePaths(home: string): HomePaths {
     signer: join(data, 'signer'),
     snapshots: join(data, 'snapshots'),
     warp: join(data, 'warp'),
+    lock: join(data, 'lock'),
     logs: join(home, 'logs')
   }
 }

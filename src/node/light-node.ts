@@ -6,6 +6,7 @@ import { HeaderIntake } from '../consensus/header-intake.ts'
 import { MolochError } from '../error.ts'
 import { CrossCheck } from '../light/cross-check.ts'
 import { HeaderLookup, skipTo } from '../light/header-lookup.ts'
+import { type Holder, holders, type Needed } from '../light/holders.ts'
 import { LightChain } from '../light/light-chain.ts'
 import { PeerPauses } from '../light/peer-pauses.ts'
 import { PeerProver } from '../light/peer-prover.ts'
@@ -23,6 +24,7 @@ import { begin, trustedStart } from './light-start.ts'
 import type { NodeInput } from './node-input.ts'
 import { openNetwork } from './open-network.ts'
 import { type RunningNode, runningNode } from './running.ts'
+import { dropWarp } from './warp-start.ts'
 
 /** A header is little more than its signatures: all cores check. */
 const MAX_VERIFY_WORKERS = 8
@@ -33,6 +35,7 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
   const { genesis, paths } = home
   assertNoValidator(home)
   const wanted = config.checkpoint === '' ? undefined : parseCheckpoint(config.checkpoint)
+  await dropWarp(paths.warp, log)
 
   const chain = await LightChain.open({ path: paths.chain, genesis, log, keepHeaders: config.light.keep_headers })
   closers.add('the headers', () => chain.close())
@@ -67,7 +70,12 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
   )
   closers.add('running syncs', () => sync.stop())
 
-  const asking = { holders: (height: number) => holders(network, height), penalise, pauses: new PeerPauses(), log }
+  const asking = {
+    holders: (needed: Needed) => holders(sources(network), needed),
+    penalise,
+    pauses: new PeerPauses(),
+    log
+  }
   const lookup = new HeaderLookup({ ...asking, chain, getHeaders, getProof })
   const headerAt = async (height: number, ends?: AbortSignal) => {
     const held = await chain.headerAt(height)
@@ -94,7 +102,9 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
   })
 
   let began: Awaited<ReturnType<typeof trustedStart>> | undefined
-  const api = new Api(
+  const api = new Api(config.api, log)
+  closers.add('API requests', () => api.close())
+  const apiUrl = await api.show(
     lightSource({
       chain,
       network,
@@ -105,12 +115,8 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
       checkpoint: () => began,
       chainKey: home.chainKey,
       fault: () => faults.worst
-    }),
-    config.api,
-    log
+    })
   )
-  closers.add('API requests', () => api.close())
-  const apiUrl = await api.listen()
   await network.start()
   await begin(chain, wanted, {
     network,
@@ -152,12 +158,9 @@ function assertNoValidator({ validatorKey, paths }: Home): void {
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-/** Peers that hold the certified header of a height, in no order that anybody else can choose. */
-function holders(network: Network, height: number): string[] {
+function sources(network: Network): Holder[] {
   return network.sessions
     .list()
-    .filter((peer) => peer.source && peer.height >= height)
-    .map(({ peerId }) => ({ peerId, rank: Math.random() }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ peerId }) => peerId)
+    .filter(({ source }) => source)
+    .map(({ peerId, height, earliestHeight }) => ({ id: peerId, height, earliest: earliestHeight }))
 }

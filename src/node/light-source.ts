@@ -39,6 +39,10 @@ export function lightSource(parts: LightSourceParts): ApiSource {
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
     chain: chainView(parts),
     proofs: { prove: (request) => prover.prove(request), headerAt: (height) => headerAt(parts, height) },
+    checkpoint: () => {
+      if (parts.checkpoint() !== undefined) return chain.tip
+      throw new MolochError('NOT_READY', 'this light node has no checkpoint yet')
+    },
     light: () => ({ checkpoint: parts.checkpoint(), crossCheck: parts.crossCheck.last }),
     peers: () => network.sessions.list(),
     peerBook: network,

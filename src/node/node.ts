@@ -3,6 +3,7 @@ import { Closers } from './closers.ts'
 import type { Config } from './config/schema.ts'
 import { buildFullNode } from './full-node.ts'
 import { openHome } from './home.ts'
+import { HomeLock } from './home-lock.ts'
 import { buildLightNode } from './light-node.ts'
 import { createLogger } from './logger.ts'
 import type { NodeInput } from './node-input.ts'
@@ -26,7 +27,11 @@ export async function startNode(
 ): Promise<RunningNode> {
   const closers = new Closers(log)
   try {
-    const input = { config, home: openHome(config.home), log, closers, tuning, signal, onStarting }
+    const home = openHome(config.home)
+    // Before anything is changed, and given up last.
+    const lock = await HomeLock.take(config.home)
+    closers.add('the lock on the home', () => lock.release())
+    const input = { config, home, log, closers, tuning, signal, onStarting }
     return await (config.mode === 'light' ? buildLightNode(input) : buildFullNode(input))
   } catch (error) {
     await closers.close()

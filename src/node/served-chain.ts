@@ -28,7 +28,7 @@ export class ServedChain implements NetworkPorts {
   readonly proving: ProvingPorts = {
     readHeaders: (start, count) => this.#opened?.ledger.readHeaders(start, count) ?? nothing(),
     readPeaks: async (leafCount) => this.#ledger().readPeaks(leafCount),
-    prove: async (request) => this.#ledger().prove(request)
+    prove: async (request, onRead) => this.#ledger().prove(request, onRead)
   }
   readonly snapshots?: SnapshotPorts
 

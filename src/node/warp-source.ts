@@ -30,6 +30,8 @@ export function warpSource({ genesis, network, warp, checkpoint, role, chainKey 
     chainKey: toHex(chainKey.publicKey),
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
     chain: chainView(genesis),
+    proofs: { prove: async () => notReady(), headerAt: async () => notReady() },
+    checkpoint: notReady,
     peers: () => network.sessions.list(),
     peerBook: network,
     topics: () => network.topics(),

@@ -1,9 +1,10 @@
 /** How a node of mode "warp" comes to a chain that begins at a snapshot. */
+import { existsSync } from 'node:fs'
 import { type Checkpoint, checkpointText, parseCheckpoint } from '../chain/checkpoint.ts'
-import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
-import { peekChain, switchDatabase } from '../ledger/switch-database.ts'
+import { settleImport } from '../ledger/settle-import.ts'
+import { peekChain } from '../ledger/switch-database.ts'
 import type { Log } from '../log.ts'
 import type { Network, PeerView } from '../network/types.ts'
 import { Staging } from '../sync/warp/staging.ts'
@@ -24,7 +25,7 @@ export async function warpTarget({ config, home, log, signal }: NodeInput): Prom
   }
   const { paths, genesis } = home
   const wanted = parseCheckpoint(config.checkpoint)
-  await finishImport(paths.chain, genesis, log, signal)
+  await settleImport(paths.chain, genesis, { checkpoint: wanted, report: (line) => log.info({}, line), signal })
   const { height, hash } = await peekChain(paths.chain, genesis, wanted.height)
   if (hash === undefined || height === 0) return wanted
   if (!equalBytes(hash, wanted.hash)) {
@@ -32,22 +33,15 @@ export async function warpTarget({ config, home, log, signal }: NodeInput): Prom
     const message = `the chain here is another than the checkpoint's: expected ${checkpointText(wanted)}, it has ${ours}`
     throw new MolochError('WRONG_CHECKPOINT', message)
   }
-  // Of a warp that somebody gave up for a full sync.
-  await Staging.remove(paths.warp)
+  await dropWarp(paths.warp, log)
   return undefined
 }
 
-/**
- * An import that was stopped on its way is carried on or cleared away.
- * @throws as switchDatabase; ABORTED
- */
-export async function finishImport(path: string, genesis: Genesis, log: Log, signal: AbortSignal): Promise<void> {
-  try {
-    await switchDatabase(path, genesis, { report: (line) => log.info({}, line), signal })
-  } catch (error) {
-    if (!signal.aborted) throw error
-    throw new MolochError('ABORTED', 'blocks were being carried over; that goes on the next time')
-  }
+/** Removes the chunks of a warp that was not finished: somebody gave it up for another mode, or a full sync. */
+export async function dropWarp(folder: string, log: Log): Promise<void> {
+  if (!existsSync(folder)) return
+  await Staging.remove(folder)
+  log.info({ folder }, 'the chunks of an unfinished warp are removed: they are not needed any more')
 }
 
 /** A warp from the peers of a network, not begun. */

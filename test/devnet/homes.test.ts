@@ -8,8 +8,8 @@ import { devnetCommand } from '../../src/devnet/command.ts'
 import { Devnet } from '../../src/devnet/devnet.ts'
 import { freePorts } from '../../src/devnet/ports.ts'
 import { loadConfig } from '../../src/node/config/load.ts'
-import { homePaths, openHome } from '../../src/node/home.ts'
-import { Database } from '../../src/store/database.ts'
+import { openHome } from '../../src/node/home.ts'
+import { HomeLock } from '../../src/node/home-lock.ts'
 
 let dir: string
 beforeEach(async () => {
@@ -67,13 +67,13 @@ test('a network that a node runs in is not replaced, whoever started the node', 
   await devnet.stop()
   const { home } = devnet.node('validator-2')
   const genesisHash = openHome(home).genesis.hash
-  const database = await Database.open(homePaths(home).chain, { genesisHash, create: true })
+  const lock = await HomeLock.take(home)
   await expect(Devnet.create(dir)).rejects.toMatchObject({
     code: 'DEVNET_RUNNING',
     message: `validator-2 of ${dir} runs; stop it or give another --dir`
   })
   expect(openHome(home).genesis.hash).toEqual(genesisHash)
-  await database.close()
+  await lock.release()
   await Devnet.create(dir, { validators: 1, nodes: 0, late: false })
   expect((await readdir(dir)).sort()).toEqual(['devnet.json', 'validator-1'])
 })

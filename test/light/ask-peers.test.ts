@@ -11,10 +11,10 @@ type Ask = (signal: AbortSignal) => Promise<string>
 function peers(asks: Readonly<Record<string, Ask>>) {
   const asked: string[] = []
   const blamed: string[] = []
-  const heights: number[] = []
+  const needs: object[] = []
   const ports = {
-    holders: (height: number) => {
-      heights.push(height)
+    holders: (needed: object) => {
+      needs.push(needed)
       return Object.keys(asks)
     },
     penalise: (peer: string, code: string) => {
@@ -27,14 +27,14 @@ function peers(asks: Readonly<Record<string, Ask>>) {
     askPeers(
       ports,
       'it',
-      7,
+      { from: 3, to: 7 },
       (peer, ends) => {
         asked.push(peer)
         return (asks[peer] as Ask)(ends)
       },
       signal
     )
-  return { asked, blamed, heights, run }
+  return { asked, blamed, needs, run }
 }
 
 const answer =
@@ -51,14 +51,14 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 it('those that hold it are asked in their order until one answers; each before it is told what it did', async () => {
-  const { asked, blamed, heights, run } = peers({
+  const { asked, blamed, needs, run } = peers({
     a: fail('PROOF_MMR_PATH'),
     b: fail('UNAVAILABLE'),
     c: answer('c'),
     d: answer('d')
   })
   expect(await run()).toBe('c')
-  expect(heights).toEqual([7])
+  expect(needs).toEqual([{ from: 3, to: 7 }])
   expect(asked).toEqual(['a', 'b', 'c'])
   expect(blamed).toEqual(['a PROOF_MMR_PATH', 'b UNAVAILABLE'])
 })

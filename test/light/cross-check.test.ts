@@ -17,7 +17,10 @@ async function run(ports: Partial<CrossCheckPorts>) {
     log: silentLog,
     pauses: new PeerPauses(),
     tip: () => served.anchor(8),
-    holders: () => [...PEERS],
+    holders: (needed) => {
+      expect(needed).toEqual({ from: 8, to: 8 })
+      return [...PEERS]
+    },
     halted: () => false,
     compare: async () => undefined,
     penalise: (peer, code) => seen.blamed.push(`${peer} ${code}`),

@@ -64,6 +64,7 @@ describe('a header that was skipped', () => {
       'kind PROOF_WRONG_KIND',
       'lacking UNAVAILABLE'
     ])
+    expect(peers.needed).toEqual([{ from: 3, to: 20 }])
     // And is kept.
     expect(await chain.trustedAt(3)).toEqual(served.headers[2])
     expect(chain.conflict).toBeUndefined()
@@ -107,6 +108,8 @@ describe('a skip', () => {
     expect(chain.tip).toMatchObject({ height: 20, hash: header(20).hash })
     expect(peers.blamed).toEqual(['few COMMIT_TOO_FEW', 'root BAD_MMR_ROOT', 'peaks BAD_MMR_ROOT', 'path BAD_PARENT'])
     expect(peers.asked).not.toContain('unasked')
+    // Its peer has to prove that our tip is of its chain.
+    expect(peers.needed).toEqual([{ from: 3, to: 20 }])
   })
 
   it('onto another certified chain is evidence: kept, and the end of following; its peer is not to blame', async () => {

@@ -39,6 +39,19 @@ describe('proofs from peers', () => {
     expect(peers.blamed).toEqual([])
   })
 
+  it('are asked of those that hold the blocks they rest on', async () => {
+    const { prover: one, peers } = prover({ a: {} })
+    await one.prove({ event: { eventId, anchorHeight: TIP } })
+    await one.prove({ header: { height: 5, anchorHeight: TIP } })
+    await one.prove({ consistency: { from: 5, to: TIP } })
+    expect(peers.needed).toEqual([
+      // Which block it is in only the answer says.
+      { from: undefined, to: TIP },
+      { from: 5, to: TIP },
+      { from: 0, to: TIP }
+    ])
+  })
+
   it('that do not hold are blamed on whoever gave them; the next one’s is given', async () => {
     const { prover: one, peers } = prover({
       stale: { proof: async () => ({ event: served.eventProof(5, 1, TIP - 1) }) },
@@ -124,6 +137,8 @@ describe('histories from peers', () => {
       'stale PROOF_WRONG_ANCHOR',
       'kind PROOF_WRONG_KIND'
     ])
+    // Whoever lacks one block may lack an event of the key.
+    expect(peers.needed).toEqual([{ from: 1, to: 20 }])
   })
 
   it('go on from what is known, whoever gave that', async () => {

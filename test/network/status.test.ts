@@ -54,6 +54,36 @@ describe('status', () => {
     expect(updates).toBeLessThan(6)
   })
 
+  it('tells of more history as well, and less often', async () => {
+    const [a, b] = [await node({ height: 1 }), await node({ height: 1 })]
+    a.ports.lie = { earliestHeight: 900 }
+    await connect(a, b)
+    expect(view(b, a)?.earliestHeight).toBe(900)
+    let updates = 0
+    b.network.sessions.on('update', () => {
+      updates += 1
+    })
+    for (let earliestHeight = 899; earliestHeight >= 400; earliestHeight -= 1) {
+      a.ports.lie = { earliestHeight }
+      a.network.headChanged()
+    }
+    await until('the earliest height', () => view(b, a)?.earliestHeight === 400)
+    expect(updates).toBe(1)
+  })
+
+  it('of more history is no reason to wait with a new tip', async () => {
+    const settings = { statusPushMs: 1000 }
+    const [a, b] = [await node({ height: 1, settings }), await node({ height: 1, settings })]
+    await connect(a, b)
+    // Due in ten seconds.
+    a.ports.lie = { earliestHeight: 300 }
+    a.network.headChanged()
+    a.ports.height = 2
+    a.network.headChanged()
+    await until('the new tip', () => view(b, a)?.height === 2, 5000)
+    expect(view(b, a)?.earliestHeight).toBe(300)
+  })
+
   it('a height without a good commit does not count, and costs points', async () => {
     const liar = new ChainPorts(9)
     liar.lie = { commit: new ChainPorts(8).head().commit }

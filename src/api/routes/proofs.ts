@@ -30,10 +30,7 @@ export function proofRoutes(app: App, source: ApiSource): void {
   const { chain, genesis, proofs } = source
 
   app.get('/v1/checkpoint', { schema: { response: { 200: CheckpointJson } } }, () => {
-    if (source.light !== undefined && source.light().checkpoint === undefined) {
-      throw apiError('NOT_READY', 'this light node has no checkpoint yet', { httpStatus: 503 })
-    }
-    const { height, hash, header } = chain.tip
+    const { height, hash, header } = source.checkpoint()
     const snapshot = source.snapshot?.()
     return {
       height,

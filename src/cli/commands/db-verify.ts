@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
 import { MolochError } from '../../error.ts'
 import { homePaths, readHomeGenesis, resolveHome } from '../../node/home.ts'
+import { withHomeLock } from '../../node/home-lock.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand } from '../command.ts'
 
@@ -23,12 +25,11 @@ export function dbVerifyCommand(cli: Cli): Command {
       const { VerifyPool } = await import('../../verify/pool.ts')
       const pool = new VerifyPool({ genesisJson: genesis.json, size: Math.min(MAX_WORKERS, availableParallelism()) })
       try {
-        const report = await verifyHome({
-          path: homePaths(home).chain,
-          genesis,
-          check: (frames) => pool.check(frames, { verifyEvents: true }),
-          onProgress: progress(cli)
-        })
+        const { chain: path } = homePaths(home)
+        const check = (frames: Parameters<typeof pool.check>[0]) => pool.check(frames, { verifyEvents: true })
+        const verify = () => verifyHome({ path, genesis, check, onProgress: progress(cli) })
+        // Where there is no chain there is nothing to keep others from, and nothing is to be left behind.
+        const report = await (existsSync(path) ? withHomeLock(home, verify) : verify())
         const { height, events, fault } = report
         if (options.json) printJson(cli, { ok: fault === undefined, height, events, fault: fault ?? null })
         if (fault !== undefined)

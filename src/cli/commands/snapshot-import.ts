@@ -3,6 +3,7 @@ import { parseCheckpoint } from '../../chain/checkpoint.ts'
 import { checkManifest } from '../../chain/snapshot-manifest.ts'
 import { MolochError } from '../../error.ts'
 import { homePaths, readHomeGenesis, resolveHome } from '../../node/home.ts'
+import { withHomeLock } from '../../node/home-lock.ts'
 import { SnapshotFile } from '../../store/snapshot-file.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand } from '../command.ts'
@@ -29,11 +30,18 @@ export function snapshotImportCommand(cli: Cli): Command {
       }
       const { manifest } = result
       const { importSnapshot } = await import('../../ledger/import-snapshot.ts')
+      const { settleImport } = await import('../../ledger/settle-import.ts')
       const { switchDatabase } = await import('../../ledger/switch-database.ts')
       const { chain } = homePaths(home)
       const onProgress = progress(cli, manifest.chunks.length)
-      await importSnapshot({ genesis, manifest, path: chain, readChunk: (number) => file.read(number), onProgress })
-      const switched = await switchDatabase(chain, genesis, { report: (line) => cli.err(line) })
+      const readChunk = (number: number): Promise<Uint8Array | undefined> => file.read(number)
+      const report = (line: string): void => cli.err(line)
+      const switched = await withHomeLock(home, async () => {
+        // What an import that was stopped has taken over is not lost to this one.
+        await settleImport(chain, genesis, { checkpoint: undefined, report })
+        await importSnapshot({ genesis, manifest, path: chain, readChunk, onProgress })
+        return switchDatabase(chain, genesis, { report })
+      })
       if (!switched.switched) {
         throw new MolochError('NOT_HIGHER', `${home} has block ${manifest.height} already: nothing has changed`)
       }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckedManifest, checkManifest } from '../../chain/snapshot-manifest.ts'
 import { equalBytes } from '../../codec/bytes.ts'
 import { Emitter } from '../../emitter.ts'
@@ -6,9 +5,9 @@ import { MolochError } from '../../error.ts'
 import { importSnapshot } from '../../ledger/import-snapshot.ts'
 import { heightOf, switchDatabase } from '../../ledger/switch-database.ts'
 import type { PeerFailure } from '../events.ts'
-import { chooseManifest, giveUp, isSettled } from './choice.ts'
 import { diagnoseSearch } from './diagnose.ts'
 import { ChunkDownload } from './download.ts'
+import { findManifest } from './find-manifest.ts'
 import { WarpReporter } from './reporter.ts'
 import { ManifestSearch } from './search.ts'
 import { Staging } from './staging.ts'
@@ -16,8 +15,6 @@ import type { NoSnapshot, SearchOutcome, WarpOptions, WarpOutcome, WarpPeer, War
 
 const DEFAULT_REQUESTS_PER_PEER = 4
 const DEFAULT_MAX_REQUESTS = 16
-const DEFAULT_GIVE_UP_MS = 6_000
-const DEFAULT_GATHER_MS = 500
 const DEFAULT_STALL_AFTER_MS = 10_000
 const POLL_MS = 50
 
@@ -141,40 +138,16 @@ export class Warp extends Emitter<WarpEvents> {
     const { peers, lastWords } = this.#search
     const { stallAfterMs = DEFAULT_STALL_AFTER_MS } = this.#options
     const since = this.#searchedAt
-    if (this.#now() - since < stallAfterMs) return { phase: 'searching', peers: peers.length, stalled: undefined }
-    const stalled = { since, ...diagnoseSearch(peers, lastWords) }
+    const isLong = this.#now() - since >= stallAfterMs
+    const stalled = isLong ? { since, ...diagnoseSearch(peers, lastWords) } : undefined
     return { phase: 'searching', peers: peers.length, stalled }
   }
 
-  async #find(held: CheckedManifest | undefined, signal: AbortSignal): Promise<SearchOutcome> {
-    const { giveUpMs = DEFAULT_GIVE_UP_MS, gatherMs = DEFAULT_GATHER_MS } = this.#options
+  #find(held: CheckedManifest | undefined, signal: AbortSignal): Promise<SearchOutcome> {
     this.#searchedAt = this.#now()
-    let lacking: number | undefined
-    let offered: number | undefined
-    for (;;) {
-      this.#search.tick()
-      const at = this.#now()
-      if (this.#search.wrong !== undefined) return this.#search.wrong
-      const { peers, lastWords } = this.#search
-      // No peers at all is a matter of waiting.
-      lacking = peers.some(({ peer }) => isSettled(peer)) ? (lacking ?? at) : undefined
-      const offers = this.#search.offers()
-      offered = offers.length === 0 ? undefined : (offered ?? at)
-      const chosen =
-        offered === undefined
-          ? undefined
-          : chooseManifest(offers, held, { sinceMs: at - offered, gatherMs, allAnswered: this.#search.allAnswered })
-      if (chosen !== undefined) {
-        const sources = offers.filter(({ manifest }) => equalBytes(manifest.id, chosen.id)).map(({ peer }) => peer)
-        return { kind: 'found', manifest: chosen, sources }
-      }
-      if (offered === undefined && lacking !== undefined) {
-        const { checkpoint } = this.#options
-        const none = giveUp({ checkpoint, height: this.#height, peers, sinceMs: at - lacking, giveUpMs, lastWords })
-        if (none !== undefined) return none
-      }
-      await delay(POLL_MS, undefined, { signal })
-    }
+    const { checkpoint, giveUpMs, gatherMs } = this.#options
+    const bounds = { giveUpMs, gatherMs, now: this.#now }
+    return findManifest({ search: this.#search, checkpoint, height: this.#height, held, ...bounds }, signal)
   }
 
   /** Until all chunks are stored, or nobody serves them any more. */

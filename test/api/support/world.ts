@@ -55,7 +55,7 @@ export class World {
     this.mempool = new Mempool({ ...limits, ...options.mempool })
     this.source = this.#source()
     const defaults = { host: '127.0.0.1', port: 0, token: '', public: false, max_wait_ms: 10_000, max_waiters: 100 }
-    this.api = new Api(this.source, { ...defaults, ...options.api }, silentLog)
+    this.api = new Api({ ...defaults, ...options.api }, silentLog)
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {
@@ -82,7 +82,7 @@ export class World {
     world.#path = path
     if (options.shared !== true) onTestFinished(() => world.close())
     for (let i = base ?? 0; i < (options.blocks ?? 0); i++) await world.finalize()
-    if (options.listen !== false) world.url = await world.api.listen()
+    if (options.listen !== false) world.url = await world.api.show(world.source)
     return world
   }
 
@@ -134,6 +134,7 @@ export class World {
       uptimeSeconds: () => 12.7,
       chain: ledger,
       proofs: { prove: (request) => ledger.prove(request), headerAt: (height) => ledger.headerAt(height) },
+      checkpoint: () => ledger.tip,
       peers: () => this.peers,
       addresses: () => ['/ip4/127.0.0.1/tcp/9645'],
       topics: () => this.topics,

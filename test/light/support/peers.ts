@@ -1,6 +1,7 @@
 import type { GetProof } from '../../../src/codec/generated/sync.ts'
 import { Proof } from '../../../src/codec/generated/sync.ts'
 import { MolochError } from '../../../src/error.ts'
+import type { Needed } from '../../../src/light/holders.ts'
 import { PeerPauses } from '../../../src/light/peer-pauses.ts'
 import { silentLog } from '../../../src/log.ts'
 import type { HeadersFrame, ProofRequests } from '../../../src/network/types.ts'
@@ -20,6 +21,8 @@ export class Peers {
   readonly pauses = new PeerPauses()
   /** Ids of those asked, in order. */
   readonly asked: string[] = []
+  /** What was to be held by those asked. */
+  readonly needed: Needed[] = []
   /** `<peer> <code>`. */
   readonly blamed: string[] = []
   readonly #served: ServedChain
@@ -30,7 +33,10 @@ export class Peers {
     this.#behaviours = behaviours
   }
 
-  readonly holders = (): string[] => Object.keys(this.#behaviours)
+  readonly holders = (needed: Needed): string[] => {
+    this.needed.push(needed)
+    return Object.keys(this.#behaviours)
+  }
 
   readonly penalise = (peer: string, code: string): void => {
     this.blamed.push(`${peer} ${code}`)

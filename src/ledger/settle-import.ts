@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
+import type { Genesis } from '../chain/genesis.ts'
+import { equalBytes } from '../codec/bytes.ts'
+import { hasCode, MolochError, messageOf } from '../error.ts'
+import {
+  move,
+  newFolder,
+  oldFolder,
+  peekChain,
+  type SwitchOptions,
+  stagedFolder,
+  switchDatabase
+} from './switch-database.ts'
+
+export interface SettleOptions extends SwitchOptions {
+  /** An import that is not of its chain, or ends below it, is of no use. Undefined: any of this genesis is. */
+  readonly checkpoint: Checkpoint | undefined
+}
+
+/**
+ * Carries on an import that was stopped before it took the place of the database at `path`, which nobody has open, or clears
+ * it away: one of another chain must not keep a node from starting for ever.
+ * @throws as switchDatabase; ABORTED by the signal
+ */
+export async function settleImport(
+  path: string,
+  genesis: Genesis,
+  { checkpoint, report, signal }: SettleOptions
+): Promise<void> {
+  const why = existsSync(newFolder(path)) ? await whyOther(newFolder(path), genesis, checkpoint) : undefined
+  if (why !== undefined) {
+    await drop(path)
+    report?.(`the import in ${newFolder(path)} is dropped: ${why}`)
+  }
+  try {
+    await switchDatabase(path, genesis, { report, signal })
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+    throw new MolochError('ABORTED', 'blocks were being carried over; that goes on the next time')
+  }
+}
+
+async function whyOther(folder: string, genesis: Genesis, checkpoint: Checkpoint | undefined) {
+  try {
+    const { height, hash } = await peekChain(folder, genesis, checkpoint?.height ?? 0)
+    if (height === 0) return 'it is not whole'
+    if (checkpoint === undefined) return undefined
+    const wanted = `the checkpoint is ${checkpointText(checkpoint)}`
+    if (hash === undefined) return `it ends at block ${height}, and ${wanted}`
+    if (equalBytes(hash, checkpoint.hash)) return undefined
+    return `it has ${checkpointText({ height: checkpoint.height, hash })}, and ${wanted}`
+  } catch (error) {
+    if (!OTHERS.some((code) => hasCode(error, code))) throw error
+    return messageOf(error)
+  }
+}
+
+const OTHERS = ['STORE_OTHER_CHAIN', 'STORE_OTHER_MODE', 'STORE_CORRUPT'] as const
+
+async function drop(path: string): Promise<void> {
+  // Stopped between the two renames of a switch: what this node accepted is in the old one.
+  if (!existsSync(path) && existsSync(oldFolder(path))) await move(oldFolder(path), path)
+  // By one rename, too: half of it must not be taken for the whole.
+  await rm(stagedFolder(path), { recursive: true, force: true })
+  await move(newFolder(path), stagedFolder(path))
+  await rm(stagedFolder(path), { recursive: true, force: true })
+}
