@@ -1,0 +1,63 @@
+import { existsSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { checkpointText } from '../../src/chain/checkpoint.ts'
+import { toHex } from '../../src/codec/bytes.ts'
+import { importSnapshot } from '../../src/ledger/import-snapshot.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import { switchDatabase } from '../../src/ledger/switch-database.ts'
+import { silentLog } from '../../src/log.ts'
+import { createHome } from '../../src/node/create-home.ts'
+import { homePaths } from '../../src/node/home.ts'
+import { withHomeLock } from '../../src/node/home-lock.ts'
+import { type SnapshotSource, snapshotSource } from '../ledger/support/snapshot-source.ts'
+import { tempDir } from '../support/temp-dir.ts'
+import { moloch } from './support/run.ts'
+
+async function homeFor({ chain }: SnapshotSource): Promise<string> {
+  const home = join(tempDir(), 'home')
+  await createHome({ home, genesis: chain.genesis })
+  return home
+}
+
+function importInto(home: string, { path, manifest }: SnapshotSource) {
+  const checkpoint = checkpointText({ height: manifest.height, hash: manifest.header.hash })
+  const file = join(`${path}-snapshots`, `${manifest.height}.snapshot`)
+  return moloch(['snapshot', 'import', file, '--checkpoint', checkpoint, '--home', home])
+}
+
+test('a home that another process works on is left alone', async () => {
+  const source = await snapshotSource(20)
+  const home = await homeFor(source)
+  const { chain } = homePaths(home)
+  await withHomeLock(home, async () => {
+    const line = `moloch: another process works on the home ${home}: stop that one, or use another home`
+    expect(await importInto(home, source)).toEqual({ code: 1, out: '', err: line })
+  })
+  expect([chain, `${chain}.new`, `${chain}.staged`].filter(existsSync)).toEqual([])
+  expect(await importInto(home, source)).toMatchObject({
+    code: 0,
+    out: `${home} begins at block 20; blocks below it are not there`
+  })
+})
+
+test('what an import that was stopped in its switch had taken over is in the next one too', async () => {
+  const [lower, source] = [await snapshotSource(10), await snapshotSource(20)]
+  const { genesis, maker } = source.chain
+  const home = await homeFor(source)
+  const { chain: path } = homePaths(home)
+  const event = maker.event()
+  const old = await Ledger.open({ path, genesis, log: silentLog })
+  await old.saveMempool([event])
+  await old.close()
+  const readChunk = (chunk: number) => lower.snapshots.readChunk(10, chunk)
+  await importSnapshot({ genesis, manifest: lower.manifest, path, readChunk })
+  await switchDatabase(path, genesis)
+  // As a crash between the two renames leaves it.
+  renameSync(path, `${path}.new`)
+  expect(await importInto(home, source)).toMatchObject({ code: 0 })
+  const ledger = await Ledger.open({ path, genesis, log: silentLog })
+  expect(ledger.tip.height).toBe(20)
+  expect((await ledger.loadMempool()).map(({ id }) => toHex(id))).toEqual([toHex(event.id)])
+  await ledger.close()
+})
