@@ -4,15 +4,7 @@ import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
-import {
-  move,
-  newFolder,
-  oldFolder,
-  peekChain,
-  type SwitchOptions,
-  stagedFolder,
-  switchDatabase
-} from './switch-database.ts'
+import { move, newFolder, peekChain, type SwitchOptions, stagedFolder, switchDatabase } from './switch-database.ts'
 
 export interface SettleOptions extends SwitchOptions {
   /** An import that is not of its chain, or ends below it, is of no use. Undefined: any of this genesis is. */
@@ -60,9 +52,7 @@ async function whyOther(folder: string, genesis: Genesis, checkpoint: Checkpoint
 const OTHERS = ['STORE_OTHER_CHAIN', 'STORE_OTHER_MODE', 'STORE_CORRUPT'] as const
 
 async function drop(path: string): Promise<void> {
-  // Stopped between the two renames of a switch: what this node accepted is in the old one.
-  if (!existsSync(path) && existsSync(oldFolder(path))) await move(oldFolder(path), path)
-  // By one rename, too: half of it must not be taken for the whole.
+  // By one rename: half of it must not be taken for the whole.
   await rm(stagedFolder(path), { recursive: true, force: true })
   await move(newFolder(path), stagedFolder(path))
   await rm(stagedFolder(path), { recursive: true, force: true })

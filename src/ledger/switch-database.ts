@@ -37,7 +37,7 @@ export function newFolder(path: string): string {
   return `${path}.new`
 }
 
-export function oldFolder(path: string): string {
+function oldFolder(path: string): string {
   return `${path}.old`
 }
 
