@@ -1,4 +1,5 @@
-import { type BucketName, bucketName, type ChangedBucket } from './bucket-trie.ts'
+import { type BucketName, bucketName } from './bucket-name.ts'
+import type { ChangedBucket } from './bucket-trie.ts'
 import { recordsOf } from './index-entries.ts'
 import { HASH_BYTES } from './merkle.ts'
 import type { StateEntry } from './state.ts'

@@ -10,7 +10,7 @@ import { bitAt, compareKeyHash, hashRecord, RECORD_BYTES, writeKeyHash } from '.
  * A touched key costs a read, a hash of each key of its bucket and a write of the bucket; and each bucket, some 0.7 of
  * this many keys, costs a node in memory: 80 bytes. At 10⁶ keys of one index that is 14 MB.
  */
-export const BUCKET_KEYS = 8
+export const BUCKET_KEYS = 4
 
 /**
  * Where the record of a key is; if there is none, −1 − the place where it belongs. Buckets are short and this is done for

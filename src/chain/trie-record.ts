@@ -61,12 +61,27 @@ export function foldRecord(page: Uint8Array, at: number, eventIds: Uint8Array, o
     link[1 + HASH_BYTES + i] = eventIds[offset + i] as number
   }
   sha256Into(page, link, at + HEAD_AT)
-  // Big-endian: a byte that turns to 0 carries into the one before.
-  let digit = at + HEAD_AT - 1
-  page[digit] = ((page[digit] as number) + 1) & 0xff
-  while (page[digit] === 0) {
-    digit--
-    page[digit] = ((page[digit] as number) + 1) & 0xff
+  addCount(page, at, 1)
+}
+
+/** The same for events one after another: their ids are at the given places among 32-byte ids. */
+export function foldRecords(page: Uint8Array, at: number, eventIds: Uint8Array, places: Uint32Array): void {
+  for (let i = 0; i < HASH_BYTES; i++) link[1 + i] = page[at + HEAD_AT + i] as number
+  for (const place of places) {
+    const offset = place * HASH_BYTES
+    for (let i = 0; i < HASH_BYTES; i++) link[1 + HASH_BYTES + i] = eventIds[offset + i] as number
+    sha256Into(link, link, 1)
+  }
+  for (let i = 0; i < HASH_BYTES; i++) page[at + HEAD_AT + i] = link[1 + i] as number
+  addCount(page, at, places.length)
+}
+
+/** Big-endian: what does not fit into a byte carries into the one before. */
+function addCount(page: Uint8Array, at: number, more: number): void {
+  for (let digit = at + HEAD_AT - 1, rest = more; rest > 0; digit--) {
+    const sum = (page[digit] as number) + rest
+    page[digit] = sum & 0xff
+    rest = sum >>> 8
   }
 }
 

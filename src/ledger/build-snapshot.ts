@@ -108,15 +108,15 @@ async function writeHashes(
 async function* entriesOf({ state, database }: Stores, index: StateIndex, view: View): AsyncGenerator<StateEntry> {
   const keys = state.allKeys(index, view)
   try {
-    for await (const { value: records } of state.allBuckets(index, view)) {
+    for await (const { records } of state.allBuckets(index, view)) {
       for (let at = 0; at < records.byteLength; at += RECORD_BYTES) {
         const { value: row } = await keys.next()
-        if (row === undefined || compareKeyHash(records, at, row.name, 0) !== 0) {
+        if (row === undefined || compareKeyHash(records, at, row.keyHash, 0) !== 0) {
           throw corrupt(database.path, `the keys of index ${index} are not those of its entries`)
         }
         // Copies: the entry outlives the rows that were read with it.
         const keyHash = records.slice(at, at + HASH_BYTES)
-        yield { keyHash, key: row.value.slice(), ...readEntry(records, at) }
+        yield { keyHash, key: row.key.slice(), ...readEntry(records, at) }
       }
     }
   } finally {

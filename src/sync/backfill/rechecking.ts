@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { BucketTrie } from '../../chain/bucket-trie.ts'
 import { stateRootHash } from '../../chain/domain.ts'
+import { KeyRuns } from '../../chain/key-runs.ts'
 import { HASH_BYTES } from '../../chain/merkle.ts'
 import { STATE_INDEXES } from '../../chain/state.ts'
 import { equalBytes, toHex } from '../../codec/bytes.ts'
@@ -45,12 +46,10 @@ export async function historyFault(
       const fault = result.ok ? result.block.deferred : result.failure
       if (!result.ok || fault !== undefined) return `a stored block is damaged: ${fault?.code}: ${fault?.message}`
       const { eventIds, keyHashes } = result.block
-      for (let at = 0; at < eventIds.byteLength; at += HASH_BYTES) {
-        for (const index of STATE_INDEXES) {
-          tries[index]?.fold(keyHashes, (at / HASH_BYTES) * KEY_HASHES + index * HASH_BYTES, eventIds, at)
-        }
-        events++
+      for (const index of STATE_INDEXES) {
+        await tries[index]?.fold(new KeyRuns(keyHashes, index * HASH_BYTES, KEY_HASHES, eventIds))
       }
+      events += eventIds.byteLength / HASH_BYTES
       if (performance.now() - since < SLICE_MS) continue
       await giveWay()
       since = performance.now()
