@@ -40,9 +40,18 @@ export function writeEntry(page: Uint8Array, at: number, { count, head }: IndexE
 
 /** A copy. */
 export function readEntry(page: Uint8Array, at: number): IndexEntry {
+  return { count: readCount(page, at), head: readHead(page, at).slice() }
+}
+
+export function readCount(page: Uint8Array, at: number): number {
   let count = 0
   for (let i = COUNT_AT; i < HEAD_AT; i++) count = count * 256 + (page[at + i] as number)
-  return { count, head: page.slice(at + HEAD_AT, at + RECORD_BYTES) }
+  return count
+}
+
+/** A part of the page. */
+export function readHead(page: Uint8Array, at: number): Uint8Array {
+  return page.subarray(at + HEAD_AT, at + RECORD_BYTES)
 }
 
 /** Below, at or above 0 as the record's key hash is before, the same as, or behind the other. */
