@@ -16,7 +16,7 @@ import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
 import { type Certified, conflictRecord } from './conflict.ts'
 import type { ChainHead, Tip } from './head.ts'
-import type { StateTries } from './state.ts'
+import { MAX_CHANGED_BUCKETS, type StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
 import { hasRow, trustedHeader } from './trusted-header.ts'
 
@@ -40,8 +40,6 @@ const STATE_WORK = 50_000
 const BLOCK_WORK = 4
 /** With a long snapshot interval it is written between its heights too, or opening would take as long as syncing. */
 const MAX_STATE_DEBT = 4
-/** And when this many buckets changed, half a kilobyte each: until they are written they are in memory. */
-const MAX_CHANGED_BUCKETS = 20_000
 /**
  * A chain that grows at its own pace comes by a snapshot height every minute or so. There the state is written even if
  * little changed, for a snapshot can only be built of what is written.

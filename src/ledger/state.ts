@@ -22,6 +22,8 @@ const EVENTS_A_TURN = 1000
 const ROWS_A_TURN = 2000
 /** Buckets of each index that are kept in memory though they are on disk: at most 4 MB each. */
 const CACHED_BUCKETS = 8000
+/** When so many buckets changed the state is written, whatever else: until then they are in memory, half a kilobyte each. */
+export const MAX_CHANGED_BUCKETS = 40_000
 /** Blocks that are collected hold so many bytes at most; more only if one block has more. */
 const MAX_COLLECTED_BYTES = 8 << 20
 
