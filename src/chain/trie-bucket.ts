@@ -8,7 +8,7 @@ import { bitAt, compareKeyHash, hashRecord, RECORD_BYTES, writeKeyHash } from '.
 
 /**
  * A touched key costs a read, a hash of each key of its bucket and a write of the bucket; and each bucket, some 0.7 of
- * this many keys, costs a node in memory: 80 bytes. At 10⁶ keys of one index that is 14 MB.
+ * this many keys, costs a node in memory: 80 bytes. At 10⁶ keys of one index that is 28 MB.
  */
 export const BUCKET_KEYS = 4
 

@@ -22,7 +22,8 @@ const LEVEL_SETTINGS = {
   writeBufferSize: 8 << 20,
   // For indexes and state. Whole blocks of the chain are read around it (see BlockStore.range).
   cacheSize: 8 << 20,
-  // 64 files of 2 MiB (LevelDB takes no less): at most 128 MiB mapped, however large the chain.
+  // 64 files (LevelDB takes no less) of 1 MiB: at most 64 MiB mapped, however large the chain. In smaller files a change
+  // of some rows here and there also has less around it to merge.
   maxOpenFiles: 64,
   maxFileSize: 1 << 20,
   // Ids and signatures do not compress, names and metadata of events do: a third less on disk and less to merge.

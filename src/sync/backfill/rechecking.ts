@@ -22,7 +22,7 @@ export interface RecheckParts extends Pick<BackfillPorts, 'genesis' | 'history' 
 
 /**
  * Folds the events of all history into the three indexes and compares their root with what the checkpoint's chain says
- * of the state then: the last header at or below `base` that carries a new one. About 200 bytes a key in memory.
+ * of the state then: the last header at or below `base` that carries a new one. About 250 bytes a key in memory.
  * @returns what differs in one line; undefined: nothing does
  * @throws what the checker or the ledger throws
  */
