@@ -2,7 +2,7 @@ import { type BucketName, bucketName, depthOf } from './bucket-name.ts'
 import { type Bucket, BucketSlots } from './bucket-slots.ts'
 import type { KeyRuns } from './key-runs.ts'
 import { HASH_BYTES } from './merkle.ts'
-import { BUCKET_KEYS, findRecord, insertRecord, splitAt, subtreeHash } from './trie-bucket.ts'
+import { BUCKET_KEYS, findRecord, insertRecord, splitAt, writeSubtreeHash } from './trie-bucket.ts'
 import { TrieNodes } from './trie-nodes.ts'
 import { bitAt, foldRecords, type IndexEntry, RECORD_BYTES, readEntry } from './trie-record.ts'
 
@@ -220,7 +220,7 @@ export class BucketTrie {
     const child = nodes.child(node, side)
     if (nodes.isLeaf(node, side)) {
       const { records, depth } = this.#slots.at(child) as Bucket
-      nodes.hashLeaf(node, side, (out, at) => out.set(subtreeHash(records, depth), at))
+      nodes.hashLeaf(node, side, (out, at) => writeSubtreeHash(out, at, records, depth))
       this.#budget -= (2 * records.byteLength) / RECORD_BYTES
     } else {
       if (!this.#refresh(child, 0) || !this.#refresh(child, 1)) return false
