@@ -30,7 +30,7 @@ export async function migrate(database: Database, identity: Identity): Promise<v
     )
   }
   const rows = new RowWriter(database)
-  for (const gte of [bytesKey(TABLE.STATE), Uint8Array.of(OLD_STATE_HASH)]) {
+  for (const gte of [bytesKey(TABLE.STATE), bytesKey(TABLE.STATE_KEY), Uint8Array.of(OLD_STATE_HASH)]) {
     const lt = Uint8Array.of((gte[0] as number) + 1)
     for await (const [key] of database.rows({ gte, lt, fillCache: false })) {
       rows.batch.del(key)
