@@ -26,12 +26,12 @@ export interface Built {
   readonly loopDelayMax: number
 }
 
-function makerOf(height: number): ChainMaker {
-  // A block a minute: the ids of all events would be in memory if they were within the event window.
+/** @param intervalMs between blocks: the ids of all events that are within the event window are in memory */
+function makerOf(height: number, intervalMs: number): ChainMaker {
   return new ChainMaker({
     validators: 1,
     actors: 0,
-    intervalMs: 60_000,
+    intervalMs,
     params: { snapshotInterval: height, maxBlockBytes: 2 << 20 }
   })
 }
@@ -52,17 +52,17 @@ function eventsOf(first: number, count: number, timestamp: number): CheckedEvent
   return encoded.map((bytes, i) => ({ bytes, id: eventIds.slice(32 * i, 32 * i + 32) }) as unknown as CheckedEvent)
 }
 
-async function openAt(home: string, height: number): Promise<Ledger> {
-  const { genesis } = makerOf(height)
+async function openAt(home: string, height: number, intervalMs: number): Promise<Ledger> {
+  const { genesis } = makerOf(height, intervalMs)
   const snapshots = { folder: join(home, 'snapshots'), keep: 1 }
   return Ledger.open({ path: join(home, 'chain'), genesis, log: silentLog, tuning: TUNING, snapshots })
 }
 
 answer({
   /** A chain whose snapshot at `height` has `keys` resources. */
-  make: async (home: string, keys: number, height: number): Promise<void> => {
-    const maker = makerOf(height)
-    const ledger = await openAt(home, height)
+  make: async (home: string, keys: number, height: number, intervalMs: number): Promise<void> => {
+    const maker = makerOf(height, intervalMs)
+    const ledger = await openAt(home, height, intervalMs)
     let made = 0
     while (ledger.tip.height < height) {
       const left = height - 1 - ledger.tip.height
@@ -73,9 +73,9 @@ answer({
     }
     await ledger.close()
   },
-  build: async (home: string, height: number): Promise<Built> => {
+  build: async (home: string, height: number, intervalMs: number): Promise<Built> => {
     const opened = performance.now()
-    const ledger = await openAt(home, height)
+    const ledger = await openAt(home, height, intervalMs)
     const openSeconds = (performance.now() - opened) / 1000
     const rssBefore = process.memoryUsage.rss()
     const delay = monitorEventLoopDelay({ resolution: 1 })

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { StateTries } from '../../src/ledger/state.ts'
+import type { FoldedBlock } from '../../src/chain/state.ts'
+import { MAX_CHANGED_BUCKETS, StateTries } from '../../src/ledger/state.ts'
 import { Database } from '../../src/store/database.ts'
 import { StateStore } from '../../src/store/state-store.ts'
 import type { Benchmark } from './bench.ts'
@@ -13,13 +14,19 @@ const BLOCKS = 1000
 const ROOT_EVERY = 100
 const WRITE_EVERY = 500
 
-/** Then some blocks that are hashed and written one by one, so that each pays for every key it touches. */
+/** Then some blocks with a root each, so that none gains by the keys that it has in common with others. */
+const BLOCKS_ROOTED = 500
+/** Then some that are hashed and written one by one, so that each pays for every key it touches. */
 const BLOCKS_ALONE = 200
 
+/** CPU ms a block of all threads, LevelDB's too: other work on the machine is not in it. */
 interface Figures {
-  /** CPU time of all threads, LevelDB's too: other work on the machine is not in it. */
-  readonly msABlock: number
-  readonly msAlone: number
+  /** Each block is on any of the known resources. */
+  readonly others: number
+  /** All are on the same hundred. */
+  readonly same: number
+  readonly rooted: number
+  readonly alone: number
   readonly openSeconds: number
 }
 
@@ -39,7 +46,7 @@ async function measure(known: number): Promise<Figures> {
     }
     for (let at = 0; at < known; at += EVENTS_A_BLOCK) {
       await state.fold(blocks.of(Array.from({ length: Math.min(EVENTS_A_BLOCK, known - at) }, (_, i) => at + i)))
-      if (state.changed > 20_000) await write()
+      if (state.changed > MAX_CHANGED_BUCKETS) await write()
     }
     await write()
     const { eventTotal } = state
@@ -50,21 +57,25 @@ async function measure(known: number): Promise<Figures> {
     state = await StateTries.open(database, store, eventTotal)
     await state.root(genesis.validators.hash)
     const openSeconds = (performance.now() - opened) / 1000
-    const run = async (count: number, rootEvery: number, writeEvery: number): Promise<number> => {
-      const list = Array.from({ length: count }, () => blocks.random(known))
+    const random = () => blocks.random(known)
+    const run = async (count: number, rootEvery: number, writeEvery: number, next: () => FoldedBlock) => {
+      const list = Array.from({ length: count }, next)
       const before = process.cpuUsage()
       for (const [i, block] of list.entries()) {
         await state.fold(block)
         if ((i + 1) % rootEvery === 0) await state.root(genesis.validators.hash)
-        if ((i + 1) % writeEvery === 0) await write()
+        if ((i + 1) % writeEvery === 0 || state.changed > MAX_CHANGED_BUCKETS) await write()
       }
       const { user, system } = process.cpuUsage(before)
       return (user + system) / 1000 / count
     }
-    const msABlock = await run(BLOCKS, ROOT_EVERY, WRITE_EVERY)
-    const msAlone = await run(BLOCKS_ALONE, 1, 1)
+    const others = await run(BLOCKS, ROOT_EVERY, WRITE_EVERY, random)
+    const hundred = Array.from({ length: EVENTS_A_BLOCK }, (_, i) => Math.floor((i * known) / EVENTS_A_BLOCK))
+    const same = await run(BLOCKS, ROOT_EVERY, WRITE_EVERY, () => blocks.of(hundred))
+    const rooted = await run(BLOCKS_ROOTED, 1, WRITE_EVERY, random)
+    const alone = await run(BLOCKS_ALONE, 1, 1, random)
     await database.close()
-    return { msABlock, msAlone, openSeconds }
+    return { others, same, rooted, alone, openSeconds }
   } finally {
     rmSync(path, { recursive: true, force: true })
   }
@@ -80,21 +91,26 @@ function stateUpdate(suffix: string, known: number): Benchmark {
       for (let i = 0; i < runs; i++) {
         const one = await measure(known)
         figures.push(one)
+        const [others, same, rooted, alone] = [one.others, one.same, one.rooted, one.alone].map((ms) => ms.toFixed(2))
         say(
-          `${name}: ${one.msABlock.toFixed(2)} ms CPU a block, ${one.msAlone.toFixed(2)} alone, opened in ${one.openSeconds.toFixed(2)} s`
+          `${name}: ${others} ms CPU a block, ${same} on the same keys, ${rooted} with a root, ${alone} written alone; ` +
+            `opened in ${one.openSeconds.toFixed(2)} s`
         )
       }
+      const each = (pick: (one: Figures) => number): number => rounded(median(figures.map(pick)))
       return rowOf(
         name,
-        figures.map(({ msABlock }) => msABlock),
+        figures.map(({ others }) => others),
         'CPU ms',
         {
           'known keys': known,
           events: EVENTS_A_BLOCK,
           'root every': ROOT_EVERY,
           'written every': WRITE_EVERY,
-          'each written alone': rounded(median(figures.map(({ msAlone }) => msAlone))),
-          'opened in s': rounded(median(figures.map(({ openSeconds }) => openSeconds)))
+          'on the same keys': each(({ same }) => same),
+          'with a root each': each(({ rooted }) => rooted),
+          'each written alone': each(({ alone }) => alone),
+          'opened in s': each(({ openSeconds }) => openSeconds)
         }
       )
     }

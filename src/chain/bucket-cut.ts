@@ -1,4 +1,5 @@
-import { type BucketName, bucketName, type ChangedBucket } from './bucket-trie.ts'
+import { type BucketName, bucketName } from './bucket-name.ts'
+import type { ChangedBucket } from './bucket-trie.ts'
 import { recordsOf } from './index-entries.ts'
 import { HASH_BYTES } from './merkle.ts'
 import type { StateEntry } from './state.ts'
@@ -42,13 +43,13 @@ export class BucketCutter {
   }
 
   /**
-   * A bucket is a subtree of at most 8 keys whose parent has more. So the one that begins here lies deeper than what its
-   * first key shares with the key before, and deeper than what it shares with the eighth after.
+   * A bucket is a subtree of at most `BUCKET_KEYS` keys whose parent has more. So the one that begins here lies deeper than
+   * what its first key shares with the key before, and deeper than what it shares with the first that has no room in it.
    */
   #cut(entries: readonly Sorted[], at: number): { bucket: CutBucket; size: number } {
     const { keyHash } = entries[at] as Sorted
-    const ninth = entries[at + BUCKET_KEYS]?.keyHash
-    const depth = Math.max(depthApart(this.#last, keyHash), depthApart(ninth, keyHash))
+    const beyond = entries[at + BUCKET_KEYS]?.keyHash
+    const depth = Math.max(depthApart(this.#last, keyHash), depthApart(beyond, keyHash))
     let size = 1
     while (size < BUCKET_KEYS && depthApart(entries[at + size]?.keyHash, keyHash) > depth) size++
     const members = entries.slice(at, at + size)

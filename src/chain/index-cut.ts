@@ -1,88 +1,49 @@
 import { type TopItem, TopKind } from '../codec/generated/snapshot.ts'
-import {
-  encodeEntries,
-  entryBytes,
-  hasPrefix,
-  MAX_ENTRIES_BYTES,
-  prefixBelow,
-  recordsOf,
-  wireEntry
-} from './index-entries.ts'
+import { MAX_ENTRIES_BYTES, prefixBelow } from './index-entries.ts'
 import { HASH_BYTES } from './merkle.ts'
-import type { StateEntry } from './state.ts'
+import { PackedEntries } from './packed-entries.ts'
 import { subtreeHash } from './trie-bucket.ts'
 
-/** An item of a top; with a CHUNK comes the encoded IndexChunk. */
+/** An item of a top; with a CHUNK comes the encoded IndexChunk, which is good until the next item is asked for. */
 export interface CutItem {
   readonly item: TopItem
   readonly data?: Uint8Array
 }
 
+/** Adds the entries that come next in the order of key hashes, one or some; false: there are no more. */
+export type ReadEntries = (into: PackedEntries) => Promise<boolean>
+
 /**
  * Cuts an index into the items of its top, in pre-order: the same for the same entries at every server. Holds the entries
- * of one chunk and one more.
- * @param entries all entries of the index in the order of key hashes
+ * of one chunk and what was read with them.
  */
-export async function* cutIndex(entries: AsyncIterable<StateEntry>): AsyncGenerator<CutItem> {
-  const window = new EntryWindow(entries[Symbol.asyncIterator]())
-  try {
-    yield* cutSubtree(window, new Uint8Array(HASH_BYTES), 0)
-  } finally {
-    await window.close()
-  }
+export async function* cutIndex(more: ReadEntries): AsyncGenerator<CutItem> {
+  yield* cutSubtree(new PackedEntries(), more, new Uint8Array(HASH_BYTES), 0)
 }
 
-/** The entries that come next. */
-class EntryWindow {
-  readonly #source: AsyncIterator<StateEntry>
-  #entries: StateEntry[] = []
-  #ended = false
-
-  constructor(source: AsyncIterator<StateEntry>) {
-    this.#source = source
-  }
-
-  at(index: number): StateEntry | undefined {
-    return this.#entries[index]
-  }
-
-  /** Reads one more, if there is one. */
-  async more(): Promise<StateEntry | undefined> {
-    if (this.#ended) return undefined
-    const { done, value } = await this.#source.next()
-    if (done === true) this.#ended = true
-    else this.#entries.push(value)
-    return done === true ? undefined : value
-  }
-
-  take(count: number): StateEntry[] {
-    return this.#entries.splice(0, count)
-  }
-
-  async close(): Promise<void> {
-    await this.#source.return?.()
-  }
-}
-
-async function* cutSubtree(window: EntryWindow, prefix: Uint8Array, depth: number): AsyncGenerator<CutItem> {
+async function* cutSubtree(
+  entries: PackedEntries,
+  more: ReadEntries,
+  prefix: Uint8Array,
+  depth: number
+): AsyncGenerator<CutItem> {
   let count = 0
   for (let bytes = 0; ; count++) {
-    const entry = window.at(count) ?? (await window.more())
-    if (entry === undefined || !hasPrefix(entry.keyHash, prefix, depth)) break
-    bytes += entryBytes(entry.key.byteLength, entry.count)
+    if (count === entries.count && !(await more(entries))) break
+    if (!entries.hasPrefix(count, prefix, depth)) break
+    bytes += entries.bytesOf(count)
     if (count === 0 || bytes <= MAX_ENTRIES_BYTES) continue
     yield { item: itemOf(TopKind.NODE) }
-    for (const side of [0, 1] as const) yield* cutSubtree(window, prefixBelow(prefix, depth, side), depth + 1)
+    for (const side of [0, 1] as const) yield* cutSubtree(entries, more, prefixBelow(prefix, depth, side), depth + 1)
     return
   }
-  const entries = window.take(count)
-  const [first] = entries
-  if (first === undefined) yield { item: itemOf(TopKind.EMPTY) }
-  else if (count === 1) yield { item: itemOf(TopKind.LEAF, wireEntry(first)) }
+  if (count === 0) yield { item: itemOf(TopKind.EMPTY) }
+  else if (count === 1) yield { item: itemOf(TopKind.LEAF, entries.first()) }
   else {
-    const hash = subtreeHash(recordsOf(entries), depth) as Uint8Array<ArrayBuffer>
-    yield { item: itemOf(TopKind.CHUNK, { hash }), data: encodeEntries(entries) }
+    const hash = subtreeHash(entries.records(count), depth) as Uint8Array<ArrayBuffer>
+    yield { item: itemOf(TopKind.CHUNK, { hash }), data: entries.encoded(count) }
   }
+  entries.drop(count)
 }
 
 function itemOf(kind: TopKind, fields: Partial<TopItem> = {}): TopItem {

@@ -1,5 +1,4 @@
 import { compareBytes } from '../codec/bytes.ts'
-import { IndexChunk, type IndexEntry as WireEntry } from '../codec/generated/snapshot.ts'
 import { HASH_BYTES } from './merkle.ts'
 import type { StateEntry } from './state.ts'
 import { RECORD_BYTES, writeEntry, writeKeyHash } from './trie-record.ts'
@@ -14,8 +13,13 @@ export const MAX_ENTRIES_BYTES = 256 << 10
 
 /** How long an entry is in an IndexChunk. */
 export function entryBytes(keyLength: number, count: number): number {
-  const body = 1 + varintBytes(keyLength) + keyLength + 1 + varintBytes(count) + 2 + HASH_BYTES
+  const body = entryBodyBytes(keyLength, count)
   return 1 + varintBytes(body) + body
+}
+
+/** The same without its tag and length. */
+export function entryBodyBytes(keyLength: number, count: number): number {
+  return 1 + varintBytes(keyLength) + keyLength + 1 + varintBytes(count) + 2 + HASH_BYTES
 }
 
 function varintBytes(value: number): number {
@@ -34,22 +38,14 @@ export function recordsOf(entries: readonly Omit<StateEntry, 'key'>[]): Uint8Arr
   return records
 }
 
-/** Only the declared kind of buffer differs: protons' types want Uint8Array<ArrayBuffer>. */
-export function wireEntry({ key, count, head }: Omit<StateEntry, 'keyHash'>): WireEntry {
-  return { key, count, head } as WireEntry
-}
-
-/** The encoded IndexChunk of entries in the order of key hashes. */
-export function encodeEntries(entries: readonly Omit<StateEntry, 'keyHash'>[]): Uint8Array<ArrayBuffer> {
-  return IndexChunk.encode({ entries: entries.map(wireEntry) })
-}
-
-/** Whether a key hash begins with the first `depth` bits of `prefix`. */
-export function hasPrefix(keyHash: Uint8Array, prefix: Uint8Array, depth: number): boolean {
+/** Whether the key hash at `offset` begins with the first `depth` bits of `prefix`. */
+export function hasPrefix(keyHashes: Uint8Array, prefix: Uint8Array, depth: number, offset = 0): boolean {
   const whole = depth >>> 3
-  for (let i = 0; i < whole; i++) if (keyHash[i] !== prefix[i]) return false
+  for (let i = 0; i < whole; i++) if (keyHashes[offset + i] !== prefix[i]) return false
   const rest = depth & 7
-  return rest === 0 || (((keyHash[whole] as number) ^ (prefix[whole] as number)) & (0xff00 >>> rest) & 0xff) === 0
+  return (
+    rest === 0 || (((keyHashes[offset + whole] as number) ^ (prefix[whole] as number)) & (0xff00 >>> rest) & 0xff) === 0
+  )
 }
 
 /** The prefix of one half of a subtree. */

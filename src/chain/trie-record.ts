@@ -40,9 +40,18 @@ export function writeEntry(page: Uint8Array, at: number, { count, head }: IndexE
 
 /** A copy. */
 export function readEntry(page: Uint8Array, at: number): IndexEntry {
+  return { count: readCount(page, at), head: readHead(page, at).slice() }
+}
+
+export function readCount(page: Uint8Array, at: number): number {
   let count = 0
   for (let i = COUNT_AT; i < HEAD_AT; i++) count = count * 256 + (page[at + i] as number)
-  return { count, head: page.slice(at + HEAD_AT, at + RECORD_BYTES) }
+  return count
+}
+
+/** A part of the page. */
+export function readHead(page: Uint8Array, at: number): Uint8Array {
+  return page.subarray(at + HEAD_AT, at + RECORD_BYTES)
 }
 
 /** Below, at or above 0 as the record's key hash is before, the same as, or behind the other. */
@@ -61,12 +70,27 @@ export function foldRecord(page: Uint8Array, at: number, eventIds: Uint8Array, o
     link[1 + HASH_BYTES + i] = eventIds[offset + i] as number
   }
   sha256Into(page, link, at + HEAD_AT)
-  // Big-endian: a byte that turns to 0 carries into the one before.
-  let digit = at + HEAD_AT - 1
-  page[digit] = ((page[digit] as number) + 1) & 0xff
-  while (page[digit] === 0) {
-    digit--
-    page[digit] = ((page[digit] as number) + 1) & 0xff
+  addCount(page, at, 1)
+}
+
+/** The same for events one after another: their ids are at the given places among 32-byte ids. */
+export function foldRecords(page: Uint8Array, at: number, eventIds: Uint8Array, places: Uint32Array): void {
+  for (let i = 0; i < HASH_BYTES; i++) link[1 + i] = page[at + HEAD_AT + i] as number
+  for (const place of places) {
+    const offset = place * HASH_BYTES
+    for (let i = 0; i < HASH_BYTES; i++) link[1 + HASH_BYTES + i] = eventIds[offset + i] as number
+    sha256Into(link, link, 1)
+  }
+  for (let i = 0; i < HASH_BYTES; i++) page[at + HEAD_AT + i] = link[1 + i] as number
+  addCount(page, at, places.length)
+}
+
+/** Big-endian: what does not fit into a byte carries into the one before. */
+function addCount(page: Uint8Array, at: number, more: number): void {
+  for (let digit = at + HEAD_AT - 1, rest = more; rest > 0; digit--) {
+    const sum = (page[digit] as number) + rest
+    page[digit] = sum & 0xff
+    rest = sum >>> 8
   }
 }
 

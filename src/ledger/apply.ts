@@ -198,7 +198,12 @@ export class Applier {
   }
 
   async #putState(run: Run, height: number): Promise<void> {
-    await this.#state.flush(run.batch)
+    try {
+      await this.#state.flush(run.batch)
+    } catch (error) {
+      this.#failed = error
+      throw error
+    }
     run.stateMark = { height, eventTotal: this.#state.eventTotal }
     this.#stores.meta.setStateMark(run.batch, run.stateMark)
     this.#debt.paid()

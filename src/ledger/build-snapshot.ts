@@ -3,12 +3,13 @@ import { blockHash } from '../chain/domain.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { cutIndex } from '../chain/index-cut.ts'
 import type { TopItem } from '../chain/index-top.ts'
-import { HASH_BYTES, leafHash } from '../chain/merkle.ts'
+import { leafHash } from '../chain/merkle.ts'
 import { Mmr } from '../chain/mmr.ts'
+import type { PackedEntries } from '../chain/packed-entries.ts'
 import { HASHES_A_CHUNK } from '../chain/snapshot-chunks.ts'
 import { encodeManifest, readManifest } from '../chain/snapshot-manifest.ts'
-import { carriesState, STATE_INDEXES, type StateEntry, type StateIndex } from '../chain/state.ts'
-import { compareKeyHash, RECORD_BYTES, readEntry } from '../chain/trie-record.ts'
+import { carriesState, STATE_INDEXES, type StateIndex } from '../chain/state.ts'
+import { compareKeyHash, RECORD_BYTES } from '../chain/trie-record.ts'
 import { concatBytes } from '../codec/bytes.ts'
 import { Header } from '../codec/generated/chain.ts'
 import { joinTrustedHeader, splitBlock, splitFinalized } from '../codec/raw.ts'
@@ -16,6 +17,7 @@ import type { View } from '../store/database.ts'
 import { corrupt } from '../store/errors.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
 import type { SnapshotWriter } from '../store/snapshot-file.ts'
+import type { BucketRow, KeyRow } from '../store/state-store.ts'
 import type { Stores } from './stores.ts'
 
 /** The height of the snapshot that can be built of a state on disk; undefined: of this one none. */
@@ -52,9 +54,14 @@ export async function buildSnapshot(
   const tops: TopItem[][] = []
   for (const index of STATE_INDEXES) {
     const items: TopItem[] = []
-    for await (const { item, data } of cutIndex(entriesOf(stores, index, source.view))) {
-      items.push(item)
-      if (data !== undefined) await append(data)
+    const reader = new EntryReader(stores, index, source.view)
+    try {
+      for await (const { item, data } of cutIndex((into) => reader.more(into))) {
+        items.push(item)
+        if (data !== undefined) await append(data)
+      }
+    } finally {
+      await reader.close()
     }
     tops.push(items)
   }
@@ -105,22 +112,33 @@ async function writeHashes(
 }
 
 /** Buckets and raw keys lie in the same order: they are read side by side. */
-async function* entriesOf({ state, database }: Stores, index: StateIndex, view: View): AsyncGenerator<StateEntry> {
-  const keys = state.allKeys(index, view)
-  try {
-    for await (const { value: records } of state.allBuckets(index, view)) {
-      for (let at = 0; at < records.byteLength; at += RECORD_BYTES) {
-        const { value: row } = await keys.next()
-        if (row === undefined || compareKeyHash(records, at, row.name, 0) !== 0) {
-          throw corrupt(database.path, `the keys of index ${index} are not those of its entries`)
-        }
-        // Copies: the entry outlives the rows that were read with it.
-        const keyHash = records.slice(at, at + HASH_BYTES)
-        yield { keyHash, key: row.value.slice(), ...readEntry(records, at) }
-      }
+class EntryReader {
+  readonly #wrong: () => Error
+  readonly #buckets: AsyncGenerator<BucketRow>
+  readonly #keys: AsyncGenerator<KeyRow>
+
+  constructor({ state, database }: Stores, index: StateIndex, view: View) {
+    this.#wrong = () => corrupt(database.path, `the keys of index ${index} are not those of its entries`)
+    this.#buckets = state.allBuckets(index, view)
+    this.#keys = state.allKeys(index, view)
+  }
+
+  /** Adds the entries of the next bucket; false: that was the last. */
+  async more(into: PackedEntries): Promise<boolean> {
+    const { value: bucket } = await this.#buckets.next()
+    if (bucket === undefined) return false
+    const { records } = bucket as BucketRow
+    for (let at = 0; at < records.byteLength; at += RECORD_BYTES) {
+      const { value: row } = await this.#keys.next()
+      if (row === undefined || compareKeyHash(records, at, row.keyHash, 0) !== 0) throw this.#wrong()
+      into.push(row.key, records, at)
     }
-  } finally {
-    await keys.return(undefined)
+    return true
+  }
+
+  async close(): Promise<void> {
+    await this.#buckets.return(undefined)
+    await this.#keys.return(undefined)
   }
 }
 

@@ -125,7 +125,7 @@ class Import {
   }
 
   async #entries(index: StateIndex, cutter: BucketCutter, entries: readonly StateEntry[]): Promise<void> {
-    for (const { keyHash, key } of entries) this.#stores.state.putKey(this.#batch, index, keyHash, key)
+    for (const { keyHash, key } of entries) this.#stores.state.putKey(this.#batch, { index, keyHash, key })
     await this.#buckets(index, cutter.add(entries))
   }
 

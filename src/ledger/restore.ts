@@ -9,13 +9,11 @@ import { splitBlock, splitFinalized } from '../codec/raw.ts'
 import { corrupt } from '../store/errors.ts'
 import type { StoredTip } from '../store/meta-store.ts'
 import { ChainHead, type Tip } from './head.ts'
-import { StateTries } from './state.ts'
+import { MAX_CHANGED_BUCKETS, StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
 
 /** Blocks read ahead while the state is brought up to the tip. */
 const REFOLD_READ_AHEAD_BYTES = 1 << 20
-/** Folding a state that is far behind (a migration took it) is written on the way, or it would fill memory. */
-const REFOLD_CHANGED_BUCKETS = 20_000
 
 /** What a ledger goes on from. */
 export interface RestoredChain {
@@ -71,7 +69,8 @@ async function restoreState(stores: Stores, tipHeight: number): Promise<StateTri
     height++
     const blockBytes = splitFinalized(row.bytes).block
     await state.fold({ ...hashEvents(splitBlock(blockBytes).events), blockBytes })
-    if (state.changed > REFOLD_CHANGED_BUCKETS) await writeState(stores, state, height)
+    // One that is far behind (a migration took it) would fill memory.
+    if (state.changed > MAX_CHANGED_BUCKETS) await writeState(stores, state, height)
   }
   if (height !== tipHeight) throw corrupt(stores.database.path, `block ${height + 1} is missing`)
   return state

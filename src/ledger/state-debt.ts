@@ -1,3 +1,5 @@
+import { MAX_CHANGED_BUCKETS } from './state.ts'
+
 /**
  * Work after which the state is written at the next snapshot height: an event counts 1, a block 4, about their costs
  * when the ledger opens and folds them again (under a second). Rewriting the touched entries at every snapshot height
@@ -7,8 +9,6 @@ const STATE_WORK = 50_000
 const BLOCK_WORK = 4
 /** With a long snapshot interval it is written between its heights too, or opening would take as long as syncing. */
 const MAX_STATE_DEBT = 4
-/** And when this many buckets changed, half a kilobyte each: until they are written they are in memory. */
-const MAX_CHANGED_BUCKETS = 20_000
 /**
  * A chain that grows at its own pace comes by a snapshot height every minute or so. There the state is written even if
  * little changed, for a snapshot can only be built of what is written.

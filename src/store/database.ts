@@ -6,10 +6,10 @@ import { messageOf } from '../error.ts'
 import { WriteBatch } from './batch.ts'
 import { corrupt, openError, storeError } from './errors.ts'
 import { type Contents, MetaStore } from './meta-store.ts'
-import { migrateFormat1 } from './migrate.ts'
+import { migrate } from './migrate.ts'
 
 /** Of the rows in this database. A version that changes their meaning raises it and brings a migration. */
-export const STORE_FORMAT = 2
+export const STORE_FORMAT = 3
 
 /**
  * LevelDB's memory is outside of the JavaScript heap, and all of it counts against a node's resident set:
@@ -22,9 +22,10 @@ const LEVEL_SETTINGS = {
   writeBufferSize: 8 << 20,
   // For indexes and state. Whole blocks of the chain are read around it (see BlockStore.range).
   cacheSize: 8 << 20,
-  // 64 files of 2 MiB (LevelDB takes no less): at most 128 MiB mapped, however large the chain.
+  // 64 files (LevelDB takes no less) of 1 MiB: at most 64 MiB mapped, however large the chain. In smaller files a change
+  // of some rows here and there also has less around it to merge.
   maxOpenFiles: 64,
-  maxFileSize: 2 << 20,
+  maxFileSize: 1 << 20,
   // Ids and signatures do not compress, names and metadata of events do: a third less on disk and less to merge.
   compression: true
 } as const
@@ -131,7 +132,7 @@ export class Database {
       meta.setIdentity(batch, { format: STORE_FORMAT, genesisHash, contents })
       return this.write(batch)
     }
-    if (identity.format === 1) await migrateFormat1(this, identity)
+    if (identity.format === 1 || identity.format === 2) await migrate(this, identity)
     else if (identity.format !== STORE_FORMAT) {
       throw storeError(
         'STORE_FORMAT',

@@ -17,7 +17,7 @@ export const TABLE = {
   EVENT_KEYS: 0x05,
   /** bucket of ids, last height of the segment → places of those events */
   SEGMENT: 0x06,
-  /** index, name of a bucket → its records: key hash, count, head of each key */
+  /** index, name of a bucket → the hash of its subtree, and its records: key hash, count, head of each key */
   STATE: 0x07,
   /** order of arrival → SignedEvent that waits */
   MEMPOOL: 0x08,
@@ -25,8 +25,6 @@ export const TABLE = {
   EXPIRED: 0x09,
   /** kind, height, … → what proves a fault of validators */
   EVIDENCE: 0x0a,
-  /** index, name of a bucket → the hash of its subtree */
-  STATE_HASH: 0x0b,
   /** index, key hash → key */
   STATE_KEY: 0x0c,
   /** height → TrustedHeader: in a light node's database of all headers, else of blocks that are much larger */

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BucketCutter, type CutBucket } from '../../src/chain/bucket-cut.ts'
 import { BucketTrie } from '../../src/chain/bucket-trie.ts'
+import { KeyRuns } from '../../src/chain/key-runs.ts'
 import { compareBytes, concatBytes, toHex, u32be } from '../../src/codec/bytes.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import { runs } from '../support/runs.ts'
@@ -14,7 +15,7 @@ function rows(buckets: Iterable<CutBucket>): string[] {
 async function grown(keyHashes: readonly Uint8Array[]): Promise<string[]> {
   const trie = new BucketTrie(async (names) => names.map(() => undefined))
   const all = concatBytes(...keyHashes)
-  for (let at = 0; at < all.byteLength; at += 32) trie.fold(all, at, all, at)
+  await trie.fold(new KeyRuns(all, 0, 32, all))
   while (!trie.refresh(1e6));
   return rows(trie.takeChanges())
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { encodeEntries, entryBytes, hasPrefix, MAX_ENTRIES_BYTES, recordsOf } from '../../src/chain/index-entries.ts'
+import { hasPrefix, MAX_ENTRIES_BYTES, recordsOf } from '../../src/chain/index-entries.ts'
 import { type FoldedTop, foldTop, pathInTop, type TopItem, TopKind } from '../../src/chain/index-top.ts'
+import { PackedEntries } from '../../src/chain/packed-entries.ts'
 import type { StateEntry } from '../../src/chain/state.ts'
 import { provePath, verifyPath } from '../../src/chain/trie-proof.ts'
 import { toHex, utf8 } from '../../src/codec/bytes.ts'
@@ -9,7 +10,7 @@ import { IndexChunk } from '../../src/codec/generated/snapshot.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import { runs } from '../support/runs.ts'
 import { naiveTrieRoot } from './support/naive-trie.ts'
-import { cut, someEntries, sortEntries } from './support/snapshot.ts'
+import { cut, encodeEntries, someEntries, sortEntries } from './support/snapshot.ts'
 
 /** The definition, from all entries at once: pre-order, and the hash of each chunk. */
 function naiveTop(entries: readonly StateEntry[], depth = 0): string[] {
@@ -94,13 +95,28 @@ test('a top folds to the root of its index, with its chunks in order, and proves
   }
 })
 
-test('the length of an entry is what encoding makes of it', () => {
-  for (const keyLength of [1, 127, 128, 545]) {
-    for (const count of [1, 127, 128, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
-      const entry = { key: new Uint8Array(keyLength), count, head: new Uint8Array(32) }
-      expect(encodeEntries([entry]).byteLength).toBe(entryBytes(keyLength, count))
-    }
+test('packed entries are encoded as the codec does it, and stay so when some are taken', () => {
+  const packed = new PackedEntries()
+  const entries: StateEntry[] = []
+  // More than there is room for at first, and lengths about those where a varint grows.
+  for (let i = 0; i < 3000; i++) {
+    const key = new Uint8Array(
+      [1, 75, 76, 77, 78, 127, 128, 545, 16_332, 16_333, 16_334, 16_340][i % 12] as number
+    ).fill(i)
+    const count = [1, 127, 128, 2 ** 32, Number.MAX_SAFE_INTEGER][i % 5] as number
+    const entry = { key, keyHash: sha256(key), count, head: sha256(Uint8Array.of(i)) }
+    entries.push(entry)
+    packed.push(key, recordsOf([entry]), 0)
+    expect(packed.bytesOf(packed.count - 1)).toBe(encodeEntries([entry]).byteLength)
+    if (i % 700 !== 699) continue
+    expect(Buffer.compare(packed.encoded(600), encodeEntries(entries.slice(0, 600)))).toBe(0)
+    expect(Buffer.compare(packed.records(600), recordsOf(entries.slice(0, 600)))).toBe(0)
+    expect({ ...packed.first(), keyHash: entries[0]?.keyHash }).toEqual(entries[0])
+    entries.splice(0, 600)
+    packed.drop(600)
+    expect(packed.count).toBe(entries.length)
   }
+  expect(Buffer.compare(packed.encoded(packed.count), encodeEntries(entries))).toBe(0)
 })
 
 const NOTHING = new Uint8Array(0)

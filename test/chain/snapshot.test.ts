@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { encodeEntries } from '../../src/chain/index-entries.ts'
 import { TopKind } from '../../src/chain/index-top.ts'
 import { leafHash } from '../../src/chain/merkle.ts'
 import { inclusionProof } from '../../src/chain/merkle-proof.ts'
@@ -15,7 +14,7 @@ import {
 import { concatBytes, toHex } from '../../src/codec/bytes.ts'
 import { type IndexTop, Manifest, type TopItem } from '../../src/codec/generated/snapshot.ts'
 import { joinFinalized, splitFinalized } from '../../src/codec/raw.ts'
-import { makeSnapshot, someEntries, type TestSnapshot } from './support/snapshot.ts'
+import { encodeEntries, makeSnapshot, someEntries, type TestSnapshot } from './support/snapshot.ts'
 
 /** Two full chunks of block hashes and a tail of 108; an index of several chunks, one of one, one of a leaf. */
 const SPEC = { height: 8300, indexes: [someEntries(30, 32), someEntries(2000, 545), someEntries(1, 8)] }

@@ -124,7 +124,7 @@ test('a state that is whole in itself, and not the chain’s', async () => {
   await ledger.close()
   const swap = async (level: Level): Promise<void> => {
     const source: Level = new ClassicLevel(other, { keyEncoding: 'view', valueEncoding: 'view' })
-    for (const table of [TABLE.STATE, TABLE.STATE_HASH, TABLE.STATE_KEY] as const) {
+    for (const table of [TABLE.STATE, TABLE.STATE_KEY] as const) {
       for (const key of await level.keys(rangeOf(table)).all()) await level.del(key)
       for (const [key, value] of await source.iterator(rangeOf(table)).all()) await level.put(key, value)
     }

@@ -62,7 +62,7 @@ test('another format is refused', async () => {
   await level.close()
   const { code, message } = await codeOf(Database.open(path, { genesisHash, create: true }))
   expect(code).toBe('STORE_FORMAT')
-  expect(message).toContain('has format 9; this version reads format 2')
+  expect(message).toContain('has format 9; this version reads format 3')
 })
 
 test('somebody else’s database is not filled', async () => {

@@ -2,12 +2,15 @@
 
 import { stateRootHash } from '../../../src/chain/domain.ts'
 import { cutIndex } from '../../../src/chain/index-cut.ts'
+import { recordsOf } from '../../../src/chain/index-entries.ts'
 import type { TopItem } from '../../../src/chain/index-top.ts'
 import { leafHash } from '../../../src/chain/merkle.ts'
 import { Mmr } from '../../../src/chain/mmr.ts'
+import type { PackedEntries } from '../../../src/chain/packed-entries.ts'
 import { encodeManifest } from '../../../src/chain/snapshot-manifest.ts'
 import type { StateEntry } from '../../../src/chain/state.ts'
 import { compareBytes, concatBytes, u32be, utf8 } from '../../../src/codec/bytes.ts'
+import { IndexChunk, type IndexEntry as WireEntry } from '../../../src/codec/generated/snapshot.ts'
 import { joinTrustedHeader, splitBlock, splitFinalized } from '../../../src/codec/raw.ts'
 import { sha256 } from '../../../src/crypto/sha256.ts'
 import { finalize, type TestChain, testBlock, testChain, testEvent } from '../fixture.ts'
@@ -34,6 +37,11 @@ export function someEntries(count: number, keyBytes = 20, seed = 0): StateEntry[
   return sortEntries(entries)
 }
 
+/** The encoded IndexChunk of entries, by the codec. */
+export function encodeEntries(entries: readonly Omit<StateEntry, 'keyHash'>[]): Uint8Array<ArrayBuffer> {
+  return IndexChunk.encode({ entries: entries.map(({ key, count, head }) => ({ key, count, head }) as WireEntry) })
+}
+
 export function sortEntries(entries: readonly StateEntry[]): StateEntry[] {
   return [...entries].sort((a, b) => compareBytes(a.keyHash, b.keyHash))
 }
@@ -44,14 +52,18 @@ export interface CutIndex {
 }
 
 export async function cut(entries: readonly StateEntry[]): Promise<CutIndex> {
-  const source = async function* () {
-    yield* entries
+  const rest = entries.values()
+  const more = async (into: PackedEntries): Promise<boolean> => {
+    const { value } = rest.next()
+    if (value !== undefined) into.push(value.key, recordsOf([value]), 0)
+    return value !== undefined
   }
   const items: TopItem[] = []
   const chunks: Uint8Array[] = []
-  for await (const { item, data } of cutIndex(source())) {
+  for await (const { item, data } of cutIndex(more)) {
     items.push(item)
-    if (data !== undefined) chunks.push(data)
+    // A copy: it is good until the next item is asked for.
+    if (data !== undefined) chunks.push(data.slice())
   }
   return { items, chunks }
 }
