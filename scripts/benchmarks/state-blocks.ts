@@ -27,6 +27,12 @@ export class StateBlocks {
     return { ...hashEvents(events), blockBytes: joinBlock(header, new Uint8Array(64), events) as never }
   }
 
+  /** `count` of the numbers below `bound`, far apart: one of each `count`-th part of them. */
+  draw(count: number, bound: number): number[] {
+    const part = bound / count
+    return Array.from({ length: count }, (_, i) => Math.floor(i * part) + this.#random.below(Math.floor(part)))
+  }
+
   /** A block of events on any of the first `known` resources. */
   random(known: number): FoldedBlock {
     return this.of(Array.from({ length: EVENTS_A_BLOCK }, () => this.#random.below(known)))

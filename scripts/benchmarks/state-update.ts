@@ -14,6 +14,9 @@ const BLOCKS = 1000
 const ROOT_EVERY = 100
 const WRITE_EVERY = 500
 
+/** The smallest state has no more: in all of them as many keys are touched between two writes. */
+const TOUCHED = 1000
+
 /** Then some blocks with a root each, so that none gains by the keys that it has in common with others. */
 const BLOCKS_ROOTED = 500
 /** Then some that are hashed and written one by one, so that each pays for every key it touches. */
@@ -21,7 +24,9 @@ const BLOCKS_ALONE = 200
 
 /** CPU ms a block of all threads, LevelDB's too: other work on the machine is not in it. */
 interface Figures {
-  /** Each block is on any of the known resources. */
+  /** Blocks between two writes are on a thousand resources, drawn anew from all that are known after each write. */
+  readonly anew: number
+  /** Each event is on any of the known resources. */
   readonly others: number
   /** All are on the same hundred. */
   readonly same: number
@@ -69,13 +74,20 @@ async function measure(known: number): Promise<Figures> {
       const { user, system } = process.cpuUsage(before)
       return (user + system) / 1000 / count
     }
+    let drawn: number[] = []
+    let block = 0
+    const fromDrawn = () => {
+      if (block++ % WRITE_EVERY === 0) drawn = blocks.draw(TOUCHED, known)
+      return blocks.of(blocks.draw(EVENTS_A_BLOCK, TOUCHED).map((i) => drawn[i] as number))
+    }
+    const anew = await run(BLOCKS, ROOT_EVERY, WRITE_EVERY, fromDrawn)
     const others = await run(BLOCKS, ROOT_EVERY, WRITE_EVERY, random)
     const hundred = Array.from({ length: EVENTS_A_BLOCK }, (_, i) => Math.floor((i * known) / EVENTS_A_BLOCK))
     const same = await run(BLOCKS, ROOT_EVERY, WRITE_EVERY, () => blocks.of(hundred))
     const rooted = await run(BLOCKS_ROOTED, 1, WRITE_EVERY, random)
     const alone = await run(BLOCKS_ALONE, 1, 1, random)
     await database.close()
-    return { others, same, rooted, alone, openSeconds }
+    return { anew, others, same, rooted, alone, openSeconds }
   } finally {
     rmSync(path, { recursive: true, force: true })
   }
@@ -91,22 +103,21 @@ function stateUpdate(suffix: string, known: number): Benchmark {
       for (let i = 0; i < runs; i++) {
         const one = await measure(known)
         figures.push(one)
-        const [others, same, rooted, alone] = [one.others, one.same, one.rooted, one.alone].map((ms) => ms.toFixed(2))
-        say(
-          `${name}: ${others} ms CPU a block, ${same} on the same keys, ${rooted} with a root, ${alone} written alone; ` +
-            `opened in ${one.openSeconds.toFixed(2)} s`
-        )
+        const ms = Object.entries(one).map(([what, value]) => `${what} ${value.toFixed(2)}`)
+        say(`${name}: CPU ms a block: ${ms.join(', ')}`)
       }
       const each = (pick: (one: Figures) => number): number => rounded(median(figures.map(pick)))
       return rowOf(
         name,
-        figures.map(({ others }) => others),
+        figures.map(({ anew }) => anew),
         'CPU ms',
         {
           'known keys': known,
           events: EVENTS_A_BLOCK,
           'root every': ROOT_EVERY,
           'written every': WRITE_EVERY,
+          'keys between two writes': TOUCHED,
+          'each event on any key': each(({ others }) => others),
           'on the same keys': each(({ same }) => same),
           'with a root each': each(({ rooted }) => rooted),
           'each written alone': each(({ alone }) => alone),
