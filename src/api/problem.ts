@@ -15,8 +15,6 @@ export type ApiErrorCode =
   | 'NOT_FOUND'
   | 'BLOCK_UNKNOWN'
   | 'EVENT_UNKNOWN'
-  /** It may be in history that this node does not hold. */
-  | 'UNAVAILABLE'
   /** The peer to be let in again is not held out. */
   | 'NOT_BANNED'
   /** None of a batch's events was taken; `results` says why for each. */
@@ -35,11 +33,6 @@ export type ApiErrorCode =
 
 export function apiError(code: ApiErrorCode, message: string, details: Record<string, unknown> = {}): MolochError {
   return new MolochError(code, message, details)
-}
-
-/** @param what up to its verb @param earliest the lowest height from which on blocks are held */
-export function notHeld(what: string, earliest: number): MolochError {
-  return apiError('UNAVAILABLE', `${what} in history not held here; this node holds blocks from ${earliest} up`)
 }
 
 /** HTTP status by code; a code that is not here is 422 for EVENT_… and 500 for all else. */

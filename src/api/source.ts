@@ -18,6 +18,7 @@ type BlocksView = Pick<
   Ledger,
   | 'tip'
   | 'earliestHeight'
+  | 'holdsAll'
   | 'sealedHeaderAt'
   | 'blockAt'
   | 'heightOf'

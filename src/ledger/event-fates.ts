@@ -1,17 +1,25 @@
 import { type CheckedEvent, checkEvent } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
+import { fromHex, toHex } from '../codec/bytes.ts'
 import type { Log } from '../log.ts'
+import { corrupt } from '../store/errors.ts'
 import type { EventFate, SettledEvent } from '../store/mempool-store.ts'
 import type { Stores } from './stores.ts'
+import type { Turns } from './turns.ts'
 
-/** Events that are looked up before what became of them is written: their bytes are in memory. */
+/** Events that are settled in one turn: their bytes are in memory, and blocks wait meanwhile. */
 const RUN_EVENTS = 256
 
 export interface EventFatesParts {
   readonly genesis: Genesis
   readonly stores: Stores
   readonly log: Log
-  /** Unix ms: blocks from then on were applied here, and took their events out of what waits. */
+  /** Blocks are applied in these. */
+  readonly turns: Turns
+  /**
+   * Unix ms, of the tip: blocks from then on took their events out of what waits. Those before may have come as history,
+   * which does not, even if all of it was there when the ledger was opened.
+   */
   readonly appliedSince: number
   /** Unix ms: all blocks from then on are held. */
   readonly heldSince: number
@@ -29,25 +37,39 @@ export class EventFates {
   readonly #genesis: Genesis
   readonly #stores: Stores
   readonly #log: Log
+  readonly #turns: Turns
   readonly #appliedSince: number
   #heldSince: number
-  /** Unix ms: the newest of those that are kept apart needs all blocks from then on. */
-  #wanted: number
+  /** Ids of those that are kept apart, in hex; each needs all blocks from then on, Unix ms. */
+  readonly #unknown = new Map<string, number>()
 
-  constructor({ genesis, stores, log, appliedSince, heldSince }: EventFatesParts) {
+  private constructor({ genesis, stores, log, turns, appliedSince, heldSince }: EventFatesParts) {
     this.#genesis = genesis
     this.#stores = stores
     this.#log = log
+    this.#turns = turns
     this.#appliedSince = appliedSince
     this.#heldSince = heldSince
-    this.#wanted = stores.mempool.passed.size > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
+  }
+
+  /** Settles what a crash between the history and what it says of events left. @throws MolochError with a StoreErrorCode */
+  static async open(parts: EventFatesParts): Promise<EventFates> {
+    const fates = new EventFates(parts)
+    for await (const { bytes } of parts.stores.mempool.passed.oldestFirst()) {
+      const event = checkEvent(bytes, parts.genesis.params)
+      fates.#unknown.set(toHex(event.id), fates.#since(event))
+    }
+    await fates.historyHeld(parts.heldSince)
+    return fates
   }
 
   /** Takes events whose window has passed out of those that wait. @throws MolochError STORE_FAILED */
   async settle(events: readonly CheckedEvent[]): Promise<void> {
     const count = { final: 0, expired: 0, unknown: 0, dropped: 0 }
-    for (let at = 0; at < events.length; at += RUN_EVENTS) {
-      await this.#settle(events.slice(at, at + RUN_EVENTS), this.#appliedSince, count)
+    for (let at = 0; at < events.length && !this.#turns.isClosed; at += RUN_EVENTS) {
+      const run = events.slice(at, at + RUN_EVENTS)
+      // In turn: what a block on its way to the disk takes is not expired.
+      await this.#turns.take(() => this.#settle(run, this.#appliedSince, count))
     }
     this.#report(count)
   }
@@ -55,38 +77,48 @@ export class EventFates {
   /** All blocks from `heldSince` on, Unix ms, are held now: settles those whose fate that tells. @throws MolochError STORE_FAILED */
   async historyHeld(heldSince: number): Promise<void> {
     this.#heldSince = heldSince
-    if (this.#wanted < heldSince) return
-    this.#wanted = Number.NEGATIVE_INFINITY
     const count = { final: 0, expired: 0, unknown: 0, dropped: 0 }
-    let run: CheckedEvent[] = []
-    for await (const { bytes } of this.#stores.mempool.passed.oldestFirst()) {
-      const event = checkEvent(bytes, this.#genesis.params)
-      const since = this.#since(event)
-      if (since < heldSince) this.#wanted = Math.max(this.#wanted, since)
-      else run.push(event)
-      if (run.length < RUN_EVENTS) continue
-      await this.#settle(run, Number.POSITIVE_INFINITY, count)
-      run = []
+    let some = true
+    while (some && !this.#turns.isClosed) some = await this.#turns.take(() => this.#settleKnown(count))
+    this.#report(count)
+  }
+
+  /** @returns whether there were any */
+  async #settleKnown(count: FateCount): Promise<boolean> {
+    const run: CheckedEvent[] = []
+    for (const [id, since] of this.#unknown) {
+      if (since < this.#heldSince) continue
+      const bytes = await this.#stores.mempool.passed.get(fromHex(id) as Uint8Array)
+      if (bytes === undefined) throw corrupt(this.#stores.database.path, `the passed event ${id} is missing`)
+      if (run.push(checkEvent(bytes, this.#genesis.params)) === RUN_EVENTS) break
     }
     await this.#settle(run, Number.POSITIVE_INFINITY, count)
-    this.#report(count)
+    return run.length > 0
   }
 
   /** @param reliable Unix ms: what a block from then on took would not be among them */
   async #settle(events: readonly CheckedEvent[], reliable: number, count: FateCount): Promise<void> {
+    // Before any of them is looked up: a block that comes after that is not found.
+    const heldSince = this.#heldSince
     const settled: SettledEvent[] = []
     for (const event of events) {
-      const fate = this.#since(event) >= reliable ? 'expired' : await this.#fateOf(event)
-      if (fate === 'unknown') this.#wanted = Math.max(this.#wanted, this.#since(event))
+      const since = this.#since(event)
+      const fate = since >= reliable ? 'expired' : await this.#fateOf(event, heldSince)
       settled.push({ id: event.id, bytes: event.bytes, fate })
     }
+    const { passed } = this.#stores.mempool
     const more = await this.#stores.mempool.settle(settled)
+    for (const event of events) {
+      const id = toHex(event.id)
+      if (passed.has(id)) this.#unknown.set(id, this.#since(event))
+      else this.#unknown.delete(id)
+    }
     for (const fate of ['final', 'expired', 'unknown', 'dropped'] as const) count[fate] += more[fate]
   }
 
-  async #fateOf(event: CheckedEvent): Promise<EventFate> {
+  async #fateOf(event: CheckedEvent, heldSince: number): Promise<EventFate> {
     if ((await this.#stores.eventIndex.find(event.id)) !== undefined) return 'final'
-    return this.#since(event) >= this.#heldSince ? 'expired' : 'unknown'
+    return this.#since(event) >= heldSince ? 'expired' : 'unknown'
   }
 
   /** The least timestamp of a block that may hold it. */

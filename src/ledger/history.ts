@@ -15,6 +15,7 @@ import { type HeightRange, HeightRanges } from '../store/height-ranges.ts'
 import type { StoredHistory } from '../store/meta-store.ts'
 import type { Stores } from './stores.ts'
 import { hasRow, trustedHeader } from './trusted-header.ts'
+import { Turns } from './turns.ts'
 
 export type { HeightRange } from '../store/height-ranges.ts'
 
@@ -53,7 +54,7 @@ export class History extends Emitter<HistoryEvents> {
   /** Undefined: there is no history to fill in. */
   #base: number | undefined
   #earliest: number
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
 
   private constructor(stores: Stores, earliest: number, stored: StoredHistory | undefined) {
     super()
@@ -110,7 +111,7 @@ export class History extends Emitter<HistoryEvents> {
    * @throws MolochError STORE_FAILED, STORE_CORRUPT
    */
   put(from: number, blocks: readonly CheckedBlock[]): Promise<HistoryPut> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const known = await this.#hashes(from, from + blocks.length - 1)
       const bad = blocks.findIndex((block, at) => historyFailure(block, from + at, known[at]) !== undefined)
       const good = bad < 0 ? blocks : blocks.slice(0, bad)
@@ -182,7 +183,7 @@ export class History extends Emitter<HistoryEvents> {
 
   /** The certificates from `height` up are verified: they are served from now on. */
   certified(height: number): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (height >= this.#earliest) return
       const { database, meta, eventIndex } = this.#stores
       const batch = database.batch()
@@ -204,7 +205,7 @@ export class History extends Emitter<HistoryEvents> {
    * @throws TypeError if it is of another block: the caller's fault
    */
   replaceCertificate({ height, hash, header, seal, commit }: CheckedHeader): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { database, blocks, headers, mmr } = this.#stores
       const [known, bytes] = await Promise.all([mmr.blockHash(height), blocks.get(height)])
       if (known === undefined || bytes === undefined || !equalBytes(known, hash)) {
@@ -239,7 +240,7 @@ export class History extends Emitter<HistoryEvents> {
 
   /** All of it is held, certified and checked against the state. */
   finish(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const batch = this.#stores.database.batch()
       this.#stores.meta.delHistory(batch)
       await this.#stores.database.write(batch)
@@ -251,16 +252,9 @@ export class History extends Emitter<HistoryEvents> {
     this.#stores.meta.setHistory(batch, { base: this.#base as number, held: held.ranges })
   }
 
-  /** One after another: each sees what the one before has written. */
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#last.then(work)
-    this.#last = done.catch(() => {})
-    return done
-  }
-
-  /** Resolves when what is under way is done. */
-  async idle(): Promise<void> {
-    await this.#last
+  /** Takes nothing more in. @returns when what is under way is done */
+  close(): Promise<void> {
+    return this.#turns.close()
   }
 }
 

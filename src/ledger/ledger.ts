@@ -2,14 +2,14 @@ import type { CheckedBlock, NextBlock, ProposedBlock } from '../chain/check-bloc
 import { type CheckedHeader, rootFailure } from '../chain/check-header.ts'
 import type { CheckedEvent } from '../chain/event.ts'
 import type { Failure } from '../chain/failures.ts'
-import { MolochError } from '../error.ts'
+import { hasCode } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { StoredEvent } from '../store/mempool-store.ts'
 import { Applier, type ApplyResult } from './apply.ts'
 import { type BlockInput, type BuiltBlock, buildBlock } from './build-block.ts'
 import { type Conflict, conflictError, conflictOf } from './conflict.ts'
-import { EventFates } from './event-fates.ts'
+import type { EventFates } from './event-fates.ts'
 import type { Tip } from './head.ts'
 import type { History } from './history.ts'
 import { type LedgerOptions, type LedgerParts, openParts } from './open.ts'
@@ -19,6 +19,7 @@ import { RecentEvents } from './recent-events.ts'
 import { windowStart } from './restore.ts'
 import { Snapshots } from './snapshots.ts'
 import type { Stores } from './stores.ts'
+import type { Turns } from './turns.ts'
 
 export type { ApplyResult } from './apply.ts'
 export type { BlockInput, BuiltBlock } from './build-block.ts'
@@ -37,11 +38,10 @@ export class Ledger extends ReadableLedger {
   readonly #applier: Applier
   readonly #recent: RecentEvents
   readonly #fates: EventFates
+  readonly #turns: Turns
   #snapshots: Snapshots | undefined
   #pending: CheckedEvent[]
   #conflict: Conflict | undefined
-  #lastApply: Promise<unknown> = Promise.resolve()
-  #closed = false
 
   private constructor(parts: LedgerParts) {
     const { genesis, log, stores, head, state, history } = parts
@@ -51,7 +51,8 @@ export class Ledger extends ReadableLedger {
     this.#log = log
     this.#stores = stores
     this.#recent = new RecentEvents(parts)
-    this.#fates = new EventFates({ ...parts, heldSince: parts.windowStart })
+    this.#fates = parts.fates
+    this.#turns = parts.turns
     this.#pending = parts.pending
     this.#conflict = parts.conflict
     history.on('moved', (earliest) => this.#historyMoved(earliest))
@@ -78,8 +79,6 @@ export class Ledger extends ReadableLedger {
     const { snapshots, genesis, log } = options
     const tip = () => ledger.tip.height
     try {
-      // A crash may have come between the history and what it says of events.
-      await ledger.#fates.historyHeld(parts.windowStart)
       if (snapshots !== undefined) {
         ledger.#snapshots = await Snapshots.open({ ...snapshots, genesis, log, stores: parts.stores, tip })
       }
@@ -133,14 +132,11 @@ export class Ledger extends ReadableLedger {
    * (of some MiB at most), when this resolves. Blocks that are final already are passed over. Calls wait for each other.
    * @throws MolochError CONFLICTING_FINALITY, STORE_FAILED, LEDGER_CLOSED
    */
-  async apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
-    if (this.#closed) throw new MolochError('LEDGER_CLOSED', 'the ledger is closed')
-    const apply = this.#lastApply.then(() => {
+  apply(blocks: readonly CheckedBlock[]): Promise<ApplyResult> {
+    return this.#turns.take(async () => {
       if (this.#conflict !== undefined) throw conflictError(this.#conflict)
       return this.#applier.apply(blocks)
     })
-    this.#lastApply = apply.catch(() => {})
-    return apply
   }
 
   /**
@@ -149,15 +145,12 @@ export class Ledger extends ReadableLedger {
    * @throws MolochError CONFLICTING_FINALITY if it is of another chain: evidence is kept, nothing more is applied;
    * LEDGER_CLOSED
    */
-  async compareHeader(header: CheckedHeader): Promise<Failure | undefined> {
-    if (this.#closed) throw new MolochError('LEDGER_CLOSED', 'the ledger is closed')
-    const compare = this.#lastApply.then(async () => {
+  compareHeader(header: CheckedHeader): Promise<Failure | undefined> {
+    return this.#turns.take(async () => {
       if (this.#conflict !== undefined) throw conflictError(this.#conflict)
       await this.#applier.compareHeader(header)
       return rootFailure(header, await this.rootAfter(header.height, header.hash))
     })
-    this.#lastApply = compare.catch(() => {})
-    return compare
   }
 
   /** The part of protocol §8's valid(block) that needs the chain: its links, and events that are in no ancestor. */
@@ -191,15 +184,13 @@ export class Ledger extends ReadableLedger {
   }
 
   /**
-   * Takes events whose window has passed out of the mempool's rows, and keeps them: as expired, to be signed again, or,
-   * where a block that is not held may have them, until it is.
+   * Takes events whose window has passed out of the mempool's rows, and keeps those that are not final: as expired, to be
+   * signed again, or, where a block that is not held may have them, until it is. What it has not come to when the ledger
+   * closes waits on.
    * @throws MolochError STORE_FAILED
    */
   expireMempool(events: readonly CheckedEvent[]): Promise<void> {
-    // In turn: what a block on its way to the disk takes is not expired.
-    const settle = this.#lastApply.then(() => this.#fates.settle(events))
-    this.#lastApply = settle.catch(() => {})
-    return settle
+    return this.#fates.settle(events)
   }
 
   /**
@@ -213,9 +204,8 @@ export class Ledger extends ReadableLedger {
 
   /** Closes after what is under way. */
   async close(): Promise<void> {
-    this.#closed = true
-    await this.#lastApply
-    await this.history.idle()
+    await this.#turns.close()
+    await this.history.close()
     this.#applier.close()
     await this.#snapshots?.close()
     await this.#stores.database.close()
@@ -223,19 +213,23 @@ export class Ledger extends ReadableLedger {
 
   /** With history further down, its events are in the window, and more is known of those that have passed. */
   #historyMoved(earliest: number): void {
-    const moved = this.#lastApply.then(async () => {
+    const widened = this.#turns.take(async () => {
       const start = await windowStart(this.#stores, earliest)
       if (await this.#recent.widen(this.tip, earliest, start)) this.emit('window')
-      await this.#fates.historyHeld(start)
+      return start
     })
-    this.#lastApply = moved.catch((error: unknown) => {
-      this.#log.error({ err: error }, 'history could not be read for what it says of events')
-    })
+    widened
+      .then((start) => this.#fates.historyHeld(start))
+      .catch((error: unknown) => {
+        if (hasCode(error, 'LEDGER_CLOSED')) return
+        this.#log.error({ err: error }, 'history could not be read for what it says of events')
+      })
   }
 
   async #written(blocks: readonly CheckedBlock[]): Promise<void> {
     this.#recent.add(blocks)
-    await this.#forgetLateSaves(blocks)
+    // Some may have been saved after the batch of their block was put together.
+    await this.#stores.mempool.forget(blocks.map(({ eventIds }) => eventIds))
     for (const block of blocks) {
       try {
         this.emit('finalized', { block })
@@ -244,15 +238,6 @@ export class Ledger extends ReadableLedger {
         this.#log.error({ err: error, height: block.height }, 'a listener of finalized blocks failed')
       }
     }
-  }
-
-  /** Events that were saved after the batch of their block was put together. */
-  async #forgetLateSaves(blocks: readonly CheckedBlock[]): Promise<void> {
-    const { database, mempool } = this.#stores
-    if (mempool.size === 0) return
-    const batch = database.batch()
-    for (const block of blocks) mempool.remove(batch, block.eventIds)
-    await (batch.operations > 0 ? database.write(batch) : batch.discard())
   }
 
   async #conflicted(record: EvidenceRecord): Promise<never> {

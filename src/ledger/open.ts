@@ -6,13 +6,15 @@ import type { Log } from '../log.ts'
 import { type BeforeWrite, Database } from '../store/database.ts'
 import type { StoredStateMark } from '../store/meta-store.ts'
 import { CONFLICT, type Conflict, conflictError, conflictOf } from './conflict.ts'
-import type { ChainHead, Tip } from './head.ts'
+import { EventFates } from './event-fates.ts'
+import type { ChainHead } from './head.ts'
 import { History } from './history.ts'
 import type { ScanBounds } from './query.ts'
 import { restoreChain, restoreWindow, windowStart } from './restore.ts'
 import type { SnapshotSettings } from './snapshots.ts'
 import type { StateTries } from './state.ts'
 import { type Stores, storesOf } from './stores.ts'
+import { Turns } from './turns.ts'
 
 export interface LedgerOptions {
   /** Folder of the database, `HOME/data/chain`. */
@@ -52,8 +54,9 @@ export interface LedgerParts {
   readonly window: EventWindow
   /** Unix ms: `window` has the events of all blocks from then on. */
   readonly windowStart: number
-  /** Unix ms: blocks from then on were applied, or came with a snapshot; those before as history. */
-  readonly appliedSince: number
+  readonly fates: EventFates
+  /** Of whatever writes about the chain's end. */
+  readonly turns: Turns
   readonly pending: CheckedEvent[]
   readonly conflict: Conflict | undefined
   readonly stateMark: StoredStateMark
@@ -73,13 +76,15 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
     const window = await restoreWindow(genesis, stores, head.tip, history.earliest)
     const start = await windowStart(stores, history.earliest)
     await stores.evidence.load()
-    const appliedSince = await windowStart(stores, history.base ?? 1)
-    const pending = await restorePending(genesis, stores, window, head.tip)
+    const pending = await restorePending(genesis, stores, window)
+    const turns = new Turns()
+    const appliedSince = head.tip.header.timestamp
+    const fates = await EventFates.open({ genesis, stores, log, turns, appliedSince, heldSince: start })
     const record = await stores.evidence.find(CONFLICT)
     const conflict = record && conflictOf(genesis, record)
     if (conflict !== undefined) log.error({ height: conflict.height }, conflictError(conflict).message)
     const stateMark = await stores.meta.stateMark()
-    const parts = { genesis, log, stores, head, state, history, window, windowStart: start, appliedSince }
+    const parts = { genesis, log, stores, head, state, history, window, windowStart: start, fates, turns }
     return { ...parts, pending, conflict, stateMark, checkpoint: options.checkpoint, tuning }
   } catch (error) {
     await database.close()
@@ -87,22 +92,17 @@ export async function openParts(options: LedgerOptions): Promise<LedgerParts> {
   }
 }
 
-/** What waited, without what was finalized in the moment it was saved, or was found to be when history came. */
-async function restorePending(
-  genesis: Genesis,
-  stores: Stores,
-  window: EventWindow,
-  tip: Tip
-): Promise<CheckedEvent[]> {
+/**
+ * What waited, without what was finalized in the moment it was saved. An event older than the window may be final too, in
+ * history that came since. No block takes it any more, and it is looked up when it leaves the mempool, not here: each
+ * look-up reads a row of every segment of the event index, and a node with many events would not open for long.
+ */
+async function restorePending(genesis: Genesis, stores: Stores, window: EventWindow): Promise<CheckedEvent[]> {
   const events = await stores.mempool.load((bytes) => checkEvent(bytes, genesis.params))
-  const oldest = tip.header.timestamp - genesis.params.eventWindowMs
   const batch = stores.database.batch()
   const pending: CheckedEvent[] = []
   for (const event of events) {
-    const { id, fields } = event
-    // A block that holds an older one may be older than the window.
-    const final = window.has(id) || (fields.timestamp < oldest && (await stores.eventIndex.find(id)) !== undefined)
-    if (final) stores.mempool.remove(batch, id)
+    if (window.has(event.id)) stores.mempool.remove(batch, event.id)
     else pending.push(event)
   }
   await (batch.operations > 0 ? stores.database.write(batch) : batch.discard())

@@ -19,3 +19,11 @@ export function proofError(
 ): MolochError<ProofErrorCode> {
   return new MolochError(code, message, details)
 }
+
+/**
+ * @param what is not held, up to "… is in" or "… is"
+ * @param earliest from this height up every block is held
+ */
+export function notHeld(what: string, earliest: number): MolochError<ProofErrorCode> {
+  return proofError('UNAVAILABLE', `${what} history not held here; this node holds blocks from ${earliest} up`)
+}

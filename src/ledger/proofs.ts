@@ -11,7 +11,7 @@ import { headerOf, splitBlock, splitFinalized } from '../codec/raw.ts'
 import { corrupt } from '../store/errors.ts'
 import type { Tip } from './head.ts'
 import type { HistoryProver } from './history-proofs.ts'
-import { proofError } from './proof-error.ts'
+import { notHeld, proofError } from './proof-error.ts'
 import type { Stores } from './stores.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -22,6 +22,8 @@ export interface ProverParts {
   readonly tip: () => Tip
   /** The lowest height whose block is held. */
   readonly earliest: () => number
+  /** Whether every block is held, also those whose certificates are not verified yet. */
+  readonly holdsAll: () => boolean
   readonly histories: HistoryProver
 }
 
@@ -34,6 +36,7 @@ export class Prover {
   readonly #stores: Stores
   readonly #tip: () => Tip
   readonly #earliest: () => number
+  readonly #holdsAll: () => boolean
   readonly #histories: HistoryProver
 
   constructor(parts: ProverParts) {
@@ -41,6 +44,7 @@ export class Prover {
     this.#stores = parts.stores
     this.#tip = parts.tip
     this.#earliest = parts.earliest
+    this.#holdsAll = parts.holdsAll
     this.#histories = parts.histories
   }
 
@@ -68,10 +72,8 @@ export class Prover {
     const tip = this.#tip().height
     // Above the tip: its block's batch is being written right now.
     if (place === undefined || place.height > tip) {
-      const earliest = this.#earliest()
-      if (earliest <= 1) throw proofError('UNKNOWN_EVENT', `no finalized event ${toHex(eventId)} here`)
-      const held = `this node holds blocks from ${earliest} up`
-      throw proofError('UNAVAILABLE', `event ${toHex(eventId)} is not final, or in history not held here; ${held}`)
+      if (this.#holdsAll()) throw proofError('UNKNOWN_EVENT', `no finalized event ${toHex(eventId)} here`)
+      throw notHeld(`event ${toHex(eventId)} is not final, or in`, this.#earliest())
     }
     const { height, index } = place
     this.#assertHeld(height)
@@ -126,11 +128,7 @@ export class Prover {
 
   #assertHeld(height: number): void {
     const earliest = this.#earliest()
-    if (height >= earliest) return
-    throw proofError(
-      'UNAVAILABLE',
-      `block ${height} is history not held here; this node holds blocks from ${earliest} up`
-    )
+    if (height < earliest) throw notHeld(`block ${height} is in`, earliest)
   }
 
   async #headerAt(height: number): Promise<Header> {

@@ -6,7 +6,7 @@ import { MolochError } from '../error.ts'
 import { KEY_COLUMNS } from '../store/event-rows.ts'
 import type { HeightRange } from '../store/height-ranges.ts'
 import { words } from '../store/keys.ts'
-import { proofError } from './proof-error.ts'
+import { notHeld } from './proof-error.ts'
 import type { ChainReader, FoundEvent } from './reader.ts'
 import type { StateTries } from './state.ts'
 import type { Stores } from './stores.ts'
@@ -83,7 +83,7 @@ export async function queryEvents(
   const events: FoundEvent[] = []
   if (from > to || (await anyAbsent(state, wanted))) return { events, nextCursor: undefined }
   const gap = sources.missing(from, to).at(reverse ? -1 : 0)
-  if (gap !== undefined && (reverse ? gap.to === to : gap.from === from)) throw notHeld(gap, sources.earliest)
+  if (gap !== undefined && (reverse ? gap.to === to : gap.from === from)) throw gapError(gap, sources.earliest)
   if (gap !== undefined && reverse) from = gap.to + 1
   if (gap !== undefined && !reverse) to = gap.from - 1
   const pageSize = Math.min(Math.max(1, limit), MAX_PAGE_EVENTS)
@@ -108,10 +108,9 @@ export async function queryEvents(
   return { events, nextCursor: cursorOf({ height: reverse ? gap.to : gap.from, index: edge(reverse) }) }
 }
 
-function notHeld({ from, to }: HeightRange, earliest: number): Error {
+function gapError({ from, to }: HeightRange, earliest: number): Error {
   const blocks = from === to ? `block ${from}` : `blocks ${from} to ${to}`
-  const held = `this node holds blocks from ${earliest} up`
-  return proofError('UNAVAILABLE', `the events of ${blocks} are history not held here; ${held}`)
+  return notHeld(`the events of ${blocks} are`, earliest)
 }
 
 /** Whether one of the keys has no event at all: then no scan finds one. */

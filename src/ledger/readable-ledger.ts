@@ -62,7 +62,7 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
       missing: (to) => this.history.missing(1, to)[0],
       readBytes: historyReadBytes
     })
-    this.#prover = new Prover({ genesis, stores, ...ends, histories })
+    this.#prover = new Prover({ genesis, stores, ...ends, holdsAll: () => this.holdsAll, histories })
   }
 
   /** The last finalized block that is on disk. */
@@ -73,6 +73,11 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
 
   /** Blocks below a checkpoint. */
   abstract readonly history: History
+
+  /** Whether every block is held, also those whose certificates are not verified yet: what is not found is not final. */
+  get holdsAll(): boolean {
+    return this.history.missing(1, this.tip.height).length === 0
+  }
 
   /** Undefined: none are built. */
   abstract get snapshots(): Snapshots | undefined

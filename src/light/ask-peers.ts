@@ -1,7 +1,7 @@
 import { hasCode, MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { withinAnswerTime } from './answer-time.ts'
-import type { Needed } from './holders.ts'
+import { MAX_ASKED, type Needed } from './holders.ts'
 import type { PeerPauses, Turn } from './peer-pauses.ts'
 
 export interface AskPeersPorts {
@@ -13,8 +13,6 @@ export interface AskPeersPorts {
   readonly log: Log
 }
 
-/** Who lie or lack it may be many; more than this are not asked for one answer. */
-const MAX_ASKED = 8
 /** After this a question waits for no peer any more that is at its limits: somebody waits for the answer. */
 const WAIT_MS = 10_000
 

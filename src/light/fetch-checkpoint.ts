@@ -8,11 +8,12 @@ import type { Log } from '../log.ts'
 import type { ProofRequests } from '../network/types.ts'
 import { withinAnswerTime } from './answer-time.ts'
 import { type FetchedHeader, fetchHeader } from './fetch-header.ts'
+import type { Holder } from './holders.ts'
 
 export interface FetchCheckpointPorts {
   readonly genesis: Genesis
-  /** Peers that may be asked, with the certified heights that they hold. */
-  peers(): { readonly id: string; readonly height: number; readonly earliest: number }[]
+  /** Peers that may be asked. */
+  peers(): Holder[]
   readonly getHeaders: ProofRequests['getHeaders']
   penalise(peer: string, code: string, message: string): void
   readonly log: Log

@@ -14,17 +14,26 @@ export interface Needed {
   readonly to: number
 }
 
+/** Who lie or lack it may be many; more than this are not asked for one answer. */
+export const MAX_ASKED = 8
+/** Of those so many are chosen by what they say that they hold. */
+const BY_THEIR_WORD = 6
+
 /**
- * The peers to ask, in order: those that hold all that is needed, or, if none does, whoever holds most first. Among equals
- * it is chance: nobody else is to choose who is asked.
+ * The peers to ask, in order: first some that hold all that is needed, then those that hold most, by their own word and
+ * by chance among equals: nobody else is to choose who is asked. Behind those come all others by chance. For what a peer
+ * holds nobody can check: eight that say they hold all of it and then say nothing would be the only ones that are ever
+ * asked, and an honest one that warped, or whose word of what it has filled in since is late, never.
  * @param random 0 … 1
  */
 export function holders(peers: readonly Holder[], { from, to }: Needed, random: () => number = Math.random): string[] {
   const able = peers.filter(({ height }) => height >= to)
-  const whole = from === undefined ? [] : able.filter(({ earliest }) => from === 0 || earliest <= from)
-  const depth = ({ earliest }: Holder): number => (whole.length > 0 ? 0 : earliest)
-  return (whole.length > 0 ? whole : able)
+  // There is nothing below block 1 to hold: who says 0 holds no more.
+  const depth = ({ earliest }: Holder): number =>
+    from === undefined ? Math.max(1, earliest) : from === 0 || earliest <= from ? 0 : earliest
+  const drawn = able
     .map((peer) => ({ id: peer.id, depth: depth(peer), rank: random() }))
-    .sort((a, b) => a.depth - b.depth || a.rank - b.rank)
-    .map(({ id }) => id)
+    .sort((a, b) => a.rank - b.rank)
+  const believed = drawn.toSorted((a, b) => a.depth - b.depth).slice(0, BY_THEIR_WORD)
+  return [...believed, ...drawn.filter((peer) => !believed.includes(peer))].map(({ id }) => id)
 }

@@ -6,7 +6,7 @@ import { HeaderIntake } from '../consensus/header-intake.ts'
 import { MolochError } from '../error.ts'
 import { CrossCheck } from '../light/cross-check.ts'
 import { HeaderLookup, skipTo } from '../light/header-lookup.ts'
-import { type Holder, holders, type Needed } from '../light/holders.ts'
+import { holders, type Needed } from '../light/holders.ts'
 import { LightChain } from '../light/light-chain.ts'
 import { PeerPauses } from '../light/peer-pauses.ts'
 import { PeerProver } from '../light/peer-prover.ts'
@@ -20,6 +20,7 @@ import { type Home, keyPath } from './home.ts'
 import { headersPort, joinLight } from './join-light.ts'
 import { LightHead } from './light-head.ts'
 import { lightSource } from './light-source.ts'
+import { lightSources } from './light-sources.ts'
 import { begin, trustedStart } from './light-start.ts'
 import type { NodeInput } from './node-input.ts'
 import { openNetwork } from './open-network.ts'
@@ -71,7 +72,7 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
   closers.add('running syncs', () => sync.stop())
 
   const asking = {
-    holders: (needed: Needed) => holders(sources(network), needed),
+    holders: (needed: Needed) => holders(lightSources(network), needed),
     penalise,
     pauses: new PeerPauses(),
     log
@@ -157,10 +158,3 @@ function assertNoValidator({ validatorKey, paths }: Home): void {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
-
-function sources(network: Network): Holder[] {
-  return network.sessions
-    .list()
-    .filter(({ source }) => source)
-    .map(({ peerId, height, earliestHeight }) => ({ id: peerId, height, earliest: earliestHeight }))
-}

@@ -68,6 +68,7 @@ function chainView(parts: LightSourceParts): ChainView {
     get earliestHeight() {
       return chain.held[0]?.from ?? 0
     },
+    holdsAll: false,
     sealedHeaderAt: (height) => sealedHeaderAt(parts, height),
     blockAt: async () => refuse('keeps no blocks'),
     heightOf: async () => refuse('keeps no blocks'),

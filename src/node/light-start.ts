@@ -6,6 +6,7 @@ import { fetchCheckpoint } from '../light/fetch-checkpoint.ts'
 import type { LightChain } from '../light/light-chain.ts'
 import type { Log } from '../log.ts'
 import type { Network } from '../network/types.ts'
+import { lightSources } from './light-sources.ts'
 
 export interface BeginPorts {
   readonly network: Network
@@ -29,11 +30,7 @@ export async function begin(chain: LightChain, wanted: Checkpoint | undefined, p
   }
   ports.log.info({}, `looking for the checkpoint ${checkpointText(wanted)} at peers`)
   const { network, getHeaders, penalise, log, signal } = ports
-  const peers = () =>
-    network.sessions
-      .list()
-      .filter(({ source }) => source)
-      .map(({ peerId, height, earliestHeight }) => ({ id: peerId, height, earliest: earliestHeight }))
+  const peers = () => lightSources(network)
   const found = await fetchCheckpoint({ genesis: chain.genesis, peers, getHeaders, penalise, log }, wanted, signal)
   if (chain.tip.height === 0) {
     const failure = await chain.openAt(found.header, found.peaks)

@@ -71,6 +71,7 @@ function chainView(genesis: Genesis): ChainView {
     tip,
     eventTotal: 0,
     earliestHeight: 0,
+    holdsAll: false,
     sealedHeaderAt: async () => notReady(),
     blockAt: async () => notReady(),
     heightOf: async () => notReady(),

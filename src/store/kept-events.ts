@@ -76,6 +76,10 @@ export class KeptEvents {
     this.#nextPlace = place + 1
   }
 
+  has(id: string): boolean {
+    return this.#held.has(id)
+  }
+
   /** The encoded SignedEvent. */
   async get(id: Uint8Array): Promise<Uint8Array | undefined> {
     const held = this.#held.get(toHex(id))

@@ -51,10 +51,6 @@ export class MempoolStore {
     this.passed = new KeptEvents(database, TABLE.PASSED)
   }
 
-  get size(): number {
-    return this.#places.size
-  }
-
   /**
    * Reads all rows.
    * @param read makes an event of its bytes
@@ -120,6 +116,14 @@ export class MempoolStore {
   remove(batch: WriteBatch, ids: Uint8Array): void {
     if (this.#places.size === 0) return
     for (let at = 0; at < ids.byteLength; at += 32) this.#remove(batch, ids.subarray(at, at + 32))
+  }
+
+  /** Takes the events with these ids (32·n bytes each) out. @throws MolochError STORE_FAILED */
+  async forget(ids: readonly Uint8Array[]): Promise<void> {
+    if (this.#places.size === 0) return
+    const batch = this.#database.batch()
+    for (const some of ids) this.remove(batch, some)
+    await (batch.operations > 0 ? this.#database.write(batch) : batch.discard())
   }
 
   #remove(batch: WriteBatch, id: Uint8Array): boolean {

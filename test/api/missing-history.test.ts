@@ -88,7 +88,17 @@ test('a listing ends where blocks are not held, and says so', async () => {
   expect(await listed(world, 'to=5&order=desc')).toEqual({ ids: all(3, 4, 5).toReversed(), end: low })
   expect(await listed(world, 'from=4&to=5')).toEqual({ ids: all(4, 5), end: undefined })
 
+  // Nothing is missing, though no certificate is verified yet.
   await world.ledger.history.put(1, history(1, BASE - 1))
+  expect(world.ledger.earliestHeight).toBe(BASE)
+  const none = 'ab'.repeat(32)
+  for (const [path, code] of [
+    [`/v1/events/${none}`, 'EVENT_UNKNOWN'],
+    [`/v1/blocks/${none}`, 'BLOCK_UNKNOWN'],
+    [`/v1/proofs/events/${none}`, 'UNKNOWN_EVENT']
+  ] as const) {
+    expect(await world.get(path), path).toMatchObject({ status: 404, body: { code } })
+  }
   await world.ledger.history.certified(1)
   const every = Array.from({ length: TIP }, (_, i) => i + 1)
   expect(await listed(world, '')).toEqual({ ids: all(...every), end: undefined })

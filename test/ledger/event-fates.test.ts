@@ -1,13 +1,18 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { type CheckedBlock, checkHistory } from '../../src/chain/check-block.ts'
+import { type CheckedBlock, checkHistory, checkProposed } from '../../src/chain/check-block.ts'
 import { type CheckedEvent, checkEvent, signEvent } from '../../src/chain/event.ts'
+import { Mempool } from '../../src/chain/mempool.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { Outcome } from '../../src/codec/generated/event.ts'
 import { splitBlock } from '../../src/codec/raw.ts'
+import { Proposer } from '../../src/consensus/proposer.ts'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
+import { EventFates } from '../../src/ledger/event-fates.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
+import { storesOf } from '../../src/ledger/stores.ts'
+import { Turns } from '../../src/ledger/turns.ts'
 import { verifyHome } from '../../src/ledger/verify.ts'
 import { silentLog } from '../../src/log.ts'
 import { Database } from '../../src/store/database.ts'
@@ -33,8 +38,8 @@ const taken = (height: number): CheckedEvent =>
   checkEvent(splitBlock(block(height).blockBytes).events[0] as Uint8Array, genesis.params)
 
 /** An event that could have been in a block of this height, and is in none. */
-function untaken(height: number): CheckedEvent {
-  const body = { action: 'login', resource: { kind: 'account', id: `lost:${height}` }, outcome: Outcome.SUCCESS }
+function untaken(height: number, name = ''): CheckedEvent {
+  const body = { action: 'login', resource: { kind: 'account', id: `lost:${height}${name}` }, outcome: Outcome.SUCCESS }
   return signEvent(genesis.hash, maker.actors[0] as KeyPair, { ...body, timestamp: timeOf(height), metadata: [] })
 }
 
@@ -92,32 +97,121 @@ test('after a warp an event whose block may not be held is not called expired be
   await ledger.history.put(10, history(10, BASE - 1))
   expect(await ledger.event(skipped.id)).toMatchObject({ height: 28 })
   await ledger.history.certified(25)
-  await ledger.expireMempool([])
-  expect(await listed(ledger)).toEqual({ passed: hex([skipped, lost]), expired: hex([edge, late]) })
+  await expect.poll(() => listed(ledger)).toEqual({ passed: hex([skipped, lost]), expired: hex([edge, late]) })
   await ledger.history.certified(20)
-  await ledger.expireMempool([])
-  expect(await listed(ledger)).toEqual({ passed: [], expired: hex([lost, edge, late]) })
+  await expect.poll(() => listed(ledger)).toEqual({ passed: [], expired: hex([lost, edge, late]) })
   await ledger.close()
   ledger = await opened(path)
   expect(await listed(ledger)).toEqual({ passed: [], expired: hex([lost, edge, late]) })
 })
 
-test('an event that waits and turns out to be final as history comes does not expire, nor wait after a restart', async () => {
+/** What a validator would propose now. */
+function proposed(ledger: Ledger, mempool: Mempool): string[] {
+  const clock = { now: () => ledger.tip.header.timestamp, monotonic: () => 0, after: () => () => {} }
+  const { blockBytes } = new Proposer({ ledger, mempool, clock }).build(maker.validators[0] as KeyPair)
+  return splitBlock(blockBytes).events.map((bytes) => toHex(checkEvent(bytes as Uint8Array, genesis.params).id))
+}
+
+/** In the last of them they are held as those that were carried from an older database are: uncertified. */
+const CERTIFIED = ['before the restart', 'after it', 'never'] as const
+
+for (const when of CERTIFIED) {
+  test(`an event that is final in history that came while it waited is in no block again, nor expired; certified ${when}`, async () => {
+    const path = await databaseOf(BASE, BASE)
+    let ledger = await opened(path)
+    const [skipped, lost] = [taken(29), untaken(29)]
+    const young = untaken(TIP)
+    await ledger.saveMempool([skipped, lost, young])
+    await ledger.history.put(1, history(1, BASE - 1))
+    if (when === 'before the restart') {
+      await ledger.history.certified(1)
+      await ledger.history.finish()
+    }
+    await applyAll(ledger, blocks.slice(BASE))
+    const copy = join(tempDir(), 'chain')
+    cpSync(path, copy, { recursive: true })
+    const mempool = new Mempool({ maxEvents: 100, maxBytes: 1 << 20, maxPerActor: 100, maxPerSource: 100 })
+    // Killed before they expired.
+    ledger = await opened(copy)
+    if (when === 'after it') await ledger.history.certified(1)
+    // Looking all of them up would keep the node from opening.
+    const restored = await ledger.loadMempool()
+    expect(hex(restored)).toEqual(hex([skipped, lost, young]))
+    mempool.readd(restored)
+    expect(proposed(ledger, mempool)).toEqual(hex([young]))
+    const { blockBytes } = ledger.buildBlock({
+      timestamp: ledger.tip.header.timestamp,
+      proposer: maker.validators[0] as KeyPair,
+      events: [skipped]
+    })
+    const checked = checkProposed(genesis, blockBytes)
+    expect(checked.ok && ledger.checkProposal(checked.block)).toMatchObject({ code: 'EVENT_OUTSIDE_WINDOW' })
+    expect(await ledger.event(skipped.id)).toMatchObject({ height: 29 })
+
+    await ledger.expireMempool(mempool.expire(ledger.tip.header.timestamp, WINDOW))
+    const known = { passed: [], expired: hex([lost]) }
+    expect(await listed(ledger)).toEqual(when === 'never' ? { passed: hex([lost]), expired: [] } : known)
+    expect(proposed(ledger, mempool)).toEqual(hex([young]))
+    await ledger.close()
+    ledger = await opened(copy)
+    expect(hex(await ledger.loadMempool())).toEqual(hex([young]))
+    expect(await ledger.event(skipped.id)).toMatchObject({ height: 29 })
+    if (when === 'never') await ledger.history.certified(1)
+    await expect.poll(() => listed(ledger)).toEqual(known)
+  })
+}
+
+const many = (count: number): CheckedEvent[] => Array.from({ length: count }, (_, i) => untaken(28, `${i}`))
+
+test('blocks are applied between the many events of an outage', async () => {
+  const ledger = await opened(await databaseOf(BASE + 1, BASE))
+  const order: string[] = []
+  const expired = ledger.expireMempool(many(600)).then(() => order.push('expired'))
+  await applyAll(ledger, blocks.slice(BASE + 1, BASE + 2))
+  order.push('applied')
+  await expired
+  expect(order).toEqual(['applied', 'expired'])
+})
+
+test('closed in the middle of many, it has each event still, once', async () => {
+  const path = await databaseOf(TIP)
+  let ledger = await opened(path)
+  const events = many(600)
+  await ledger.saveMempool(events)
+  const expired = ledger.expireMempool(events)
+  await ledger.close()
+  await expired
+  ledger = await opened(path)
+  const waiting = await ledger.loadMempool()
+  const { events: kept } = await ledger.expiredEvents(undefined, 1000)
+  expect(kept.length).toBeGreaterThan(0)
+  expect(waiting.length).toBeGreaterThan(0)
+  expect([...hex(waiting), ...idsOf(kept)].sort()).toEqual(hex(events))
+})
+
+test('what could not be read as history came is settled with the next of it', async () => {
   const path = await databaseOf(BASE, BASE)
   const ledger = await opened(path)
-  const [skipped, lost] = [taken(29), untaken(29)]
-  await ledger.saveMempool([skipped, lost])
-  await ledger.history.put(1, history(1, BASE - 1))
-  await ledger.history.certified(1)
-  await ledger.history.finish()
-  await applyAll(ledger, blocks.slice(BASE))
-  const copy = join(tempDir(), 'chain')
-  cpSync(path, copy, { recursive: true })
-  await ledger.expireMempool([skipped, lost])
-  expect(await listed(ledger)).toEqual({ passed: [], expired: hex([lost]) })
-  // Killed before they expired.
-  const again = await opened(copy)
-  expect(hex(await again.loadMempool())).toEqual(hex([lost]))
+  const lost = untaken(28)
+  await ledger.saveMempool([lost])
+  await ledger.expireMempool([lost])
+  await ledger.close()
+  const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
+  onTestFinished(() => database.close())
+  const stores = storesOf(database)
+  await stores.mempool.load((bytes) => checkEvent(bytes, genesis.params))
+  const [heldSince, turns] = [timeOf(BASE), new Turns()]
+  const fates = await EventFates.open({ genesis, stores, log: silentLog, turns, appliedSince: heldSince, heldSince })
+  const write = async (row: Uint8Array): Promise<void> => {
+    const batch = database.batch()
+    batch.put(heightKey(TABLE.PASSED, 1), row)
+    await database.write(batch)
+  }
+  await write(Uint8Array.of(0xff))
+  await expect(fates.historyHeld(timeOf(20))).rejects.toMatchObject({ code: 'EVENT_MALFORMED' })
+  await write(lost.bytes)
+  await fates.historyHeld(timeOf(19))
+  expect([stores.mempool.passed.size, stores.mempool.expired.size]).toEqual([0, 1])
 })
 
 test('what a crash left undone after the history came is done when the ledger opens', async () => {

@@ -1,8 +1,9 @@
 import { Type } from 'typebox'
 import { fromHex } from '../../codec/bytes.ts'
 import type { StoredBlock } from '../../ledger/ledger.ts'
+import { notHeld } from '../../ledger/proof-error.ts'
 import type { App } from '../app.ts'
-import { apiError, notHeld } from '../problem.ts'
+import { apiError } from '../problem.ts'
 import { BlockJson, Height, SealedHeaderJson } from '../schemas.ts'
 import type { ApiSource } from '../source.ts'
 import { blockJson, sealedHeaderJson } from '../views.ts'
@@ -39,7 +40,7 @@ export function blockRoutes(app: App, source: ApiSource): void {
 
   function unknown(height: number): Error {
     const { earliestHeight, tip } = chain
-    if (height < earliestHeight) return notHeld(`block ${height} is`, earliestHeight)
+    if (height < earliestHeight) return notHeld(`block ${height} is in`, earliestHeight)
     return apiError('BLOCK_UNKNOWN', `no block ${height} here; this node holds ${earliestHeight} to ${tip.height}`)
   }
 
@@ -48,9 +49,8 @@ export function blockRoutes(app: App, source: ApiSource): void {
     if (hash !== undefined) {
       const height = await chain.heightOf(hash)
       if (height !== undefined) return height
-      const { earliestHeight } = chain
-      if (earliestHeight > 1) throw notHeld(`block ${id} is unknown, or`, earliestHeight)
-      throw apiError('BLOCK_UNKNOWN', `no finalized block ${id} here`)
+      if (chain.holdsAll) throw apiError('BLOCK_UNKNOWN', `no finalized block ${id} here`)
+      throw notHeld(`block ${id} is unknown, or in`, chain.earliestHeight)
     }
     const height = /^\d{1,16}$/.test(id) ? Number(id) : Number.NaN
     if (Number.isSafeInteger(height)) return height

@@ -1,11 +1,12 @@
 import { Type } from 'typebox'
 import { fromHex } from '../../codec/bytes.ts'
 import type { EventFilter } from '../../ledger/ledger.ts'
+import { notHeld } from '../../ledger/proof-error.ts'
 import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
 import type { App } from '../app.ts'
 import { KeptEventJson, KeptPageJson, type KeptStatus, keptJson } from '../kept-events.ts'
 import { DEFAULT_PAGE_EVENTS, MAX_CURSOR_LENGTH } from '../limits.ts'
-import { apiError, notHeld } from '../problem.ts'
+import { apiError } from '../problem.ts'
 import { EventJson, EventPageJson, Height, PendingEventJson } from '../schemas.ts'
 import type { ApiSource } from '../source.ts'
 import { eventJson } from '../views.ts'
@@ -65,9 +66,8 @@ export function eventRoutes(app: App, source: ApiSource): void {
     if (expired !== undefined) return keptJson(expired, 'expired')
     const passed = await chain.passedEvent(bytes)
     if (passed !== undefined) return keptJson(passed, 'passed')
-    const { earliestHeight } = chain
-    if (earliestHeight > 1) throw notHeld(`event ${id} is unknown, or`, earliestHeight)
-    throw apiError('EVENT_UNKNOWN', `no event ${id} here`)
+    if (chain.holdsAll) throw apiError('EVENT_UNKNOWN', `no event ${id} here`)
+    throw notHeld(`event ${id} is unknown, or in`, chain.earliestHeight)
   })
 }
 

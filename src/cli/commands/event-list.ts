@@ -54,11 +54,8 @@ export function eventListCommand(cli: Cli): Command {
       if (options.expired) return listExpired(cli, api, options)
       if (options.passed) return listPassed(cli, api, options)
       const { events, next, failure } = await list(options, (path) => api.get(path, EventPageJson))
-      if (options.json) {
-        printJson(cli, { events, next_cursor: next })
-        return
-      }
-      if (events.length === 0) cli.err('no events')
+      if (options.json) printJson(cli, { events, next_cursor: next })
+      else if (events.length === 0) cli.err('no events')
       else
         cli.out(
           table(
@@ -66,6 +63,7 @@ export function eventListCommand(cli: Cli): Command {
             events.map((event) => [String(event.height), ...cells(event)])
           )
         )
+      // What is shown is a part: no program may take it for the whole.
       if (failure !== undefined) throw failure
       if (next !== null && !options.json) cli.err(`more: --cursor ${next}`)
     })

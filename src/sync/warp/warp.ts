@@ -1,13 +1,12 @@
 import { type CheckedManifest, checkManifest } from '../../chain/snapshot-manifest.ts'
 import { equalBytes } from '../../codec/bytes.ts'
 import { Emitter } from '../../emitter.ts'
-import { MolochError } from '../../error.ts'
-import { importSnapshot } from '../../ledger/import-snapshot.ts'
 import { heightOf, switchDatabase } from '../../ledger/switch-database.ts'
 import type { PeerFailure } from '../events.ts'
 import { diagnoseSearch } from './diagnose.ts'
 import { ChunkDownload } from './download.ts'
 import { findManifest } from './find-manifest.ts'
+import { importStaged } from './import-staged.ts'
 import { WarpReporter } from './reporter.ts'
 import { ManifestSearch } from './search.ts'
 import { Staging } from './staging.ts'
@@ -213,25 +212,10 @@ export class Warp extends Emitter<WarpEvents> {
     const { genesis, log } = this.#ports
     const { height } = manifest
     const chunks = manifest.chunks.length
-    const staging = await Staging.resume(folder, chunks)
-    if (staging === undefined) return undefined
-    try {
-      if (manifest.chunks.some((_, chunk) => !staging.has(chunk))) return undefined
-      let chunksDone = 0
+    const onProgress = (chunksDone: number): void => {
       this.#state = () => ({ phase: 'importing', height, chunks, chunksDone })
-      const onProgress = (done: number): void => {
-        chunksDone = done
-      }
-      const readChunk = (chunk: number): Promise<Uint8Array | undefined> => staging.read(chunk)
-      await importSnapshot({ genesis, manifest, readChunk, path, signal, onProgress })
-    } catch (error) {
-      if (!(error instanceof MolochError && error.code === 'CHUNK_DAMAGED')) throw error
-      log.error({ height }, `${error.message}; it is fetched again`)
-      await staging.forget(error.details.chunk as number)
-      return undefined
-    } finally {
-      await staging.close()
     }
+    if (!(await importStaged({ genesis, manifest, folder, path, signal, onProgress, log }))) return undefined
     const report = (line: string): void => log.info({ height }, line)
     const { switched } = await switchDatabase(path, genesis, { report, signal })
     if (switched) return { kind: 'switched', height }
