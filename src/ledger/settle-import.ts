@@ -4,7 +4,9 @@ import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
-import { move, newFolder, peekChain, type SwitchOptions, stagedFolder, switchDatabase } from './switch-database.ts'
+import { moveFolder } from './move-folder.ts'
+import { peekChain } from './peek-chain.ts'
+import { newFolder, type SwitchOptions, stagedFolder, switchDatabase } from './switch-database.ts'
 
 export interface SettleOptions extends SwitchOptions {
   /** An import that is not of its chain, or ends below it, is of no use. Undefined: any of this genesis is. */
@@ -54,6 +56,6 @@ const OTHERS = ['STORE_OTHER_CHAIN', 'STORE_OTHER_MODE', 'STORE_CORRUPT'] as con
 async function drop(path: string): Promise<void> {
   // By one rename: half of it must not be taken for the whole.
   await rm(stagedFolder(path), { recursive: true, force: true })
-  await move(newFolder(path), stagedFolder(path))
+  await moveFolder(newFolder(path), stagedFolder(path))
   await rm(stagedFolder(path), { recursive: true, force: true })
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { hasCode, MolochError } from '../error.ts'
@@ -11,6 +11,7 @@ import { rangeOf, TABLE } from '../store/keys.ts'
 import { MetaStore } from '../store/meta-store.ts'
 import { MmrStore } from '../store/mmr-store.ts'
 import { carryBlocks } from './carry-blocks.ts'
+import { moveFolder, syncFolder } from './move-folder.ts'
 import { storesOf } from './stores.ts'
 
 /*
@@ -45,7 +46,7 @@ function oldFolder(path: string): string {
 export async function commitImport(path: string): Promise<void> {
   await syncFolder(stagedFolder(path))
   await rm(newFolder(path), { recursive: true, force: true })
-  await move(stagedFolder(path), newFolder(path))
+  await moveFolder(stagedFolder(path), newFolder(path))
 }
 
 export type Switched =
@@ -70,7 +71,7 @@ export interface SwitchOptions {
 export async function switchDatabase(path: string, genesis: Genesis, options: SwitchOptions = {}): Promise<Switched> {
   await rm(stagedFolder(path), { recursive: true, force: true })
   // Between the two renames: what is to be taken over from it is looked at again.
-  if (!existsSync(path) && existsSync(oldFolder(path))) await move(oldFolder(path), path)
+  if (!existsSync(path) && existsSync(oldFolder(path))) await moveFolder(oldFolder(path), path)
   await rm(oldFolder(path), { recursive: true, force: true })
   if (!existsSync(newFolder(path))) return { switched: false }
   // A folder that never became a database has nothing of ours.
@@ -82,8 +83,8 @@ export async function switchDatabase(path: string, genesis: Genesis, options: Sw
       return { switched: false }
     }
     await from?.close()
-    if (existsSync(path)) await move(path, oldFolder(path))
-    await move(newFolder(path), path)
+    if (existsSync(path)) await moveFolder(path, oldFolder(path))
+    await moveFolder(newFolder(path), path)
     await rm(oldFolder(path), { recursive: true, force: true })
     return { switched: true, height }
   } catch (error) {
@@ -157,43 +158,4 @@ function otherChain(
     `${hash === undefined ? 'missing' : toHex(hash)}, ours is ${toHex(ours.hash)}; both are certified, so the validators' ` +
     `keys were abused, or the checkpoint is wrong: the chain that is here stays; remove ${path} to begin at the snapshot`
   return new MolochError('CONFLICTING_FINALITY', message, { height: ours.height })
-}
-
-/** Height of the chain in a folder that nobody has open; 0 if there is none. @throws MolochError with a StoreErrorCode */
-export async function heightOf(path: string, genesis: Genesis): Promise<number> {
-  return (await peekChain(path, genesis, 0)).height
-}
-
-/**
- * The height of the chain in a folder that nobody has open (0: there is none), and the hash of one of its blocks.
- * @throws MolochError with a StoreErrorCode
- */
-export async function peekChain(
-  path: string,
-  genesis: Genesis,
-  at: number
-): Promise<{ readonly height: number; readonly hash: Uint8Array | undefined }> {
-  if (!existsSync(join(path, 'CURRENT'))) return { height: 0, hash: undefined }
-  const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
-  try {
-    const height = (await new MetaStore(database).tip())?.height ?? 0
-    return { height, hash: at > height ? undefined : await new MmrStore(database).blockHash(at) }
-  } finally {
-    await database.close()
-  }
-}
-
-export async function move(from: string, to: string): Promise<void> {
-  await rename(from, to)
-  await syncFolder(dirname(to))
-}
-
-/** A new name is durable once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
