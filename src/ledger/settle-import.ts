@@ -6,7 +6,14 @@ import { equalBytes } from '../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
 import { moveFolder } from './move-folder.ts'
 import { peekChain } from './peek-chain.ts'
-import { newFolder, type SwitchOptions, stagedFolder, switchDatabase } from './switch-database.ts'
+import {
+  isDamageOf,
+  newFolder,
+  type SwitchOptions,
+  stagedFolder,
+  switchDatabase,
+  undoSwitch
+} from './switch-database.ts'
 
 export interface SettleOptions extends SwitchOptions {
   /** An import that is not of its chain, or ends below it, is of no use. Undefined: any of this genesis is. */
@@ -23,17 +30,24 @@ export async function settleImport(
   genesis: Genesis,
   { checkpoint, report, signal }: SettleOptions
 ): Promise<void> {
+  // Before one is dropped: afterwards nothing would tell that chain.old is the chain.
+  await undoSwitch(path)
   const why = existsSync(newFolder(path)) ? await whyOther(newFolder(path), genesis, checkpoint) : undefined
   if (why !== undefined) {
     await drop(path)
-    report?.(`the import in ${newFolder(path)} is dropped: ${why}`)
+    report?.(dropped(path, why))
   }
   try {
     await switchDatabase(path, genesis, { report, signal })
   } catch (error) {
+    if (isDamageOf(newFolder(path), error)) return report?.(dropped(path, error.message))
     if (signal?.aborted !== true) throw error
     throw new MolochError('ABORTED', 'blocks were being carried over; that goes on the next time')
   }
+}
+
+function dropped(path: string, why: string): string {
+  return `the import in ${newFolder(path)} is dropped: ${why}`
 }
 
 async function whyOther(folder: string, genesis: Genesis, checkpoint: Checkpoint | undefined) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { hasCode, MolochError } from '../error.ts'
+import { silentLog } from '../log.ts'
 import { copyRows } from '../store/copy-rows.ts'
 import { Database } from '../store/database.ts'
 import { corrupt } from '../store/errors.ts'
@@ -12,6 +13,7 @@ import { MetaStore } from '../store/meta-store.ts'
 import { MmrStore } from '../store/mmr-store.ts'
 import { carryBlocks } from './carry-blocks.ts'
 import { moveFolder, syncFolder } from './move-folder.ts'
+import { openParts } from './open.ts'
 import { storesOf } from './stores.ts'
 
 /*
@@ -20,7 +22,7 @@ import { storesOf } from './stores.ts'
  *
  *     chain.staged            being made: not whole, removed
  *     chain.new               whole; rows of chain are copied into it, again after a crash
- *     chain → chain.old       alone: undone
+ *     chain → chain.old       while there is chain.new too: undone, for chain.old is the chain, whatever is in its place
  *     chain.new → chain       chain.old removed
  */
 
@@ -45,8 +47,21 @@ function oldFolder(path: string): string {
 /** The staged database is whole. Its files are on disk: LevelDB synced them. */
 export async function commitImport(path: string): Promise<void> {
   await syncFolder(stagedFolder(path))
+  await undoSwitch(path)
   await rm(newFolder(path), { recursive: true, force: true })
   await moveFolder(stagedFolder(path), newFolder(path))
+}
+
+/**
+ * Ends what a crash left of a switch: as if it had not begun, or as if it had come to its end. So `chain.new` is only made,
+ * and removed, when there is no `chain.old`.
+ */
+export async function undoSwitch(path: string): Promise<void> {
+  const old = oldFolder(path)
+  if (!existsSync(old)) return
+  if (existsSync(path) && !existsSync(newFolder(path))) return rm(old, { recursive: true, force: true })
+  await rm(path, { recursive: true, force: true })
+  await moveFolder(old, path)
 }
 
 export type Switched =
@@ -66,13 +81,13 @@ export interface SwitchOptions {
  * this node's own, and its blocks; or carries on where a crash stopped it. To be called before the database is opened: it
  * also removes what a killed import left.
  * @throws MolochError CONFLICTING_FINALITY if the chain that is there is another one than the imported, which is removed; a
- * StoreErrorCode: STORE_OTHER_CHAIN if either is of another genesis; the signal's reason
+ * StoreErrorCode: STORE_CORRUPT with the path of the imported one if that is damaged, which is removed too,
+ * STORE_OTHER_CHAIN if either is of another genesis; the signal's reason
  */
 export async function switchDatabase(path: string, genesis: Genesis, options: SwitchOptions = {}): Promise<Switched> {
   await rm(stagedFolder(path), { recursive: true, force: true })
-  // Between the two renames: what is to be taken over from it is looked at again.
-  if (!existsSync(path) && existsSync(oldFolder(path))) await moveFolder(oldFolder(path), path)
-  await rm(oldFolder(path), { recursive: true, force: true })
+  // What is to be taken over is looked at again.
+  await undoSwitch(path)
   if (!existsSync(newFolder(path))) return { switched: false }
   // A folder that never became a database has nothing of ours.
   const from = existsSync(join(path, 'CURRENT')) ? await openDatabase(path, genesis) : undefined
@@ -83,17 +98,33 @@ export async function switchDatabase(path: string, genesis: Genesis, options: Sw
       return { switched: false }
     }
     await from?.close()
+    await assertOpens(newFolder(path), genesis)
     if (existsSync(path)) await moveFolder(path, oldFolder(path))
     await moveFolder(newFolder(path), path)
     await rm(oldFolder(path), { recursive: true, force: true })
     return { switched: true, height }
   } catch (error) {
     // It is told of once: it must not keep the node from the chain that is here for ever.
-    if (hasCode(error, 'CONFLICTING_FINALITY')) await rm(newFolder(path), { recursive: true, force: true })
+    const isDamaged = isDamageOf(newFolder(path), error)
+    if (isDamaged || hasCode(error, 'CONFLICTING_FINALITY')) await rm(newFolder(path), { recursive: true, force: true })
     throw error
   } finally {
     await from?.close()
   }
+}
+
+/** Whether what was thrown says that the database in this folder is damaged. */
+export function isDamageOf(folder: string, error: unknown): error is MolochError {
+  return hasCode(error, 'STORE_CORRUPT') && error.details.path === folder
+}
+
+/**
+ * A ledger opens with the database, which a disk may have damaged since it was made: the one that it takes the place of
+ * is removed. @throws MolochError STORE_CORRUPT
+ */
+async function assertOpens(path: string, genesis: Genesis): Promise<void> {
+  const { stores } = await openParts({ path, genesis, log: silentLog, create: false })
+  await stores.database.close()
 }
 
 function openDatabase(path: string, genesis: Genesis): Promise<Database> {

@@ -41,6 +41,14 @@ test('a home that another process works on is left alone', async () => {
   })
 })
 
+test('where there is no chain, none is made to build a snapshot of', async () => {
+  const home = await homeFor(await snapshotSource(10))
+  const { chain } = homePaths(home)
+  const err = `moloch: there is no chain in ${chain}: start the node once, or name another home`
+  expect(await moloch(['snapshot', 'create', '--home', home])).toEqual({ code: 1, out: '', err })
+  expect(existsSync(chain)).toBe(false)
+})
+
 test('what an import that was stopped in its switch had taken over is in the next one too', async () => {
   const [lower, source] = [await snapshotSource(10), await snapshotSource(20)]
   const { genesis, maker } = source.chain
