@@ -4,16 +4,10 @@ import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
+import { isDamageOf } from '../store/errors.ts'
 import { moveFolder } from './move-folder.ts'
 import { peekChain } from './peek-chain.ts'
-import {
-  isDamageOf,
-  newFolder,
-  type SwitchOptions,
-  stagedFolder,
-  switchDatabase,
-  undoSwitch
-} from './switch-database.ts'
+import { newFolder, type SwitchOptions, stagedFolder, switchDatabase, undoSwitch } from './switch-database.ts'
 
 export interface SettleOptions extends SwitchOptions {
   /** An import that is not of its chain, or ends below it, is of no use. Undefined: any of this genesis is. */

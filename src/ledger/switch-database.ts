@@ -7,7 +7,7 @@ import { hasCode, MolochError } from '../error.ts'
 import { silentLog } from '../log.ts'
 import { copyRows } from '../store/copy-rows.ts'
 import { Database } from '../store/database.ts'
-import { corrupt } from '../store/errors.ts'
+import { corrupt, isDamageOf } from '../store/errors.ts'
 import { rangeOf, TABLE } from '../store/keys.ts'
 import { MetaStore } from '../store/meta-store.ts'
 import { MmrStore } from '../store/mmr-store.ts'
@@ -113,11 +113,6 @@ export async function switchDatabase(path: string, genesis: Genesis, options: Sw
   }
 }
 
-/** Whether what was thrown says that the database in this folder is damaged. */
-export function isDamageOf(folder: string, error: unknown): error is MolochError {
-  return hasCode(error, 'STORE_CORRUPT') && error.details.path === folder
-}
-
 /**
  * A ledger opens with the database, which a disk may have damaged since it was made: the one that it takes the place of
  * is removed. @throws MolochError STORE_CORRUPT
@@ -174,8 +169,10 @@ async function carry(from: Database, to: Database, genesis: Genesis, { report, s
     reported = performance.now()
     report?.(`${done} of ${total} blocks of the chain that was here are carried over`)
   }
-  const blocks = await carryBlocks(storesOf(from), storesOf(to), { genesis, signal, onProgress })
+  const { blocks, damage } = await carryBlocks(storesOf(from), storesOf(to), { genesis, signal, onProgress })
   if (blocks > 0) report?.(`${blocks} blocks of the chain that was here are carried over`)
+  if (damage !== undefined)
+    report?.(`other blocks of the chain that was here can't be read, and are fetched again: ${damage}`)
 }
 
 function otherChain(
