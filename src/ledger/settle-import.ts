@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
-import { hasCode, MolochError, messageOf } from '../error.ts'
+import { hasCode, isCalledOff, MolochError, messageOf } from '../error.ts'
 import { isDamageOf } from '../store/errors.ts'
 import { moveFolder } from './move-folder.ts'
 import { peekChain } from './peek-chain.ts'
@@ -35,7 +35,7 @@ export async function settleImport(
     await switchDatabase(path, genesis, { report, signal })
   } catch (error) {
     if (isDamageOf(newFolder(path), error)) return report?.(dropped(path, error.message))
-    if (signal?.aborted !== true) throw error
+    if (!isCalledOff(error, signal)) throw error
     throw new MolochError('ABORTED', 'blocks were being carried over; that goes on the next time')
   }
 }

@@ -164,13 +164,38 @@ test('what this node accepted outlives an import that is dropped in the middle o
   expect(await contentOf(path)).toEqual([3, [event]])
 })
 
-test('one that contradicts the chain that is here stops one start, and not the next', async () => {
-  source = await snapshotSource(HEIGHT)
-  const path = join(tempDir(), 'chain')
+/** A chain of two blocks that is another one than the source's. */
+async function withFork(path: string): Promise<void> {
   const fork = await open(path)
   const maker = new ChainMaker(source.chain.maker.spec)
   await applyAll(fork, [maker.next([]), maker.next([])])
   await fork.close()
+}
+
+test('called off while blocks are carried over it says so, and goes on the next time', async () => {
+  source = await snapshotSource(HEIGHT)
+  const path = join(tempDir(), 'chain')
+  await withEvent(path)
+  await waiting(path)
+  const aborted = settleImport(path, source.chain.genesis, { checkpoint: undefined, signal: AbortSignal.abort() })
+  await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' })
+  expect(await settle(path)).toMatchObject({ left: ['chain'] })
+  expect((await contentOf(path))[0]).toBe(HEIGHT)
+})
+
+test('one that contradicts the chain that is here is told of, also if the node is stopped meanwhile', async () => {
+  source = await snapshotSource(HEIGHT)
+  const path = join(tempDir(), 'chain')
+  await withFork(path)
+  await waiting(path)
+  const aborted = settleImport(path, source.chain.genesis, { checkpoint: undefined, signal: AbortSignal.abort() })
+  await expect(aborted).rejects.toMatchObject({ code: 'CONFLICTING_FINALITY' })
+})
+
+test('one that contradicts the chain that is here stops one start, and not the next', async () => {
+  source = await snapshotSource(HEIGHT)
+  const path = join(tempDir(), 'chain')
+  await withFork(path)
   await waiting(path)
   await expect(settle(path)).rejects.toMatchObject({ code: 'CONFLICTING_FINALITY' })
   expect(await settle(path)).toEqual({ lines: [], left: ['chain'] })

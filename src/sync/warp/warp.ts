@@ -1,7 +1,7 @@
 import { type CheckedManifest, checkManifest } from '../../chain/snapshot-manifest.ts'
 import { equalBytes } from '../../codec/bytes.ts'
 import { Emitter } from '../../emitter.ts'
-import { MolochError } from '../../error.ts'
+import { isCalledOff, MolochError } from '../../error.ts'
 import { importSnapshot } from '../../ledger/import-snapshot.ts'
 import { heightOf } from '../../ledger/peek-chain.ts'
 import { switchDatabase } from '../../ledger/switch-database.ts'
@@ -91,8 +91,7 @@ export class Warp extends Emitter<WarpEvents> {
       this.#ports.log.info({ height, seconds, peers: this.#used.size }, `warped to block ${height}`)
       return { kind: 'warped', height, seconds, peersUsed: this.#used.size }
     } catch (error) {
-      signal.throwIfAborted()
-      throw error
+      throw isCalledOff(error, signal) ? signal.reason : error
     } finally {
       clearInterval(timer)
       this.#search.close()
