@@ -102,15 +102,9 @@ export class Warp extends Emitter<WarpEvents> {
   async #run(
     signal: AbortSignal
   ): Promise<Exclude<WarpOutcome, { kind: 'warped' }> | { readonly kind: 'switched'; readonly height: number }> {
-    const { path } = this.#options
-    const { genesis, log } = this.#ports
-    // An earlier run may have come this far.
-    const report = (line: string): void => log.info({}, line)
-    const before = await switchDatabase(path, genesis, { report, signal })
-    if (before.switched) return { kind: 'switched', height: before.height }
     let held = await this.#heldManifest()
     // Killed when the new database was in its place, and its chunks were still here.
-    this.#height = await heightOf(path, genesis)
+    this.#height = await heightOf(this.#options.path, this.#ports.genesis)
     if (held !== undefined && this.#height >= held.height) return this.#ahead(held.height)
     for (;;) {
       this.#search.prefer(held)
