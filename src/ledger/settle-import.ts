@@ -61,9 +61,17 @@ async function whyOther(folder: string, genesis: Genesis, checkpoint: Checkpoint
 
 const OTHERS = ['STORE_OTHER_CHAIN', 'STORE_OTHER_MODE', 'STORE_CORRUPT'] as const
 
+/** Removes an import that nobody wants, and what a killed one left. Only after `undoSwitch`: see there. */
+export async function dropImport(path: string, report: (line: string) => void): Promise<void> {
+  const waits = existsSync(newFolder(path))
+  await drop(path)
+  if (waits) report(dropped(path, 'it is not needed any more'))
+}
+
 async function drop(path: string): Promise<void> {
   // By one rename: half of it must not be taken for the whole.
   await rm(stagedFolder(path), { recursive: true, force: true })
+  if (!existsSync(newFolder(path))) return
   await moveFolder(newFolder(path), stagedFolder(path))
   await rm(stagedFolder(path), { recursive: true, force: true })
 }
