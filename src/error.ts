@@ -26,3 +26,12 @@ export function hasCode<Code extends string>(error: unknown, code: Code): error 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** Whether this was thrown because the signal ended the work: an error that came up beside that is another matter. */
+export function isCalledOff(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (signal?.aborted !== true) return false
+  // What Node's own functions throw has the reason as its cause.
+  return (
+    error === signal.reason || (error instanceof Error && error.name === 'AbortError' && error.cause === signal.reason)
+  )
+}

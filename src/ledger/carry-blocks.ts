@@ -1,121 +1,91 @@
-import { blockHash } from '../chain/domain.ts'
+import { type CheckedBlock, checkHistory } from '../chain/check-block.ts'
 import type { Genesis } from '../chain/genesis.ts'
-import { equalBytes } from '../codec/bytes.ts'
-import { Header } from '../codec/generated/chain.ts'
-import { headerOf, splitFinalized } from '../codec/raw.ts'
-import { COPY_BYTES, copyRows } from '../store/copy-rows.ts'
+import { messageOf } from '../error.ts'
+import { COPY_BYTES } from '../store/copy-rows.ts'
+import { isDamageOf } from '../store/errors.ts'
 import { type HeightRange, HeightRanges } from '../store/height-ranges.ts'
-import { heightRange, TABLE } from '../store/keys.ts'
-import type { StoredHistory } from '../store/meta-store.ts'
+import { History } from './history.ts'
 import type { Stores } from './stores.ts'
-
-/** What follows from single blocks, beside their own rows. */
-const BLOCK_TABLES = [TABLE.HEADER, TABLE.EVENT_IDS, TABLE.EVENT_KEYS] as const
 
 export interface CarryOptions {
   readonly genesis: Genesis
-  /** Ends it after a batch; what is there stays, and is not copied again. */
+  /** Ends it after a batch; what is there stays, and is not carried again. */
   readonly signal?: AbortSignal | undefined
   /** Called after each batch with how many blocks are there now, and how many are to be at the end. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
+export interface Carried {
+  /** Blocks that the new database holds now and did not begin with. */
+  readonly blocks: number
+  /** Why others could not be read. */
+  readonly damage: string | undefined
+}
+
 /**
- * Copies the blocks of a database into one that began at a snapshot above them, as history that is held and whose
- * certificates are not verified: backfill needs to fetch none of them. Each is the block whose hash the snapshot proves;
- * what is not stays behind. Every batch says what is held with it, so that it can be cut off anywhere.
- * @returns how many blocks the new database holds now that it did not begin with
+ * Carries the blocks of a database over into one that began at a snapshot above them, as history that came from a peer
+ * would: checked, but for signatures, and with rows that are made from them. What is not the block whose hash the snapshot
+ * proves stays behind, and so does what can't be read: backfill fetches it. It can be cut off anywhere.
  * @throws MolochError with a StoreErrorCode; the signal's reason
  */
-export async function carryBlocks(from: Stores, to: Stores, options: CarryOptions): Promise<number> {
-  options.signal?.throwIfAborted()
-  const { history, held } = await historyOf(to)
-  const wanted = await heldIn(from)
-  wanted.dropFrom(history.base)
-  const gaps = wanted.ranges.flatMap((range) => held.missing(range.from, range.to))
-  const total = held.size + gaps.reduce((sum, gap) => sum + gap.to - gap.from + 1, 0)
+export async function carryBlocks(from: Stores, to: Stores, options: CarryOptions): Promise<Carried> {
+  const { genesis, signal, onProgress } = options
+  signal?.throwIfAborted()
+  const history = await History.open(to)
+  const gaps = (await heldIn(from)).flatMap((range) => history.missing(range.from, range.to))
+  const total = history.heldCount + gaps.reduce((sum, gap) => sum + gap.to - gap.from + 1, 0)
+  let damage: string | undefined
   for (const gap of gaps) {
-    for await (const piece of copiedPieces(from, to, gap, history.base, held, options)) {
-      held.add(piece.from, piece.to)
-      options.onProgress?.(held.size, total)
-      options.signal?.throwIfAborted()
+    try {
+      for await (const run of checkedRuns(from, gap, genesis)) {
+        await putGood(history, run)
+        onProgress?.(history.heldCount, total)
+        signal?.throwIfAborted()
+      }
+    } catch (error) {
+      if (!isDamageOf(from.database.path, error)) throw error
+      damage ??= messageOf(error)
     }
   }
-  await carrySegments(from, to, held, options.signal)
-  return held.size
+  return { blocks: history.heldCount, damage }
 }
 
-async function historyOf({ meta }: Stores): Promise<{ history: StoredHistory; held: HeightRanges }> {
-  const history = (await meta.history()) ?? { base: await meta.earliest(), held: [] }
-  return { history, held: new HeightRanges(history.held) }
-}
-
-async function heldIn({ meta }: Stores): Promise<HeightRanges> {
+async function heldIn({ meta }: Stores): Promise<readonly HeightRange[]> {
   const held = new HeightRanges((await meta.history())?.held)
   const tip = (await meta.tip())?.height ?? 0
   const earliest = await meta.earliest()
   if (tip >= earliest) held.add(earliest, tip)
-  return held
+  return held.ranges
 }
 
-/** Heights that follow one another, each time they are on disk. */
-async function* copiedPieces(
-  from: Stores,
-  to: Stores,
-  gap: HeightRange,
-  base: number,
-  held: HeightRanges,
-  { genesis }: CarryOptions
-): AsyncGenerator<HeightRange> {
-  const known = to.mmr.blockHashes(gap.from, gap.to)
-  let at = gap.from
-  let piece: HeightRange | undefined
-  let batch = to.database.batch()
-  const write = async (copied: HeightRange): Promise<HeightRange> => {
-    for (const table of BLOCK_TABLES) {
-      const rows = from.database.rows({ ...heightRange(table, copied.from, copied.to), fillCache: false })
-      for await (const [key, value] of rows) batch.put(key, value)
+/** Blocks without a fault of their own that follow one another, about as many as are read at once. */
+async function* checkedRuns(from: Stores, gap: HeightRange, genesis: Genesis): AsyncGenerator<CheckedBlock[]> {
+  let run: CheckedBlock[] = []
+  let size = 0
+  for await (const { height, bytes } of from.blocks.range(gap.from, gap.to, COPY_BYTES)) {
+    const block = goodBlock(genesis, height, bytes)
+    if (run.length > 0 && (run.at(-1)?.height !== height - 1 || size >= COPY_BYTES)) {
+      yield run
+      run = []
+      size = 0
     }
-    const ranges = new HeightRanges(held.ranges)
-    ranges.add(copied.from, copied.to)
-    to.meta.setHistory(batch, { base, held: ranges.ranges })
-    const full = batch
-    batch = to.database.batch()
-    await to.database.write(full)
-    piece = undefined
-    return copied
+    if (block === undefined) continue
+    run.push(block)
+    size += bytes.byteLength
   }
-  try {
-    for await (const { height, bytes } of from.blocks.range(gap.from, gap.to, COPY_BYTES)) {
-      for (; at < height; at++) await known.next()
-      const hash = (await known.next()).value as Uint8Array | undefined
-      at++
-      const good = hash !== undefined && isBlock(genesis, bytes, hash)
-      if (piece !== undefined && (!good || piece.to !== height - 1 || batch.bytes >= COPY_BYTES))
-        yield await write(piece)
-      if (!good) continue
-      to.blocks.put(batch, height, hash, bytes)
-      piece = { from: piece?.from ?? height, to: height }
-    }
-    if (piece !== undefined) yield await write(piece)
-  } finally {
-    await batch.discard()
-    await known.return(undefined)
-  }
+  if (run.length > 0) yield run
 }
 
-/** Whether the header of a FinalizedBlock is that of the block with this hash; a broken disk gives anything. */
-function isBlock(genesis: Genesis, finalized: Uint8Array, hash: Uint8Array): boolean {
-  try {
-    return equalBytes(blockHash(genesis.hash, Header.decode(headerOf(splitFinalized(finalized).block))), hash)
-  } catch {
-    return false
-  }
+function goodBlock(genesis: Genesis, height: number, bytes: Uint8Array): CheckedBlock | undefined {
+  const result = checkHistory(genesis, bytes)
+  return result.ok && result.block.height === height && result.block.deferred === undefined ? result.block : undefined
 }
 
-/** Of the event index what is about heights that are all held; the rest is gathered anew when the database opens. */
-async function carrySegments(from: Stores, to: Stores, held: HeightRanges, signal?: AbortSignal): Promise<void> {
-  const segments = await from.eventIndex.segments((await from.meta.history())?.base)
-  const whole = segments.filter((segment) => held.missing(segment.from, segment.to).length === 0)
-  await copyRows(from.eventIndex.segmentRows(whole), to.database, signal)
+/** Stores those whose hashes are known, of blocks that follow one another. */
+async function putGood(history: History, run: readonly CheckedBlock[]): Promise<void> {
+  for (let at = 0; at < run.length; ) {
+    const rest = run.slice(at)
+    const { stored } = await history.put((rest[0] as CheckedBlock).height, rest)
+    at += stored + 1
+  }
 }

@@ -3,8 +3,11 @@ import { rm } from 'node:fs/promises'
 import { type Checkpoint, checkpointText } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes } from '../codec/bytes.ts'
-import { hasCode, MolochError, messageOf } from '../error.ts'
-import { move, newFolder, peekChain, type SwitchOptions, stagedFolder, switchDatabase } from './switch-database.ts'
+import { hasCode, isCalledOff, MolochError, messageOf } from '../error.ts'
+import { isDamageOf } from '../store/errors.ts'
+import { moveFolder } from './move-folder.ts'
+import { peekChain } from './peek-chain.ts'
+import { newFolder, type SwitchOptions, stagedFolder, switchDatabase, undoSwitch } from './switch-database.ts'
 
 export interface SettleOptions extends SwitchOptions {
   /** An import that is not of its chain, or ends below it, is of no use. Undefined: any of this genesis is. */
@@ -21,17 +24,24 @@ export async function settleImport(
   genesis: Genesis,
   { checkpoint, report, signal }: SettleOptions
 ): Promise<void> {
+  // Before one is dropped: afterwards nothing would tell that chain.old is the chain.
+  await undoSwitch(path)
   const why = existsSync(newFolder(path)) ? await whyOther(newFolder(path), genesis, checkpoint) : undefined
   if (why !== undefined) {
     await drop(path)
-    report?.(`the import in ${newFolder(path)} is dropped: ${why}`)
+    report?.(dropped(path, why))
   }
   try {
     await switchDatabase(path, genesis, { report, signal })
   } catch (error) {
-    if (signal?.aborted !== true) throw error
+    if (isDamageOf(newFolder(path), error)) return report?.(dropped(path, error.message))
+    if (!isCalledOff(error, signal)) throw error
     throw new MolochError('ABORTED', 'blocks were being carried over; that goes on the next time')
   }
+}
+
+function dropped(path: string, why: string): string {
+  return `the import in ${newFolder(path)} is dropped: ${why}`
 }
 
 async function whyOther(folder: string, genesis: Genesis, checkpoint: Checkpoint | undefined) {
@@ -51,9 +61,17 @@ async function whyOther(folder: string, genesis: Genesis, checkpoint: Checkpoint
 
 const OTHERS = ['STORE_OTHER_CHAIN', 'STORE_OTHER_MODE', 'STORE_CORRUPT'] as const
 
+/** Removes an import that nobody wants, and what a killed one left. Only after `undoSwitch`: see there. */
+export async function dropImport(path: string, report: (line: string) => void): Promise<void> {
+  const waits = existsSync(newFolder(path))
+  await drop(path)
+  if (waits) report(dropped(path, 'it is not needed any more'))
+}
+
 async function drop(path: string): Promise<void> {
   // By one rename: half of it must not be taken for the whole.
   await rm(stagedFolder(path), { recursive: true, force: true })
-  await move(newFolder(path), stagedFolder(path))
+  if (!existsSync(newFolder(path))) return
+  await moveFolder(newFolder(path), stagedFolder(path))
   await rm(stagedFolder(path), { recursive: true, force: true })
 }

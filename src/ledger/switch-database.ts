@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Genesis } from '../chain/genesis.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { hasCode, MolochError } from '../error.ts'
+import { silentLog } from '../log.ts'
 import { copyRows } from '../store/copy-rows.ts'
 import { Database } from '../store/database.ts'
-import { corrupt } from '../store/errors.ts'
+import { corrupt, isDamageOf } from '../store/errors.ts'
 import { rangeOf, TABLE } from '../store/keys.ts'
 import { MetaStore } from '../store/meta-store.ts'
 import { MmrStore } from '../store/mmr-store.ts'
 import { carryBlocks } from './carry-blocks.ts'
+import { moveFolder, syncFolder } from './move-folder.ts'
+import { openParts } from './open.ts'
 import { storesOf } from './stores.ts'
 
 /*
@@ -19,7 +22,7 @@ import { storesOf } from './stores.ts'
  *
  *     chain.staged            being made: not whole, removed
  *     chain.new               whole; rows of chain are copied into it, again after a crash
- *     chain → chain.old       alone: undone
+ *     chain → chain.old       while there is chain.new too: undone, for chain.old is the chain, whatever is in its place
  *     chain.new → chain       chain.old removed
  */
 
@@ -44,8 +47,21 @@ function oldFolder(path: string): string {
 /** The staged database is whole. Its files are on disk: LevelDB synced them. */
 export async function commitImport(path: string): Promise<void> {
   await syncFolder(stagedFolder(path))
+  await undoSwitch(path)
   await rm(newFolder(path), { recursive: true, force: true })
-  await move(stagedFolder(path), newFolder(path))
+  await moveFolder(stagedFolder(path), newFolder(path))
+}
+
+/**
+ * Ends what a crash left of a switch: as if it had not begun, or as if it had come to its end. So `chain.new` is only made,
+ * and removed, when there is no `chain.old`.
+ */
+export async function undoSwitch(path: string): Promise<void> {
+  const old = oldFolder(path)
+  if (!existsSync(old)) return
+  if (existsSync(path) && !existsSync(newFolder(path))) return rm(old, { recursive: true, force: true })
+  await rm(path, { recursive: true, force: true })
+  await moveFolder(old, path)
 }
 
 export type Switched =
@@ -65,13 +81,13 @@ export interface SwitchOptions {
  * this node's own, and its blocks; or carries on where a crash stopped it. To be called before the database is opened: it
  * also removes what a killed import left.
  * @throws MolochError CONFLICTING_FINALITY if the chain that is there is another one than the imported, which is removed; a
- * StoreErrorCode: STORE_OTHER_CHAIN if either is of another genesis; the signal's reason
+ * StoreErrorCode: STORE_CORRUPT with the path of the imported one if that is damaged, which is removed too,
+ * STORE_OTHER_CHAIN if either is of another genesis; the signal's reason
  */
 export async function switchDatabase(path: string, genesis: Genesis, options: SwitchOptions = {}): Promise<Switched> {
   await rm(stagedFolder(path), { recursive: true, force: true })
-  // Between the two renames: what is to be taken over from it is looked at again.
-  if (!existsSync(path) && existsSync(oldFolder(path))) await move(oldFolder(path), path)
-  await rm(oldFolder(path), { recursive: true, force: true })
+  // What is to be taken over is looked at again.
+  await undoSwitch(path)
   if (!existsSync(newFolder(path))) return { switched: false }
   // A folder that never became a database has nothing of ours.
   const from = existsSync(join(path, 'CURRENT')) ? await openDatabase(path, genesis) : undefined
@@ -82,17 +98,28 @@ export async function switchDatabase(path: string, genesis: Genesis, options: Sw
       return { switched: false }
     }
     await from?.close()
-    if (existsSync(path)) await move(path, oldFolder(path))
-    await move(newFolder(path), path)
+    await assertOpens(newFolder(path), genesis)
+    if (existsSync(path)) await moveFolder(path, oldFolder(path))
+    await moveFolder(newFolder(path), path)
     await rm(oldFolder(path), { recursive: true, force: true })
     return { switched: true, height }
   } catch (error) {
     // It is told of once: it must not keep the node from the chain that is here for ever.
-    if (hasCode(error, 'CONFLICTING_FINALITY')) await rm(newFolder(path), { recursive: true, force: true })
+    const isDamaged = isDamageOf(newFolder(path), error)
+    if (isDamaged || hasCode(error, 'CONFLICTING_FINALITY')) await rm(newFolder(path), { recursive: true, force: true })
     throw error
   } finally {
     await from?.close()
   }
+}
+
+/**
+ * A ledger opens with the database, which a disk may have damaged since it was made: the one that it takes the place of
+ * is removed. @throws MolochError STORE_CORRUPT
+ */
+async function assertOpens(path: string, genesis: Genesis): Promise<void> {
+  const { stores } = await openParts({ path, genesis, log: silentLog, create: false })
+  await stores.database.close()
 }
 
 function openDatabase(path: string, genesis: Genesis): Promise<Database> {
@@ -142,8 +169,10 @@ async function carry(from: Database, to: Database, genesis: Genesis, { report, s
     reported = performance.now()
     report?.(`${done} of ${total} blocks of the chain that was here are carried over`)
   }
-  const blocks = await carryBlocks(storesOf(from), storesOf(to), { genesis, signal, onProgress })
+  const { blocks, damage } = await carryBlocks(storesOf(from), storesOf(to), { genesis, signal, onProgress })
   if (blocks > 0) report?.(`${blocks} blocks of the chain that was here are carried over`)
+  if (damage !== undefined)
+    report?.(`other blocks of the chain that was here can't be read, and are fetched again: ${damage}`)
 }
 
 function otherChain(
@@ -157,43 +186,4 @@ function otherChain(
     `${hash === undefined ? 'missing' : toHex(hash)}, ours is ${toHex(ours.hash)}; both are certified, so the validators' ` +
     `keys were abused, or the checkpoint is wrong: the chain that is here stays; remove ${path} to begin at the snapshot`
   return new MolochError('CONFLICTING_FINALITY', message, { height: ours.height })
-}
-
-/** Height of the chain in a folder that nobody has open; 0 if there is none. @throws MolochError with a StoreErrorCode */
-export async function heightOf(path: string, genesis: Genesis): Promise<number> {
-  return (await peekChain(path, genesis, 0)).height
-}
-
-/**
- * The height of the chain in a folder that nobody has open (0: there is none), and the hash of one of its blocks.
- * @throws MolochError with a StoreErrorCode
- */
-export async function peekChain(
-  path: string,
-  genesis: Genesis,
-  at: number
-): Promise<{ readonly height: number; readonly hash: Uint8Array | undefined }> {
-  if (!existsSync(join(path, 'CURRENT'))) return { height: 0, hash: undefined }
-  const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
-  try {
-    const height = (await new MetaStore(database).tip())?.height ?? 0
-    return { height, hash: at > height ? undefined : await new MmrStore(database).blockHash(at) }
-  } finally {
-    await database.close()
-  }
-}
-
-export async function move(from: string, to: string): Promise<void> {
-  await rename(from, to)
-  await syncFolder(dirname(to))
-}
-
-/** A new name is durable once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

@@ -4,6 +4,8 @@ import { Api } from '../api/app.ts'
 import { checkpointText, parseCheckpoint } from '../chain/checkpoint.ts'
 import { HeaderIntake } from '../consensus/header-intake.ts'
 import { MolochError } from '../error.ts'
+import { dropImport } from '../ledger/settle-import.ts'
+import { undoSwitch } from '../ledger/switch-database.ts'
 import { CrossCheck } from '../light/cross-check.ts'
 import { HeaderLookup, skipTo } from '../light/header-lookup.ts'
 import { holders, type Needed } from '../light/holders.ts'
@@ -36,10 +38,12 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
   const { genesis, paths } = home
   assertNoValidator(home)
   const wanted = config.checkpoint === '' ? undefined : parseCheckpoint(config.checkpoint)
-  await dropWarp(paths.warp, log)
-
+  // A full node's chain that is not in its place would be taken for none.
+  await undoSwitch(paths.chain)
   const chain = await LightChain.open({ path: paths.chain, genesis, log, keepHeaders: config.light.keep_headers })
   closers.add('the headers', () => chain.close())
+  await dropWarp(paths.warp, log)
+  await dropImport(paths.chain, (line) => log.info({}, line))
   const size = config.sync.verify_workers || Math.min(availableParallelism(), MAX_VERIFY_WORKERS)
   const verify = new VerifyPool({ genesisJson: genesis.json, size })
   closers.add('the verify workers', () => verify.close())

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs'
 import { type Checkpoint, checkpointText, parseCheckpoint } from '../chain/checkpoint.ts'
 import { equalBytes } from '../codec/bytes.ts'
-import { MolochError } from '../error.ts'
+import { isCalledOff, MolochError } from '../error.ts'
+import { peekChain } from '../ledger/peek-chain.ts'
 import { settleImport } from '../ledger/settle-import.ts'
-import { peekChain } from '../ledger/switch-database.ts'
 import type { Log } from '../log.ts'
 import type { Network, PeerView } from '../network/types.ts'
 import { Staging } from '../sync/warp/staging.ts'
@@ -90,7 +90,7 @@ export async function runWarp(warp: Warp, network: Network, { log, signal, onSta
       log.warn({ code: outcome.code }, `${outcome.message}; all blocks are synced instead`)
     else log.info({ code: outcome.code }, outcome.message)
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (!isCalledOff(error, signal)) throw error
     throw new MolochError('ABORTED', 'the warp was called off; what is here of it is used the next time')
   } finally {
     for (const off of listeners) off()

@@ -5,13 +5,12 @@ import type { Database, Row } from './database.ts'
 export const COPY_BYTES = 1 << 20
 
 /** Puts rows into a database, some at a time; killed on the way it has some of them. @throws MolochError STORE_FAILED */
-export async function copyRows(rows: AsyncIterable<Row>, to: Database, signal?: AbortSignal): Promise<void> {
+export async function copyRows(rows: AsyncIterable<Row>, to: Database): Promise<void> {
   let batch: WriteBatch = to.batch()
   try {
     for await (const [key, value] of rows) {
       batch.put(key, value)
       if (batch.bytes < COPY_BYTES) continue
-      signal?.throwIfAborted()
       const full = batch
       batch = to.batch()
       await to.write(full)

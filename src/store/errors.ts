@@ -1,4 +1,4 @@
-import { MolochError, messageOf } from '../error.ts'
+import { hasCode, MolochError, messageOf } from '../error.ts'
 
 export type StoreErrorCode =
   /** Another process has the database open. */
@@ -34,6 +34,11 @@ export function corrupt(path: string, what: string, cause?: unknown): MolochErro
     { path },
     cause
   )
+}
+
+/** Whether what was thrown says that the database in this folder is damaged. */
+export function isDamageOf(path: string, error: unknown): error is MolochError {
+  return hasCode(error, 'STORE_CORRUPT') && error.details.path === path
 }
 
 /** What a failed open says, in one line. */

@@ -1,6 +1,6 @@
 import { HASH_BYTES } from '../chain/merkle.ts'
 import type { WriteBatch } from './batch.ts'
-import type { Database, Row } from './database.ts'
+import type { Database } from './database.ts'
 import type { EventRows } from './event-rows.ts'
 import type { HeightRange, HeightRanges } from './height-ranges.ts'
 import { HistoryIndex } from './history-index.ts'
@@ -105,17 +105,6 @@ export class EventIndex {
       segments.push({ from, to: heightOfKey(key) })
     }
     return segments
-  }
-
-  /** All rows of some of these, as they are in a database whose other segments lie elsewhere: each says where it begins. */
-  async *segmentRows(segments: readonly HeightRange[]): AsyncGenerator<Row> {
-    const begins = new Map(segments.map(({ from, to }) => [to, from]))
-    const marker = bytesKey(TABLE.SEGMENT, MARKER)
-    for await (const [key, row] of this.#database.rows({ ...rangeOf(TABLE.SEGMENT), fillCache: false })) {
-      const from = begins.get(heightOfKey(key))
-      if (from === undefined) continue
-      yield [key, Buffer.compare(key.subarray(0, marker.byteLength), marker) === 0 ? heightBytes(from) : row]
-    }
   }
 
   segmentRow(bucket: number, lastHeight: number): Promise<Uint8Array | undefined> {

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -8,12 +8,16 @@ import { Ledger } from '../../src/ledger/ledger.ts'
 import { settleImport } from '../../src/ledger/settle-import.ts'
 import { switchDatabase } from '../../src/ledger/switch-database.ts'
 import { silentLog } from '../../src/log.ts'
+import { Database } from '../../src/store/database.ts'
 import { applyAll } from '../support/chain-builder.ts'
 import { ChainMaker } from '../support/chain-maker.ts'
+import { Random } from '../support/random.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { type SnapshotSource, snapshotSource } from './support/snapshot-source.ts'
 
 const HEIGHT = 20
+/** Of a table, one after another, that are overwritten. */
+const PLACES = 12
 
 let source: SnapshotSource
 
@@ -74,36 +78,124 @@ test('one of another checkpoint, of another chain, or damaged is dropped with it
   }
 })
 
-test('what this node accepted outlives an import that is dropped in the middle of the switch', async () => {
-  source = await snapshotSource(HEIGHT)
-  const { blocks, genesis, maker } = source.chain
-  const path = join(tempDir(), 'chain')
+/** A database with three blocks and an event that was accepted. @returns the event's id */
+async function withEvent(path: string): Promise<string> {
+  const { blocks, maker } = source.chain
   const old = await open(path)
   await applyAll(old, blocks.slice(0, 3))
   const event = maker.event()
   await old.saveMempool([event])
   await old.close()
+  return toHex(event.id)
+}
+
+/** Height and waiting events of what is there. */
+async function contentOf(path: string): Promise<[number, string[]]> {
+  const ledger = await open(path)
+  onTestFinished(() => ledger.close())
+  return [ledger.tip.height, (await ledger.loadMempool()).map(({ id }) => toHex(id))]
+}
+
+test('one that is damaged anywhere does not take the place of a chain that is whole', async () => {
+  source = await snapshotSource(HEIGHT)
+  const { genesis } = source.chain
+  const random = new Random(Number(process.env.MOLOCH_SEED ?? 1))
+  const made = join(tempDir(), 'chain')
+  const event = await withEvent(made)
+  await waiting(made)
+  // Opened again, its rows are in a table.
+  await (await Database.open(`${made}.new`, { genesisHash: genesis.hash, create: false })).close()
+  const outcomes = new Set<string>()
+  for (let place = 0; place < PLACES; place++) {
+    const path = join(tempDir(), 'chain')
+    await cp(dirname(made), dirname(path), { recursive: true })
+    const [table] = readdirSync(`${path}.new`).filter((name) => name.endsWith('.ldb'))
+    const file = join(`${path}.new`, table as string)
+    const damaged = readFileSync(file)
+    const at = Math.floor((place * damaged.length) / PLACES)
+    damaged.set(random.bytes(Math.min(200, damaged.length - at)), at)
+    writeFileSync(file, damaged)
+    const { lines, left } = await settle(path, HEIGHT)
+    expect(left).toEqual(['chain'])
+    const dropped = lines.some((line) => line.startsWith(`the import in ${path}.new is dropped: `))
+    expect(await contentOf(path)).toEqual([dropped ? 3 : HEIGHT, [event]])
+    outcomes.add(dropped ? 'dropped' : 'switched')
+  }
+  expect([...outcomes].sort()).toEqual(['dropped', 'switched'])
+})
+
+test('while the switch is not finished the old chain is the chain, whatever was made in its place', async () => {
+  source = await snapshotSource(HEIGHT)
+  const path = join(tempDir(), 'chain')
+  const event = await withEvent(path)
+  await waiting(path)
+  // As a crash between the two renames leaves it, and then somebody makes a database.
+  renameSync(path, `${path}.old`)
+  await (await open(path)).close()
+  expect((await settle(path, HEIGHT + 1)).left).toEqual(['chain'])
+  expect(await contentOf(path)).toEqual([3, [event]])
+})
+
+test('what is left of the old chain after a switch does not come back with the next import', async () => {
+  source = await snapshotSource(HEIGHT)
+  const path = join(tempDir(), 'chain')
+  const event = await withEvent(path)
+  // As a crash in the middle of its removal leaves it.
+  await cp(path, `${path}.old`, { recursive: true })
+  rmSync(join(`${path}.old`, 'CURRENT'))
+  await waiting(path)
+  expect(existsSync(`${path}.old`)).toBe(false)
+  expect((await settle(path, HEIGHT)).left).toEqual(['chain'])
+  expect(await contentOf(path)).toEqual([HEIGHT, [event]])
+})
+
+test('what this node accepted outlives an import that is dropped in the middle of the switch', async () => {
+  source = await snapshotSource(HEIGHT)
+  const path = join(tempDir(), 'chain')
+  const event = await withEvent(path)
   const kept = join(tempDir(), 'old')
   await cp(path, kept, { recursive: true })
   await waiting(path)
   // As a crash between the two renames leaves it: the own rows have been taken over.
-  await switchDatabase(path, genesis)
+  await switchDatabase(path, source.chain.genesis)
   renameSync(path, `${path}.new`)
   await cp(kept, `${path}.old`, { recursive: true })
   expect((await settle(path, HEIGHT + 1)).left).toEqual(['chain'])
-  const ledger = await open(path)
-  onTestFinished(() => ledger.close())
-  expect(ledger.tip.height).toBe(3)
-  expect((await ledger.loadMempool()).map(({ id }) => toHex(id))).toEqual([toHex(event.id)])
+  expect(await contentOf(path)).toEqual([3, [event]])
+})
+
+/** A chain of two blocks that is another one than the source's. */
+async function withFork(path: string): Promise<void> {
+  const fork = await open(path)
+  const maker = new ChainMaker(source.chain.maker.spec)
+  await applyAll(fork, [maker.next([]), maker.next([])])
+  await fork.close()
+}
+
+test('called off while blocks are carried over it says so, and goes on the next time', async () => {
+  source = await snapshotSource(HEIGHT)
+  const path = join(tempDir(), 'chain')
+  await withEvent(path)
+  await waiting(path)
+  const aborted = settleImport(path, source.chain.genesis, { checkpoint: undefined, signal: AbortSignal.abort() })
+  await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' })
+  expect(await settle(path)).toMatchObject({ left: ['chain'] })
+  expect((await contentOf(path))[0]).toBe(HEIGHT)
+})
+
+test('one that contradicts the chain that is here is told of, also if the node is stopped meanwhile', async () => {
+  source = await snapshotSource(HEIGHT)
+  const path = join(tempDir(), 'chain')
+  await withFork(path)
+  await waiting(path)
+  const aborted = settleImport(path, source.chain.genesis, { checkpoint: undefined, signal: AbortSignal.abort() })
+  await expect(aborted).rejects.toMatchObject({ code: 'CONFLICTING_FINALITY' })
 })
 
 test('one that contradicts the chain that is here stops one start, and not the next', async () => {
   source = await snapshotSource(HEIGHT)
   const path = join(tempDir(), 'chain')
-  const fork = await open(path)
-  const maker = new ChainMaker(source.chain.maker.spec)
-  await applyAll(fork, [maker.next([]), maker.next([])])
-  await fork.close()
+  await withFork(path)
   await waiting(path)
   await expect(settle(path)).rejects.toMatchObject({ code: 'CONFLICTING_FINALITY' })
   expect(await settle(path)).toEqual({ lines: [], left: ['chain'] })

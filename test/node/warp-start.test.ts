@@ -1,5 +1,5 @@
 import '../../src/polyfill.ts'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -7,6 +7,7 @@ import { checkpointText } from '../../src/chain/checkpoint.ts'
 import { Signer } from '../../src/consensus/signer.ts'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import { importSnapshot } from '../../src/ledger/import-snapshot.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
 import { silentLog } from '../../src/log.ts'
 import { defaultConfig } from '../../src/node/config/load.ts'
 import { createHome } from '../../src/node/create-home.ts'
@@ -163,6 +164,12 @@ describe('before a node warps', () => {
   })
 })
 
+function importHere(path: string): Promise<void> {
+  const { manifest, snapshots, chain } = source
+  const readChunk = (chunk: number) => snapshots.readChunk(HEIGHT, chunk)
+  return importSnapshot({ genesis: chain.genesis, manifest, path, readChunk })
+}
+
 describe('what a warp that was given up left', () => {
   test.each(['full', 'light'])('its chunks go when the mode is %s, and the log says so', async (mode) => {
     const home = await homeOf()
@@ -175,15 +182,37 @@ describe('what a warp that was given up left', () => {
     expect(log.of('info', 'the chunks of an unfinished warp are removed')).toHaveLength(1)
   })
 
+  test('an import that waits goes, and one that was not finished, when the mode is light', async () => {
+    const home = await homeOf()
+    const { chain: path } = homePaths(home)
+    await importHere(path)
+    mkdirSync(`${path}.staged`)
+    const log = new LogBook()
+    const node = await startNode(configOf(home, { mode: 'light' }), log)
+    onTestFinished(() => node.stop())
+    expect([`${path}.new`, `${path}.staged`].filter(existsSync)).toEqual([])
+    const line = `the import in ${path}.new is dropped: it is not needed any more`
+    expect(log.of('info', line)).toHaveLength(1)
+  })
+
+  test('a light node is not made in place of a chain that a switch had moved away', async () => {
+    const home = await homeOf()
+    const { chain: path } = homePaths(home)
+    const { genesis } = source.chain
+    await (await Ledger.open({ path, genesis, log: silentLog })).close()
+    await importHere(path)
+    renameSync(path, `${path}.old`)
+    const started = startNode(configOf(home, { mode: 'light' }), silentLog)
+    await expect(started).rejects.toMatchObject({ code: 'STORE_OTHER_MODE' })
+    expect([path, `${path}.old`, `${path}.new`].map(existsSync)).toEqual([true, false, true])
+  })
+
   test('an import of another chain goes, and the log says so', async () => {
-    const other = await snapshotSource(HEIGHT, undefined)
     const { genesis } = new ChainMaker({ ...source.chain.maker.spec, seed: 5 })
     const home = join(tempDir(), 'home')
     await createHome({ home, genesis })
     const { chain: path } = homePaths(home)
-    const { manifest, snapshots, chain } = other
-    const readChunk = (chunk: number) => snapshots.readChunk(HEIGHT, chunk)
-    await importSnapshot({ genesis: chain.genesis, manifest, path, readChunk })
+    await importHere(path)
     const log = new LogBook()
     const node = await startNode(configOf(home), log)
     onTestFinished(() => node.stop())

@@ -24,7 +24,8 @@ export function snapshotCreateCommand(cli: Cli): Command {
       const genesis = readHomeGenesis(home)
       const { chain: path, snapshots: folder } = homePaths(home)
       const { Ledger } = await import('../../ledger/ledger.ts')
-      const open = () => Ledger.open({ path, genesis, log: silentLog, snapshots: { folder, keep: KEEP } })
+      const open = () =>
+        Ledger.open({ path, genesis, log: silentLog, create: false, snapshots: { folder, keep: KEEP } })
       const height = await withHomeLock(home, async () => build(await open()))
       const built = shown(await openSnapshot(join(folder, `${height}.snapshot`), genesis))
       if (options.json) printJson(cli, built)

@@ -30,15 +30,12 @@ export function snapshotImportCommand(cli: Cli): Command {
       }
       const { manifest } = result
       const { importSnapshot } = await import('../../ledger/import-snapshot.ts')
-      const { settleImport } = await import('../../ledger/settle-import.ts')
       const { switchDatabase } = await import('../../ledger/switch-database.ts')
       const { chain } = homePaths(home)
       const onProgress = progress(cli, manifest.chunks.length)
       const readChunk = (number: number): Promise<Uint8Array | undefined> => file.read(number)
       const report = (line: string): void => cli.err(line)
       const switched = await withHomeLock(home, async () => {
-        // What an import that was stopped has taken over is not lost to this one.
-        await settleImport(chain, genesis, { checkpoint: undefined, report })
         await importSnapshot({ genesis, manifest, path: chain, readChunk, onProgress })
         return switchDatabase(chain, genesis, { report })
       })

@@ -1,7 +1,9 @@
 import { type CheckedManifest, checkManifest } from '../../chain/snapshot-manifest.ts'
 import { equalBytes } from '../../codec/bytes.ts'
 import { Emitter } from '../../emitter.ts'
-import { heightOf, switchDatabase } from '../../ledger/switch-database.ts'
+import { isCalledOff } from '../../error.ts'
+import { heightOf } from '../../ledger/peek-chain.ts'
+import { switchDatabase } from '../../ledger/switch-database.ts'
 import type { PeerFailure } from '../events.ts'
 import { diagnoseSearch } from './diagnose.ts'
 import { ChunkDownload } from './download.ts'
@@ -89,8 +91,7 @@ export class Warp extends Emitter<WarpEvents> {
       this.#ports.log.info({ height, seconds, peers: this.#used.size }, `warped to block ${height}`)
       return { kind: 'warped', height, seconds, peersUsed: this.#used.size }
     } catch (error) {
-      signal.throwIfAborted()
-      throw error
+      throw isCalledOff(error, signal) ? signal.reason : error
     } finally {
       clearInterval(timer)
       this.#search.close()
@@ -101,15 +102,9 @@ export class Warp extends Emitter<WarpEvents> {
   async #run(
     signal: AbortSignal
   ): Promise<Exclude<WarpOutcome, { kind: 'warped' }> | { readonly kind: 'switched'; readonly height: number }> {
-    const { path } = this.#options
-    const { genesis, log } = this.#ports
-    // An earlier run may have come this far.
-    const report = (line: string): void => log.info({}, line)
-    const before = await switchDatabase(path, genesis, { report, signal })
-    if (before.switched) return { kind: 'switched', height: before.height }
     let held = await this.#heldManifest()
     // Killed when the new database was in its place, and its chunks were still here.
-    this.#height = await heightOf(path, genesis)
+    this.#height = await heightOf(this.#options.path, this.#ports.genesis)
     if (held !== undefined && this.#height >= held.height) return this.#ahead(held.height)
     for (;;) {
       this.#search.prefer(held)
