@@ -17,7 +17,7 @@ import { SCAN_BOUNDS } from './query.ts'
 import { ReadableLedger } from './readable-ledger.ts'
 import { RecentEvents } from './recent-events.ts'
 import { windowStart } from './restore.ts'
-import { Snapshots } from './snapshots.ts'
+import { Snapshots } from './snapshot/snapshots.ts'
 import type { Stores } from './stores.ts'
 import type { Turns } from './turns.ts'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { HeaderChain, headerChainAt, underAnchor } from '../../src/chain/header-chain.ts'
 import { inclusionProof, peaksInPath } from '../../src/chain/merkle-proof.ts'
-import { ModelChain } from '../../src/ledger/model-chain.ts'
+import { ModelChain } from '../../src/ledger/verify/model-chain.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { runs } from '../support/runs.ts'
 import {

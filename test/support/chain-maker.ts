@@ -10,7 +10,7 @@ import { joinFinalized } from '../../src/codec/raw.ts'
 import { type KeyPair, keyPairFromSeed } from '../../src/crypto/ed25519.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import { type BuiltBlock, buildBlock } from '../../src/ledger/build-block.ts'
-import { ModelChain } from '../../src/ledger/model-chain.ts'
+import { ModelChain } from '../../src/ledger/verify/model-chain.ts'
 import { Random } from './random.ts'
 
 /** What a chain is made of. The same one gives the same bytes. */

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { fromHex } from '../../codec/bytes.ts'
 import type { StoredBlock } from '../../ledger/ledger.ts'
-import { notHeld } from '../../ledger/proof-error.ts'
+import { notHeld } from '../../ledger/proofs/proof-error.ts'
 import type { App } from '../app.ts'
 import { apiError } from '../problem.ts'
 import { BlockJson, Height, SealedHeaderJson } from '../schemas.ts'

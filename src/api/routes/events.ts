@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { fromHex } from '../../codec/bytes.ts'
 import type { EventFilter } from '../../ledger/ledger.ts'
-import { notHeld } from '../../ledger/proof-error.ts'
+import { notHeld } from '../../ledger/proofs/proof-error.ts'
 import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
 import type { App } from '../app.ts'
 import { KeptEventJson, KeptPageJson, type KeptStatus, keptJson } from '../kept-events.ts'

@@ -21,7 +21,7 @@ export function dbVerifyCommand(cli: Cli): Command {
     .action(async (options: { home?: string; json?: boolean }) => {
       const home = resolveHome(options.home, cli.env)
       const genesis = readHomeGenesis(home)
-      const { verifyHome } = await import('../../ledger/verify.ts')
+      const { verifyHome } = await import('../../ledger/verify/verify.ts')
       const { VerifyPool } = await import('../../verify/pool.ts')
       const pool = new VerifyPool({ genesisJson: genesis.json, size: Math.min(MAX_WORKERS, availableParallelism()) })
       try {

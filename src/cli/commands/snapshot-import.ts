@@ -29,8 +29,8 @@ export function snapshotImportCommand(cli: Cli): Command {
         throw new MolochError(result.failure.code, `${path} is not what the checkpoint says: ${result.failure.message}`)
       }
       const { manifest } = result
-      const { importSnapshot } = await import('../../ledger/import-snapshot.ts')
-      const { switchDatabase } = await import('../../ledger/switch-database.ts')
+      const { importSnapshot } = await import('../../ledger/snapshot/import-snapshot.ts')
+      const { switchDatabase } = await import('../../ledger/snapshot/switch-database.ts')
       const { chain } = homePaths(home)
       const onProgress = progress(cli, manifest.chunks.length)
       const readChunk = (number: number): Promise<Uint8Array | undefined> => file.read(number)

@@ -1,7 +1,7 @@
 import type { Genesis } from '../../chain/genesis.ts'
 import type { CheckedManifest } from '../../chain/snapshot-manifest.ts'
 import { MolochError } from '../../error.ts'
-import { importSnapshot } from '../../ledger/import-snapshot.ts'
+import { importSnapshot } from '../../ledger/snapshot/import-snapshot.ts'
 import type { Log } from '../../log.ts'
 import { Staging } from './staging.ts'
 

@@ -1,10 +1,10 @@
-import { bucketName } from '../chain/bucket-name.ts'
-import { STATE_INDEXES, type StateIndex, type StateIndexes } from '../chain/state.ts'
-import { BUCKET_KEYS, subtreeHash } from '../chain/trie-bucket.ts'
-import { bitAt, compareKeyHash, RECORD_BYTES, readEntry } from '../chain/trie-record.ts'
-import { equalBytes, toHex } from '../codec/bytes.ts'
-import { sha256 } from '../crypto/sha256.ts'
-import type { BucketRow, StateStore } from '../store/state-store.ts'
+import { bucketName } from '../../chain/bucket-name.ts'
+import { STATE_INDEXES, type StateIndex, type StateIndexes } from '../../chain/state.ts'
+import { BUCKET_KEYS, subtreeHash } from '../../chain/trie-bucket.ts'
+import { bitAt, compareKeyHash, RECORD_BYTES, readEntry } from '../../chain/trie-record.ts'
+import { equalBytes, toHex } from '../../codec/bytes.ts'
+import { sha256 } from '../../crypto/sha256.ts'
+import type { BucketRow, StateStore } from '../../store/state-store.ts'
 
 /** The first thing in which the state on disk differs from `state`, in one line. */
 export async function stateFault(store: StateStore, state: StateIndexes): Promise<string | undefined> {

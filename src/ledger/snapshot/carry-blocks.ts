@@ -1,11 +1,11 @@
-import { type CheckedBlock, checkHistory } from '../chain/check-block.ts'
-import type { Genesis } from '../chain/genesis.ts'
-import { messageOf } from '../error.ts'
-import { COPY_BYTES } from '../store/copy-rows.ts'
-import { isDamageOf } from '../store/errors.ts'
-import { type HeightRange, HeightRanges } from '../store/height-ranges.ts'
-import { History } from './history.ts'
-import type { Stores } from './stores.ts'
+import { type CheckedBlock, checkHistory } from '../../chain/check-block.ts'
+import type { Genesis } from '../../chain/genesis.ts'
+import { messageOf } from '../../error.ts'
+import { COPY_BYTES } from '../../store/copy-rows.ts'
+import { isDamageOf } from '../../store/errors.ts'
+import { type HeightRange, HeightRanges } from '../../store/height-ranges.ts'
+import { History } from '../history.ts'
+import type { Stores } from '../stores.ts'
 
 export interface CarryOptions {
   readonly genesis: Genesis

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { expect, test } from 'vitest'
-import { switchDatabase } from '../../src/ledger/switch-database.ts'
-import { verifyHome } from '../../src/ledger/verify.ts'
-import { heightKey, TABLE } from '../../src/store/keys.ts'
-import { ChainMaker, chainInMemory } from '../support/chain-maker.ts'
+import { switchDatabase } from '../../../src/ledger/snapshot/switch-database.ts'
+import { verifyHome } from '../../../src/ledger/verify/verify.ts'
+import { heightKey, TABLE } from '../../../src/store/keys.ts'
+import { ChainMaker, chainInMemory } from '../../support/chain-maker.ts'
 import {
   expectFindable,
   folders,
@@ -17,8 +17,8 @@ import {
   SNAPSHOT,
   spec,
   withStores
-} from './support/carry-world.ts'
-import { snapshotSource } from './support/snapshot-source.ts'
+} from '../support/carry-world.ts'
+import { snapshotSource } from '../support/snapshot-source.ts'
 
 test('a block that is damaged anywhere or missing stays behind, and those after it come along', async () => {
   const chain = chainInMemory(SNAPSHOT, spec)

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Genesis } from '../chain/genesis.ts'
-import { Database } from '../store/database.ts'
-import { MetaStore } from '../store/meta-store.ts'
-import { MmrStore } from '../store/mmr-store.ts'
+import type { Genesis } from '../../chain/genesis.ts'
+import { Database } from '../../store/database.ts'
+import { MetaStore } from '../../store/meta-store.ts'
+import { MmrStore } from '../../store/mmr-store.ts'
 
 /** Height of the chain in a folder that nobody has open; 0 if there is none. @throws MolochError with a StoreErrorCode */
 export async function heightOf(path: string, genesis: Genesis): Promise<number> {

@@ -1,13 +1,13 @@
-import type { CheckedBlock } from '../chain/check-block.ts'
-import type { MmrNode } from '../chain/mmr.ts'
-import { equalBytes } from '../codec/bytes.ts'
-import { MolochError } from '../error.ts'
-import { packKeys } from '../store/event-rows.ts'
-import type { HeightRange } from '../store/height-ranges.ts'
-import { packNodes } from '../store/mmr-store.ts'
-import { type BlockIds, packSegment } from '../store/segment.ts'
-import type { Stores } from './stores.ts'
-import { trustedHeader } from './trusted-header.ts'
+import type { CheckedBlock } from '../../chain/check-block.ts'
+import type { MmrNode } from '../../chain/mmr.ts'
+import { equalBytes } from '../../codec/bytes.ts'
+import { MolochError } from '../../error.ts'
+import { packKeys } from '../../store/event-rows.ts'
+import type { HeightRange } from '../../store/height-ranges.ts'
+import { packNodes } from '../../store/mmr-store.ts'
+import { type BlockIds, packSegment } from '../../store/segment.ts'
+import type { Stores } from '../stores.ts'
+import { trustedHeader } from '../trusted-header.ts'
 
 /** A row that is not what the blocks say it is; the message is one line. */
 export class VerifyFault extends MolochError<'VERIFY_FAULT'> {

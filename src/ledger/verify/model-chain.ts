@@ -1,9 +1,9 @@
-import type { CheckedBlock, NextBlock } from '../chain/check-block.ts'
-import type { Failure } from '../chain/failures.ts'
-import type { Genesis } from '../chain/genesis.ts'
-import type { MmrNode } from '../chain/mmr.ts'
-import { StateIndexes } from '../chain/state.ts'
-import { ChainHead, type Tip } from './head.ts'
+import type { CheckedBlock, NextBlock } from '../../chain/check-block.ts'
+import type { Failure } from '../../chain/failures.ts'
+import type { Genesis } from '../../chain/genesis.ts'
+import type { MmrNode } from '../../chain/mmr.ts'
+import { StateIndexes } from '../../chain/state.ts'
+import { ChainHead, type Tip } from '../head.ts'
 
 /**
  * A chain's end with its state, all in memory. `db verify` moves one on and compares a database with it, so that the

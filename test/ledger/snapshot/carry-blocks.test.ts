@@ -3,15 +3,15 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { type CheckedBlock, checkHistory } from '../../src/chain/check-block.ts'
-import { carryBlocks } from '../../src/ledger/carry-blocks.ts'
-import { switchDatabase } from '../../src/ledger/switch-database.ts'
-import { verifyHome } from '../../src/ledger/verify.ts'
-import { applyAll } from '../support/chain-builder.ts'
-import { ChainMaker, chainInMemory, type MemoryChain } from '../support/chain-maker.ts'
-import { Random } from '../support/random.ts'
-import { tempDir } from '../support/temp-dir.ts'
-import { contentHash, forgetHistory } from '../support/warped.ts'
+import { type CheckedBlock, checkHistory } from '../../../src/chain/check-block.ts'
+import { carryBlocks } from '../../../src/ledger/snapshot/carry-blocks.ts'
+import { switchDatabase } from '../../../src/ledger/snapshot/switch-database.ts'
+import { verifyHome } from '../../../src/ledger/verify/verify.ts'
+import { applyAll } from '../../support/chain-builder.ts'
+import { ChainMaker, chainInMemory, type MemoryChain } from '../../support/chain-maker.ts'
+import { Random } from '../../support/random.ts'
+import { tempDir } from '../../support/temp-dir.ts'
+import { contentHash, forgetHistory } from '../../support/warped.ts'
 import {
   EVENTS,
   expectFindable,
@@ -24,10 +24,10 @@ import {
   SNAPSHOT,
   spec,
   withStores
-} from './support/carry-world.ts'
-import { snapshotSource } from './support/snapshot-source.ts'
+} from '../support/carry-world.ts'
+import { snapshotSource } from '../support/snapshot-source.ts'
 
-const CHILD = fileURLToPath(new URL('support/carry-child.mjs', import.meta.url))
+const CHILD = fileURLToPath(new URL('../support/carry-child.mjs', import.meta.url))
 const ROUNDS = Math.max(1, Math.round(3 * Number(process.env.MOLOCH_RUNS ?? 1)))
 
 const history = (chain: MemoryChain, from: number, to: number): CheckedBlock[] =>

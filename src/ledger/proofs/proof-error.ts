@@ -1,4 +1,4 @@
-import { MolochError } from '../error.ts'
+import { MolochError } from '../../error.ts'
 
 /** Why there is no such proof here; they travel to peers as they are. */
 export type ProofErrorCode =

@@ -4,17 +4,17 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { checkChunk } from '../../src/chain/snapshot-chunks.ts'
-import { concatBytes, u32be } from '../../src/codec/bytes.ts'
-import { Ledger } from '../../src/ledger/ledger.ts'
-import type { HeldSnapshot, Snapshots } from '../../src/ledger/snapshots.ts'
-import { verifyHome } from '../../src/ledger/verify.ts'
-import { silentLog } from '../../src/log.ts'
-import { chainInMemory } from '../support/chain-maker.ts'
-import { Random } from '../support/random.ts'
-import { tempDir } from '../support/temp-dir.ts'
+import { checkChunk } from '../../../src/chain/snapshot-chunks.ts'
+import { concatBytes, u32be } from '../../../src/codec/bytes.ts'
+import { Ledger } from '../../../src/ledger/ledger.ts'
+import type { HeldSnapshot, Snapshots } from '../../../src/ledger/snapshot/snapshots.ts'
+import { verifyHome } from '../../../src/ledger/verify/verify.ts'
+import { silentLog } from '../../../src/log.ts'
+import { chainInMemory } from '../../support/chain-maker.ts'
+import { Random } from '../../support/random.ts'
+import { tempDir } from '../../support/temp-dir.ts'
 
-const CHILD = fileURLToPath(new URL('support/snapshot-child.mjs', import.meta.url))
+const CHILD = fileURLToPath(new URL('../support/snapshot-child.mjs', import.meta.url))
 const seed = Number(process.env.MOLOCH_SEED ?? 1)
 const KILLS = Math.max(1, Math.round(6 * Number(process.env.MOLOCH_RUNS ?? 1)))
 
