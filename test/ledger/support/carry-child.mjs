@@ -1,7 +1,7 @@
 // Puts an imported database in place and is killed on the way. carry-child.mjs DATABASE GENESIS BATCH MS
 import { readFileSync } from 'node:fs'
 import { parseGenesis } from '../../../dist/chain/genesis.js'
-import { switchDatabase } from '../../../dist/ledger/switch-database.js'
+import { switchDatabase } from '../../../dist/ledger/snapshot/switch-database.js'
 
 const [path, genesisFile, batch, ms] = process.argv.slice(2)
 const genesis = parseGenesis(readFileSync(genesisFile, 'utf8'))
