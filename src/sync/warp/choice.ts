@@ -15,22 +15,29 @@ export interface Gathering {
   readonly gatherMs: number
   /** Whether every peer that may be asked has answered once. */
   readonly allAnswered: boolean
+  /** The highest certified height of those who are asked; 0: none is known yet. */
+  readonly highest: number
+  readonly snapshotInterval: number
 }
 
 /**
- * Of what is offered, the snapshot that is half here; or the highest, once those who are asked have had their time.
+ * Of what is offered, the snapshot that is half here; or the highest, once those who are asked have had their time, or as
+ * none of them can have a newer one.
  * @returns undefined: wait
  */
 export function chooseManifest(
   offers: readonly { readonly manifest: CheckedManifest }[],
   held: CheckedManifest | undefined,
-  { sinceMs, gatherMs, allAnswered }: Gathering
+  { sinceMs, gatherMs, allAnswered, highest, snapshotInterval }: Gathering
 ): CheckedManifest | undefined {
   const same = held && offers.find(({ manifest }) => equalBytes(manifest.id, held.id))
   if (same !== undefined) return same.manifest
+  const best = offers.map(({ manifest }) => manifest).sort((a, b) => b.height - a.height)[0]
+  if (best === undefined) return undefined
+  const isNewest = best.height <= highest && highest < best.height + snapshotInterval
+  if (held === undefined && isNewest) return best
   const patience = held === undefined ? gatherMs : RESUME_MS
-  if (sinceMs < patience && !(sinceMs >= gatherMs && allAnswered)) return undefined
-  return offers.map(({ manifest }) => manifest).sort((a, b) => b.height - a.height)[0]
+  return sinceMs >= patience || (sinceMs >= gatherMs && allAnswered) ? best : undefined
 }
 
 /** Why a peer has no offer for us. */

@@ -13,6 +13,7 @@ const DEFAULT_GATHER_MS = 500
 export interface Finding {
   readonly search: ManifestSearch
   readonly checkpoint: Checkpoint
+  readonly snapshotInterval: number
   /** Of the chain that is here. */
   readonly height: number
   /** Whose chunks are here in part. */
@@ -24,7 +25,7 @@ export interface Finding {
 
 /** Waits until there is a manifest to take, or it is clear that there is none. @throws the signal's reason */
 export async function findManifest(finding: Finding, signal: AbortSignal): Promise<SearchOutcome> {
-  const { search, checkpoint, height, held, now } = finding
+  const { search, checkpoint, snapshotInterval, height, held, now } = finding
   const { giveUpMs = DEFAULT_GIVE_UP_MS, gatherMs = DEFAULT_GATHER_MS } = finding
   let lacking: number | undefined
   let offered: number | undefined
@@ -37,10 +38,10 @@ export async function findManifest(finding: Finding, signal: AbortSignal): Promi
     lacking = peers.some(({ peer }) => isSettled(peer)) ? (lacking ?? at) : undefined
     const offers = search.offers()
     offered = offers.length === 0 ? undefined : (offered ?? at)
-    const chosen =
-      offered === undefined
-        ? undefined
-        : chooseManifest(offers, held, { sinceMs: at - offered, gatherMs, allAnswered: search.allAnswered })
+    const { allAnswered } = search
+    const highest = Math.max(0, ...peers.map(({ peer }) => peer.height))
+    const gathering = { sinceMs: at - (offered ?? at), gatherMs, allAnswered, highest, snapshotInterval }
+    const chosen = chooseManifest(offers, held, gathering)
     if (chosen !== undefined) {
       const sources = offers.filter(({ manifest }) => equalBytes(manifest.id, chosen.id)).map(({ peer }) => peer)
       return { kind: 'found', manifest: chosen, sources }

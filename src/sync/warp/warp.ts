@@ -140,8 +140,10 @@ export class Warp extends Emitter<WarpEvents> {
   #find(held: CheckedManifest | undefined, signal: AbortSignal): Promise<SearchOutcome> {
     this.#searchedAt = this.#now()
     const { checkpoint, giveUpMs, gatherMs } = this.#options
+    const { snapshotInterval } = this.#ports.genesis.params
     const bounds = { giveUpMs, gatherMs, now: this.#now }
-    return findManifest({ search: this.#search, checkpoint, height: this.#height, held, ...bounds }, signal)
+    const finding = { search: this.#search, checkpoint, snapshotInterval, height: this.#height, held, ...bounds }
+    return findManifest(finding, signal)
   }
 
   /** Until all chunks are stored, or nobody serves them any more. */

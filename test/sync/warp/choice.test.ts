@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { type Fruitless, giveUp, type SearchedPeer } from '../../../src/sync/warp/choice.ts'
+import type { CheckedManifest } from '../../../src/chain/snapshot-manifest.ts'
+import {
+  chooseManifest,
+  type Fruitless,
+  type Gathering,
+  giveUp,
+  type SearchedPeer
+} from '../../../src/sync/warp/choice.ts'
 
 const CHECKPOINT = { height: 100, hash: new Uint8Array(32) }
 
@@ -45,5 +52,37 @@ describe('a search without an offer', () => {
     expect(ended(7000, [peer('unproven'), peer('nothing')])).toBe('CHECKPOINT_UNPROVEN')
     expect(ended(7000, [peer('unproven', { earliest: 150 })])).toBe('CHECKPOINT_UNPROVEN')
     expect(ended(7000, [peer('unproven'), peer('busy')])).toBeUndefined()
+  })
+})
+
+describe('of the snapshots that are offered', () => {
+  const offer = (height: number) => ({ manifest: { height, id: new Uint8Array(32).fill(height) } as CheckedManifest })
+  const chosen = (heights: readonly number[], more: Partial<Gathering>, held?: number) => {
+    const gathering = { sinceMs: 0, gatherMs: 500, allAnswered: false, highest: 0, snapshotInterval: 10, ...more }
+    return chooseManifest(heights.map(offer), held === undefined ? undefined : offer(held).manifest, gathering)?.height
+  }
+
+  it('the highest is taken when others have had their time', () => {
+    expect(chosen([20, 30], { highest: 45, sinceMs: 499, allAnswered: true })).toBeUndefined()
+    expect(chosen([20, 30], { highest: 45, sinceMs: 500 })).toBe(30)
+    expect(chosen([], { highest: 45, sinceMs: 500 })).toBeUndefined()
+  })
+
+  it('one that no chain of those who are asked can have a newer than is taken at once', () => {
+    expect(chosen([20, 30], { highest: 39 })).toBe(30)
+    expect(chosen([20, 30], { highest: 30 })).toBe(30)
+    expect(chosen([20, 30], { highest: 40 })).toBeUndefined()
+  })
+
+  it('before the heights of peers are known nothing is the newest', () => {
+    expect(chosen([30], { highest: 0 })).toBeUndefined()
+    expect(chosen([30], { highest: 29 })).toBeUndefined()
+  })
+
+  it('one of which chunks are here is taken first, and waited for', () => {
+    expect(chosen([20, 30], { highest: 35 }, 20)).toBe(20)
+    expect(chosen([30], { highest: 35, sinceMs: 4999 }, 20)).toBeUndefined()
+    expect(chosen([30], { highest: 35, sinceMs: 500, allAnswered: true }, 20)).toBe(30)
+    expect(chosen([30], { highest: 35, sinceMs: 5000 }, 20)).toBe(30)
   })
 })
