@@ -65,10 +65,10 @@ answer({
     const response = await fetch(`${apiUrl}/v1/status`)
     return ((await response.json()) as { sync: SyncStatus }).sync
   },
-  status: async (): Promise<{ readonly height: number; readonly state: string }> => {
+  status: async (): Promise<{ readonly height: number; readonly state: string; readonly earliest: number }> => {
     const response = await fetch(`${apiUrl}/v1/status`)
-    const { state, finalized } = (await response.json()) as { state: string; finalized: { height: number } }
-    return { height: finalized.height, state }
+    const status = (await response.json()) as { state: string; finalized: { height: number }; earliest_height: number }
+    return { height: status.finalized.height, state: status.state, earliest: status.earliest_height }
   },
   used: (): Used => {
     const { user, system } = process.cpuUsage(cpu)

@@ -61,10 +61,13 @@ async function untilFollowing(
     await client.call('used')
     const begun = performance.now()
     await client.call<Started>('start', home, { 'p2p.bootstrap': [address], backfill: false, ...settings })
-    let last: { readonly height: number; readonly state: string }
+    let last: { readonly height: number; readonly state: string; readonly earliest: number }
     do {
       last = await client.call('status')
       if (last.height >= blocks && last.state === 'SYNCED') {
+        // A warp that finds no snapshot goes over to a full sync.
+        const wanted = settings.mode === 'warp' ? blocks : 1
+        if (last.earliest !== wanted) throw new Error(`the client holds blocks from ${last.earliest} up, not ${wanted}`)
         return { seconds: (performance.now() - begun) / 1000, used: await client.call<Used>('used') }
       }
       await sleep(POLL_MS)
