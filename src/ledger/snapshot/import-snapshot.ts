@@ -38,7 +38,7 @@ const BATCH_BYTES = 1 << 20
 
 /**
  * Makes the database that a node has which synced up to the snapshot's height, but for the blocks below it, beside the
- * one at `path`; `switchDatabase` then puts it in its place. Holds a chunk and a batch. Called off or killed it leaves
+ * one at `path`; `switchDatabase` then puts it in its place. Holds a chunk and two batches. Called off or killed it leaves
  * what the next import removes.
  * @throws MolochError CHUNK_DAMAGED with `details.chunk`; STORE_FAILED; the signal's reason
  */
@@ -61,6 +61,8 @@ class Import {
   readonly #stores: Stores
   readonly #mmr = new Mmr()
   #batch: WriteBatch
+  /** The batch before, on its way to the disk while this one is put together. */
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(options: ImportOptions, stores: Stores) {
     this.#options = options
@@ -77,6 +79,7 @@ class Import {
       const { block } = await this.#read(chunk, 'block')
       await this.#block(block)
       await this.#write()
+      await this.#writing
       await this.#compare()
       return block
     } catch (error) {
@@ -155,7 +158,10 @@ class Import {
   async #write(): Promise<void> {
     const batch = this.#batch
     this.#batch = this.#stores.database.batch()
-    await this.#stores.database.write(batch)
+    await this.#writing
+    this.#writing = this.#stores.database.write(batch)
+    // Whoever waits for it hears of it.
+    this.#writing.catch(() => {})
   }
 
   /** What was written, read again, against the header. */
