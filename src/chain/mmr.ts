@@ -58,6 +58,33 @@ export class Mmr {
     return nodes
   }
 
+  /**
+   * Adds the leaves of another range, of which each peak fits at this one's end: what was hashed there is not hashed again.
+   * @returns the parents that its last leaf completes beyond its own, lowest first
+   * @throws RangeError if a peak does not fit: as many leaves as it has must divide the leaf count
+   */
+  extend(other: Mmr): MmrNode[] {
+    const parents: MmrNode[] = []
+    let rest = other.#leafCount
+    for (const peak of other.#peaks) {
+      let level = 0
+      while (2 ** (level + 1) <= rest) level++
+      const leaves = 2 ** level
+      if (this.#leafCount % leaves !== 0) throw new RangeError(`a peak of ${leaves} leaves after ${this.#leafCount}`)
+      let position = leafPosition(this.#leafCount + leaves - 1) + level
+      let hash = peak
+      for (let trees = this.#leafCount / leaves; trees % 2 === 1; trees = Math.floor(trees / 2)) {
+        hash = nodeHash(this.#peaks.pop() as Uint8Array, hash)
+        position += 1
+        parents.push({ position, hash })
+      }
+      this.#peaks.push(hash)
+      this.#leafCount += leaves
+      rest -= leaves
+    }
+    return parents
+  }
+
   /** The RFC 9162 root over all leaves. */
   root(): Uint8Array {
     return bagPeaks(this.#peaks)

@@ -8,7 +8,7 @@ import type { Genesis } from './genesis.ts'
 import { areSorted, hasPrefix, MAX_ENTRIES_BYTES, recordsOf } from './index-entries.ts'
 import type { ChunkPlace } from './index-top.ts'
 import { HASH_BYTES, leafHash } from './merkle.ts'
-import { Mmr } from './mmr.ts'
+import { Mmr, type MmrNode } from './mmr.ts'
 import { type ChunkFailureCode, type SnapshotFailure, snapshotFailure } from './snapshot-failures.ts'
 import type { StateEntry, StateIndex } from './state.ts'
 import { subtreeHash } from './trie-bucket.ts'
@@ -31,7 +31,14 @@ export type ChunkPlan =
 
 /** What a chunk that was checked holds. */
 export type ChunkContent =
-  | { readonly kind: 'hashes'; readonly start: number; readonly hashes: readonly Uint8Array[] }
+  | {
+      readonly kind: 'hashes'
+      readonly start: number
+      readonly hashes: readonly Uint8Array[]
+      /** The range over these hashes alone, and the nodes that each made in it. */
+      readonly range: Mmr
+      readonly nodes: readonly (readonly MmrNode[])[]
+    }
   | { readonly kind: 'entries'; readonly index: StateIndex; readonly entries: readonly StateEntry[] }
   | { readonly kind: 'block'; readonly block: CheckedBlock }
 
@@ -74,12 +81,12 @@ function checkHashes({ start, count, peaks }: Plan<'hashes'>, data: Uint8Array):
   const length = count * HASH_BYTES
   if (data.byteLength !== length) return fault('CHUNK_SIZE', `chunk is ${data.byteLength} bytes; accepted: ${length}`)
   const hashes = Array.from({ length: count }, (_, i) => data.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))
-  const mmr = new Mmr()
-  for (const hash of hashes) mmr.append(leafHash(hash))
-  if (!equalBytes(concatBytes(...mmr.peaks), concatBytes(...peaks))) {
+  const range = new Mmr()
+  const nodes = hashes.map((hash) => range.append(leafHash(hash)))
+  if (!equalBytes(concatBytes(...range.peaks), concatBytes(...peaks))) {
     return fault('CHUNK_HASHES', `the hashes of blocks ${start} … ${start + count - 1} are not those of the manifest`)
   }
-  return { ok: true, content: { kind: 'hashes', start, hashes } }
+  return { ok: true, content: { kind: 'hashes', start, hashes, range, nodes } }
 }
 
 function checkEntries({ index, prefix, depth, hash }: Plan<'entries'>, data: Uint8Array): ChunkCheck {

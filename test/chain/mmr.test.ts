@@ -103,3 +103,33 @@ describe('the mountain range', () => {
     expect(() => rangePositions(1, 4)).toThrow(RangeError)
   })
 })
+
+describe('extended by a range of its own', () => {
+  it('a range is the one that the leaves make, and has the same last nodes', () => {
+    // A multiple of 2^level leaves before, and up to 2^level behind: all cuts at which each peak fits.
+    const cuts = fc
+      .nat(6)
+      .chain((level) => fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 2 ** level }), fc.constant(level)))
+    fc.assert(
+      fc.property(cuts, ([before, behind, level]) => {
+        const at = before * 2 ** level
+        const { mmr } = grow(at)
+        const part = new Mmr()
+        const own = LEAVES.slice(at, at + behind).map((leaf) => part.append(leaf))
+        const parents = mmr.extend(part)
+        const whole = grow(at + behind)
+        expect(mmr.peaks).toEqual(whole.mmr.peaks)
+        expect(mmr.leafCount).toBe(at + behind)
+        const last = [...(own.at(-1) ?? []).map(({ hash }) => hash), ...parents.map(({ hash }) => hash)]
+        expect(last).toEqual(whole.nodes.slice(-last.length))
+        for (const { position, hash } of parents) expect(hash).toEqual(whole.nodes[position])
+      }),
+      runs(300)
+    )
+  })
+
+  it('it takes none of which a peak does not fit', () => {
+    const { mmr } = grow(3)
+    expect(() => mmr.extend(grow(2).mmr)).toThrow('a peak of 2 leaves after 3')
+  })
+})

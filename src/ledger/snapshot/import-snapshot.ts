@@ -5,7 +5,7 @@ import type { CheckedBlock } from '../../chain/check-block.ts'
 import type { Genesis } from '../../chain/genesis.ts'
 import { TopKind } from '../../chain/index-top.ts'
 import { leafHash } from '../../chain/merkle.ts'
-import { Mmr } from '../../chain/mmr.ts'
+import { Mmr, type MmrNode } from '../../chain/mmr.ts'
 import { type ChunkContent, checkChunk } from '../../chain/snapshot-chunks.ts'
 import type { CheckedManifest } from '../../chain/snapshot-manifest.ts'
 import { STATE_INDEXES, type StateEntry, type StateIndex } from '../../chain/state.ts'
@@ -102,14 +102,14 @@ class Import {
     throw new MolochError('CHUNK_DAMAGED', `chunk ${number} of the snapshot is damaged: ${why}`, { chunk: number })
   }
 
-  async #hashes({ hashes }: Extract<ChunkContent, { kind: 'hashes' }>): Promise<void> {
-    for (const hash of hashes) this.#leaf(hash)
+  async #hashes({ start, hashes, range, nodes }: Extract<ChunkContent, { kind: 'hashes' }>): Promise<void> {
+    const parents = this.#mmr.extend(range)
+    const last = hashes.length - 1
+    for (const [at, hash] of hashes.entries()) {
+      const own = nodes[at] as readonly MmrNode[]
+      this.#stores.mmr.put(this.#batch, start + at, hash, at === last ? [...own, ...parents] : own)
+    }
     await this.#writeIfFull()
-  }
-
-  #leaf(hash: Uint8Array): void {
-    const leaf = this.#mmr.leafCount
-    this.#stores.mmr.put(this.#batch, leaf, hash, this.#mmr.append(leafHash(hash)))
   }
 
   /** @returns how many chunks the index has */
@@ -140,7 +140,7 @@ class Import {
   async #block(block: CheckedBlock): Promise<void> {
     const { blocks, headers, eventRows, meta } = this.#stores
     const { height, hash, header, eventIds, keyHashes, blockBytes, commitBytes } = block
-    this.#leaf(hash)
+    this.#stores.mmr.put(this.#batch, height, hash, this.#mmr.append(leafHash(hash)))
     const parts = { block: blockBytes, commit: commitBytes }
     blocks.put(this.#batch, height, hash, joinFinalized(parts.block, parts.commit))
     const trusted = trustedHeader(parts, this.#mmr.root())
