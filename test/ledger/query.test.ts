@@ -110,7 +110,8 @@ test('scans that end early lose nothing and repeat nothing', async () => {
       short += pages.slice(0, -1).filter((page) => page.events.length < limit).length
       for (const { events } of pages) expect(new Set(events.map(({ height }) => height)).size).toBeLessThanOrEqual(2)
     }),
-    runs(100)
+    // Few runs may draw no filter that ends early: that of all events does.
+    { ...runs(100), examples: [[{}, 30]] }
   )
   expect(short).toBeGreaterThan(0)
 })
