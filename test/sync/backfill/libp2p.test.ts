@@ -79,6 +79,16 @@ class LyingPorts extends FullPorts {
   }
 }
 
+/** Holds its answers back: else it may have brought everything before anybody asked a hostile peer. */
+class PatientPorts extends FullPorts {
+  may = () => true
+
+  override async *readBlocks(start: number, count: number, maxBytes: number): AsyncGenerator<Bytes> {
+    await until('the hostile peer is blamed', () => this.may())
+    yield* super.readBlocks(start, count, maxBytes)
+  }
+}
+
 class StallingPorts extends FullPorts {
   override async *readBlocks(start: number, count: number, maxBytes: number): AsyncGenerator<Bytes> {
     let left = 3
@@ -227,8 +237,15 @@ const hostile: [what: string, ports: () => ChainPorts, code: string | undefined]
 
 describe('hostile peers', () => {
   it.each(hostile)('%s: blamed on its sender alone, and history completes from the others', async (_, ports, code) => {
-    const [bad, good, late] = [await server(1, ports()), await server(2), await server(3)]
-    const it = await client([bad, good, late], { frameMs: 400, firstByteMs: 400 })
+    const honest = [new PatientPorts(), new PatientPorts()]
+    const bad = await server(1, ports())
+    let struck = code === undefined
+    for (const one of honest) one.may = () => struck
+    const servers = await Promise.all(honest.map((one, i) => server(2 + i, one)))
+    const it = await client([bad, ...servers], { frameMs: 400 })
+    it.backfill.on('penalise', () => {
+      struck = true
+    })
     await expectWhole(it)
     const codes = new Set(it.penalised.map(([peer, said]) => `${peer === bad.network.peerId ? 'bad' : 'good'} ${said}`))
     expect([...codes]).toEqual(code === undefined ? [] : [`bad ${code}`])
