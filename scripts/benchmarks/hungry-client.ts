@@ -43,7 +43,7 @@ export class HungryClient {
   }
 
   static async start(genesis: Genesis, address: string): Promise<HungryClient> {
-    const { tip } = ChainHead.atGenesis(genesis).head
+    const { tip } = ChainHead.atGenesis(genesis)
     const network = createNetwork({
       genesis,
       peerKey: await generateKeyPair('Ed25519'),

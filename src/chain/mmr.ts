@@ -1,17 +1,13 @@
 import { EMPTY_ROOT, nodeHash } from './merkle.ts'
 
 /**
- * A Merkle Mountain Range: the RFC 9162 tree of merkle.ts kept append-only. Nodes are numbered in post-order (each
- * after its children), so a node's position never changes; the peaks are the roots of the perfect subtrees that the
- * leaf count's binary digits name, largest first. Bagging them from right to left gives exactly the RFC's root.
+ * A Merkle Mountain Range: the RFC 9162 tree of merkle.ts kept append-only. A leaf makes itself and the parents that it
+ * completes, each a perfect subtree that ends with it, and no later leaf changes them; the peaks are the roots of the
+ * perfect subtrees that the leaf count's binary digits name, largest first. Bagging them from right to left gives exactly
+ * the RFC's root.
  *
- * Counts and positions are integers below 2⁵³, so arithmetic here does without 32-bit operators.
+ * Counts are integers below 2⁵³, so arithmetic here does without 32-bit operators.
  */
-export interface MmrNode {
-  readonly position: number
-  readonly hash: Uint8Array
-}
-
 export class Mmr {
   #leafCount = 0
   /** Largest first. */
@@ -19,8 +15,7 @@ export class Mmr {
 
   /** @throws RangeError if the number of peaks is not the one that `leafCount` has */
   static from(leafCount: number, peaks: readonly Uint8Array[]): Mmr {
-    assertCount(leafCount)
-    const expected = popcount(leafCount)
+    const expected = peakCount(leafCount)
     if (peaks.length !== expected) {
       throw new RangeError(`a range of ${leafCount} leaves has ${expected} peaks, not ${peaks.length}`)
     }
@@ -43,19 +38,9 @@ export class Mmr {
     return this.#peaks.slice()
   }
 
-  /** Adds a leaf hash. The new nodes, the leaf first and then the parents it completes, positions ascending. */
-  append(leafHash: Uint8Array): MmrNode[] {
-    let position = leafPosition(this.#leafCount)
-    let hash = leafHash
-    const nodes: MmrNode[] = [{ position, hash }]
-    for (let rest = this.#leafCount; rest % 2 === 1; rest = Math.floor(rest / 2)) {
-      hash = nodeHash(this.#peaks.pop() as Uint8Array, hash)
-      position += 1
-      nodes.push({ position, hash })
-    }
-    this.#peaks.push(hash)
-    this.#leafCount += 1
-    return nodes
+  /** Adds a leaf hash. @returns the parents that it completes, lowest first */
+  append(leafHash: Uint8Array): Uint8Array[] {
+    return this.#add(leafHash, 1)
   }
 
   /**
@@ -63,25 +48,30 @@ export class Mmr {
    * @returns the parents that its last leaf completes beyond its own, lowest first
    * @throws RangeError if a peak does not fit: as many leaves as it has must divide the leaf count
    */
-  extend(other: Mmr): MmrNode[] {
-    const parents: MmrNode[] = []
+  extend(other: Mmr): Uint8Array[] {
+    const parents: Uint8Array[] = []
     let rest = other.#leafCount
     for (const peak of other.#peaks) {
       let level = 0
       while (2 ** (level + 1) <= rest) level++
       const leaves = 2 ** level
       if (this.#leafCount % leaves !== 0) throw new RangeError(`a peak of ${leaves} leaves after ${this.#leafCount}`)
-      let position = leafPosition(this.#leafCount + leaves - 1) + level
-      let hash = peak
-      for (let trees = this.#leafCount / leaves; trees % 2 === 1; trees = Math.floor(trees / 2)) {
-        hash = nodeHash(this.#peaks.pop() as Uint8Array, hash)
-        position += 1
-        parents.push({ position, hash })
-      }
-      this.#peaks.push(hash)
-      this.#leafCount += leaves
+      parents.push(...this.#add(peak, leaves))
       rest -= leaves
     }
+    return parents
+  }
+
+  /** Adds a perfect subtree, of which so many must divide the leaf count. */
+  #add(root: Uint8Array, leaves: number): Uint8Array[] {
+    const parents: Uint8Array[] = []
+    let hash = root
+    for (let trees = this.#leafCount / leaves; trees % 2 === 1; trees = Math.floor(trees / 2)) {
+      hash = nodeHash(this.#peaks.pop() as Uint8Array, hash)
+      parents.push(hash)
+    }
+    this.#peaks.push(hash)
+    this.#leafCount += leaves
     return parents
   }
 
@@ -103,33 +93,12 @@ export function bagPeaks(peaks: readonly Uint8Array[]): Uint8Array {
   return root
 }
 
-/** The number of nodes of a range of `leafCount` leaves, which is also the next position to be written. */
-export function mmrSize(leafCount: number): number {
+/** How many peaks a range of so many leaves has. @throws RangeError if that is not a count */
+export function peakCount(leafCount: number): number {
   assertCount(leafCount)
-  return 2 * leafCount - popcount(leafCount)
-}
-
-/** Where leaf `index` (from 0) is. */
-export function leafPosition(index: number): number {
-  return mmrSize(index)
-}
-
-/**
- * Where the root of the perfect subtree over leaves `start` … `start + 2^height − 1` is: its last leaf's position and
- * then one step a level.
- */
-export function nodePosition(start: number, height: number): number {
-  return leafPosition(start + 2 ** height - 1) + height
-}
-
-/** Positions of the peaks, largest first. */
-export function peakPositions(leafCount: number): number[] {
-  return rangePositions(0, leafCount)
-}
-
-/** Positions of the roots of `perfectSubtrees`. */
-export function rangePositions(start: number, end: number): number[] {
-  return perfectSubtrees(start, end).map((subtree) => nodePosition(subtree.start, subtree.height))
+  let count = 0
+  for (let rest = leafCount; rest > 0; rest = Math.floor(rest / 2)) count += rest % 2
+  return count
 }
 
 /** Leaves `start` … `start + 2^height − 1`. */
@@ -157,12 +126,6 @@ export function perfectSubtrees(start: number, end: number): PerfectSubtree[] {
     at += width
   }
   return subtrees
-}
-
-function popcount(value: number): number {
-  let count = 0
-  for (let rest = value; rest > 0; rest = Math.floor(rest / 2)) count += rest % 2
-  return count
 }
 
 function assertCount(value: number): void {

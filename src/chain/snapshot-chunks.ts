@@ -5,10 +5,10 @@ import { sha256 } from '../crypto/sha256.ts'
 import { type CheckedBlock, checkFinalized, maxFinalizedBytes } from './check-block.ts'
 import { canonicalFailure } from './checked-block.ts'
 import type { Genesis } from './genesis.ts'
+import { HashRange } from './hash-range.ts'
 import { areSorted, hasPrefix, MAX_ENTRIES_BYTES, recordsOf } from './index-entries.ts'
 import type { ChunkPlace } from './index-top.ts'
-import { HASH_BYTES, leafHash } from './merkle.ts'
-import { Mmr, type MmrNode } from './mmr.ts'
+import { HASH_BYTES } from './merkle.ts'
 import { type ChunkFailureCode, type SnapshotFailure, snapshotFailure } from './snapshot-failures.ts'
 import type { StateEntry, StateIndex } from './state.ts'
 import { subtreeHash } from './trie-bucket.ts'
@@ -34,10 +34,8 @@ export type ChunkContent =
   | {
       readonly kind: 'hashes'
       readonly start: number
-      readonly hashes: readonly Uint8Array[]
-      /** The range over these hashes alone, and the nodes that each made in it. */
-      readonly range: Mmr
-      readonly nodes: readonly (readonly MmrNode[])[]
+      /** Over these hashes alone. */
+      readonly range: HashRange
     }
   | { readonly kind: 'entries'; readonly index: StateIndex; readonly entries: readonly StateEntry[] }
   | { readonly kind: 'block'; readonly block: CheckedBlock }
@@ -80,13 +78,11 @@ type Plan<Kind> = Extract<ChunkPlan, { kind: Kind }>
 function checkHashes({ start, count, peaks }: Plan<'hashes'>, data: Uint8Array): ChunkCheck {
   const length = count * HASH_BYTES
   if (data.byteLength !== length) return fault('CHUNK_SIZE', `chunk is ${data.byteLength} bytes; accepted: ${length}`)
-  const hashes = Array.from({ length: count }, (_, i) => data.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))
-  const range = new Mmr()
-  const nodes = hashes.map((hash) => range.append(leafHash(hash)))
+  const range = new HashRange(data)
   if (!equalBytes(concatBytes(...range.peaks), concatBytes(...peaks))) {
     return fault('CHUNK_HASHES', `the hashes of blocks ${start} … ${start + count - 1} are not those of the manifest`)
   }
-  return { ok: true, content: { kind: 'hashes', start, hashes, range, nodes } }
+  return { ok: true, content: { kind: 'hashes', start, range } }
 }
 
 function checkEntries({ index, prefix, depth, hash }: Plan<'entries'>, data: Uint8Array): ChunkCheck {

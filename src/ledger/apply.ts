@@ -4,7 +4,6 @@ import type { CheckedHeader } from '../chain/check-header.ts'
 import type { Checkpoint } from '../chain/checkpoint.ts'
 import type { Failure } from '../chain/failures.ts'
 import { HASH_BYTES } from '../chain/merkle.ts'
-import type { MmrNode } from '../chain/mmr.ts'
 import { carriesState } from '../chain/state.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { joinFinalized } from '../codec/raw.ts'
@@ -168,10 +167,10 @@ export class Applier {
     if (block.checked !== 'finalized') throw new TypeError(`block ${block.height} has no commit: it can't be applied`)
     const { database, blocks, headers, mmr, eventRows, eventIndex } = this.#stores
     const { height, hash, eventIds, keyHashes } = block
-    const nodes = await this.#advance(block)
+    const parents = await this.#advance(block)
     this.#run ??= { batch: database.batch(), blocks: [], stateMark: undefined }
     const { batch } = this.#run
-    mmr.put(batch, height, hash, nodes)
+    mmr.put(batch, height, hash, parents)
     const parts = { block: block.blockBytes, commit: block.commitBytes }
     blocks.put(batch, height, hash, joinFinalized(parts.block, parts.commit))
     const trusted = trustedHeader(parts, this.#head.tip.mmrRoot)
@@ -185,7 +184,7 @@ export class Applier {
   }
 
   /** Memory: a read that fails on the way leaves it between two blocks, and nothing may follow. */
-  async #advance(block: CheckedBlock): Promise<MmrNode[]> {
+  async #advance(block: CheckedBlock): Promise<Uint8Array[]> {
     try {
       await this.#state.fold(block)
       const { genesis } = this.#head

@@ -4,7 +4,7 @@ import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { genesisBlockHash, genesisHeader } from '../chain/header.ts'
 import { leafHash } from '../chain/merkle.ts'
-import { Mmr, type MmrNode } from '../chain/mmr.ts'
+import { Mmr } from '../chain/mmr.ts'
 import { carriesState } from '../chain/state.ts'
 import type { Header } from '../codec/generated/chain.ts'
 
@@ -43,13 +43,12 @@ export class ChainHead {
     this.#next = this.#following(stateRoot)
   }
 
-  /** Block 0, and the MMR nodes that it makes. */
-  static atGenesis(genesis: Genesis): { head: ChainHead; nodes: MmrNode[] } {
+  static atGenesis(genesis: Genesis): ChainHead {
     const mmr = new Mmr()
     const hash = genesisBlockHash(genesis)
-    const nodes = mmr.append(leafHash(hash))
+    mmr.append(leafHash(hash))
     const header = genesisHeader(genesis)
-    return { head: new ChainHead(genesis, { hash, header, mmr, stateRoot: header.stateRoot }), nodes }
+    return new ChainHead(genesis, { hash, header, mmr, stateRoot: header.stateRoot })
   }
 
   get tip(): Tip {
@@ -71,14 +70,15 @@ export class ChainHead {
   }
 
   /**
-   * Makes a block that `check` found no fault in the tip. The MMR nodes that it makes, its leaf first.
+   * Makes a block that `check` found no fault in the tip.
    * @param stateRoot over all events up to this block; not looked at unless `needsRoot`
+   * @returns the MMR parents that it completes, lowest first
    */
-  advance(block: CheckedBlock, stateRoot: Uint8Array | undefined): MmrNode[] {
-    const nodes = this.#mmr.append(leafHash(block.hash))
+  advance(block: CheckedBlock, stateRoot: Uint8Array | undefined): Uint8Array[] {
+    const parents = this.#mmr.append(leafHash(block.hash))
     this.#tip = { height: block.height, hash: block.hash, header: block.header, mmrRoot: this.#mmr.root() }
     this.#next = this.#following(stateRoot)
-    return nodes
+    return parents
   }
 
   #following(stateRoot: Uint8Array | undefined): NextBlock {

@@ -40,16 +40,16 @@ function openState(stores: Stores, eventTotal: number): Promise<StateTries> {
 }
 
 async function writeGenesis(genesis: Genesis, stores: Stores): Promise<ChainHead> {
-  const { head, nodes } = ChainHead.atGenesis(genesis)
+  const head = ChainHead.atGenesis(genesis)
   const batch = stores.database.batch()
-  stores.mmr.put(batch, 0, head.tip.hash, nodes)
+  stores.mmr.put(batch, 0, head.tip.hash, [])
   stores.meta.setTip(batch, head.tip)
   await stores.database.write(batch)
   return head
 }
 
 async function readHeader(genesis: Genesis, stores: Stores, tip: StoredTip): Promise<Header> {
-  if (tip.height === 0) return ChainHead.atGenesis(genesis).head.tip.header
+  if (tip.height === 0) return ChainHead.atGenesis(genesis).tip.header
   const finalized = await stores.blocks.get(tip.height)
   if (finalized === undefined) throw corrupt(stores.database.path, `block ${tip.height}, the tip, is missing`)
   const header = Header.decode(splitBlock(splitFinalized(finalized).block).header)

@@ -35,7 +35,7 @@ export class ServedChain implements NetworkPorts {
   /** @param builds whether this node is to have snapshots */
   constructor(genesis: Genesis, builds: boolean, ports: ServedChainPorts) {
     this.#ports = ports
-    const { tip } = ChainHead.atGenesis(genesis).head
+    const { tip } = ChainHead.atGenesis(genesis)
     this.#genesisHead = { ...tip, commit: undefined, earliestHeight: 1, syncing: true }
     if (!builds) return
     this.snapshots = {

@@ -66,7 +66,7 @@ function syncView(state: WarpState, checkpoint: number): ReturnType<ApiSource['s
 }
 
 function chainView(genesis: Genesis): ChainView {
-  const { tip } = ChainHead.atGenesis(genesis).head
+  const { tip } = ChainHead.atGenesis(genesis)
   return {
     tip,
     eventTotal: 0,

@@ -1,6 +1,6 @@
 import { HASH_BYTES, type LeafRange, leafHash } from '../chain/merkle.ts'
 import { inclusionRanges } from '../chain/merkle-proof.ts'
-import { bagPeaks, type MmrNode, perfectSubtrees } from '../chain/mmr.ts'
+import { bagPeaks, perfectSubtrees } from '../chain/mmr.ts'
 import type { WriteBatch } from './batch.ts'
 import type { Database } from './database.ts'
 import { corrupt } from './errors.ts'
@@ -8,8 +8,8 @@ import { heightKey, heightRange, TABLE } from './keys.ts'
 
 /**
  * The block hashes and the nodes of the Merkle Mountain Range over them. Appending leaf i makes a run of nodes: the leaf,
- * then each perfect subtree that ends with it. One row a leaf holds the block hash, of which the leaf is made, and the
- * rest of the run: so the root of the subtree of 2^k leaves that ends with leaf i is at offset 32·k of row i, and a block
+ * then each larger perfect subtree that ends with it. One row a leaf holds the block hash, of which the leaf is made, and
+ * the rest of the run: so the root of the subtree of 2^k leaves that ends with leaf i is at offset 32·k of row i, and a block
  * costs one sequential row instead of two on average.
  */
 export class MmrStore {
@@ -19,9 +19,9 @@ export class MmrStore {
     this.#database = database
   }
 
-  /** @param nodes what Mmr.append gave for this leaf */
-  put(batch: WriteBatch, leaf: number, blockHash: Uint8Array, nodes: readonly MmrNode[]): void {
-    batch.put(heightKey(TABLE.MMR, leaf), packNodes(blockHash, nodes))
+  /** @param parents what Mmr.append gave for this leaf */
+  put(batch: WriteBatch, leaf: number, blockHash: Uint8Array, parents: readonly Uint8Array[]): void {
+    batch.put(heightKey(TABLE.MMR, leaf), mmrRow(blockHash, parents))
   }
 
   row(leaf: number): Promise<Uint8Array | undefined> {
@@ -81,6 +81,6 @@ export class MmrStore {
 }
 
 /** The row of a leaf. */
-export function packNodes(blockHash: Uint8Array, nodes: readonly MmrNode[]): Uint8Array {
-  return Buffer.concat([blockHash, ...nodes.slice(1).map((node) => node.hash)])
+export function mmrRow(blockHash: Uint8Array, parents: readonly Uint8Array[]): Uint8Array {
+  return parents.length === 0 ? blockHash : Buffer.concat([blockHash, ...parents])
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { blockHash } from '../../chain/domain.ts'
 import type { Genesis } from '../../chain/genesis.ts'
+import { HashRange } from '../../chain/hash-range.ts'
 import { cutIndex } from '../../chain/index-cut.ts'
 import type { TopItem } from '../../chain/index-top.ts'
 import { leafHash } from '../../chain/merkle.ts'
@@ -50,7 +51,7 @@ export async function buildSnapshot(
     await writer.append(chunk)
     await nextTurn(undefined, { signal })
   }
-  const { subtreeRoots, tail } = await writeHashes(stores, height, append)
+  const { subtreeRoots, tailPeaks } = await writeHashes(stores, height, append)
   const tops: TopItem[][] = []
   for (const index of STATE_INDEXES) {
     const items: TopItem[] = []
@@ -68,12 +69,12 @@ export async function buildSnapshot(
   const finalized = await stores.blocks.get(height)
   if (finalized === undefined) throw corrupt(stores.database.path, `block ${height} is missing`)
   await append(finalized)
-  const trusted = trustedHeader(genesis, finalized, subtreeRoots, tail)
+  const trusted = trustedHeader(genesis, finalized, subtreeRoots, tailPeaks)
   const manifest = encodeManifest({
     trusted,
     eventTotal,
     subtreeRoots,
-    tailPeaks: tail.peaks,
+    tailPeaks,
     tops: tops as unknown as Record<StateIndex, TopItem[]>
   })
   const check = readManifest(genesis, manifest)
@@ -83,8 +84,8 @@ export async function buildSnapshot(
 
 interface HashesWritten {
   readonly subtreeRoots: readonly Uint8Array[]
-  /** The range over the hashes after the last full chunk. */
-  readonly tail: Mmr
+  /** Of the range over the hashes after the last full chunk. */
+  readonly tailPeaks: readonly Uint8Array[]
 }
 
 async function writeHashes(
@@ -93,22 +94,26 @@ async function writeHashes(
   append: (chunk: Uint8Array) => Promise<void>
 ): Promise<HashesWritten> {
   const subtreeRoots: Uint8Array[] = []
-  let range = new Mmr()
   let hashes: Uint8Array[] = []
   let count = 0
   for await (const hash of mmr.blockHashes(0, height - 1)) {
-    range.append(leafHash(hash))
     hashes.push(hash)
     count++
     if (hashes.length < HASHES_A_CHUNK) continue
-    await append(concatBytes(...hashes))
-    subtreeRoots.push(range.root())
-    range = new Mmr()
+    const { data, peaks } = chunkOf(hashes)
+    await append(data)
+    subtreeRoots.push(...peaks)
     hashes = []
   }
   if (count !== height) throw corrupt(database.path, `there are ${count} block hashes below block ${height}`)
-  if (hashes.length > 0) await append(concatBytes(...hashes))
-  return { subtreeRoots, tail: range }
+  const { data, peaks } = chunkOf(hashes)
+  if (hashes.length > 0) await append(data)
+  return { subtreeRoots, tailPeaks: peaks }
+}
+
+function chunkOf(hashes: readonly Uint8Array[]): { readonly data: Uint8Array; readonly peaks: readonly Uint8Array[] } {
+  const data = concatBytes(...hashes)
+  return { data, peaks: new HashRange(data).peaks }
 }
 
 /** Buckets and raw keys lie in the same order: they are read side by side. */
@@ -146,14 +151,14 @@ function trustedHeader(
   genesis: Genesis,
   finalized: Uint8Array,
   subtreeRoots: readonly Uint8Array[],
-  tail: Mmr
+  tailPeaks: readonly Uint8Array[]
 ): Uint8Array {
   const { block, commit } = splitFinalized(finalized)
   const { header, seal } = splitBlock(block)
   const decoded = Header.decode(header)
   const full = new Mmr()
   for (const root of subtreeRoots) full.append(root)
-  const after = Mmr.from(decoded.height, [...full.peaks, ...tail.peaks])
+  const after = Mmr.from(decoded.height, [...full.peaks, ...tailPeaks])
   after.append(leafHash(blockHash(genesis.hash, decoded)))
   return joinTrustedHeader({ header, seal, commit, mmrRoot: after.root() })
 }

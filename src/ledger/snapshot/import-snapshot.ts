@@ -5,7 +5,7 @@ import type { CheckedBlock } from '../../chain/check-block.ts'
 import type { Genesis } from '../../chain/genesis.ts'
 import { TopKind } from '../../chain/index-top.ts'
 import { leafHash } from '../../chain/merkle.ts'
-import { Mmr, type MmrNode } from '../../chain/mmr.ts'
+import { Mmr } from '../../chain/mmr.ts'
 import { type ChunkContent, checkChunk } from '../../chain/snapshot-chunks.ts'
 import type { CheckedManifest } from '../../chain/snapshot-manifest.ts'
 import { STATE_INDEXES, type StateEntry, type StateIndex } from '../../chain/state.ts'
@@ -102,12 +102,12 @@ class Import {
     throw new MolochError('CHUNK_DAMAGED', `chunk ${number} of the snapshot is damaged: ${why}`, { chunk: number })
   }
 
-  async #hashes({ start, hashes, range, nodes }: Extract<ChunkContent, { kind: 'hashes' }>): Promise<void> {
-    const parents = this.#mmr.extend(range)
-    const last = hashes.length - 1
-    for (const [at, hash] of hashes.entries()) {
-      const own = nodes[at] as readonly MmrNode[]
-      this.#stores.mmr.put(this.#batch, start + at, hash, at === last ? [...own, ...parents] : own)
+  async #hashes({ start, range }: Extract<ChunkContent, { kind: 'hashes' }>): Promise<void> {
+    const beyond = this.#mmr.extend(range.mmr())
+    for (let at = 0; at < range.count; at++) {
+      const parents = range.parents(at)
+      if (at === range.count - 1) parents.push(...beyond)
+      this.#stores.mmr.put(this.#batch, start + at, range.hash(at), parents)
     }
     await this.#writeIfFull()
   }

@@ -1,7 +1,6 @@
 import type { CheckedBlock, NextBlock } from '../../chain/check-block.ts'
 import type { Failure } from '../../chain/failures.ts'
 import type { Genesis } from '../../chain/genesis.ts'
-import type { MmrNode } from '../../chain/mmr.ts'
 import { StateIndexes } from '../../chain/state.ts'
 import { ChainHead, type Tip } from '../head.ts'
 
@@ -12,15 +11,11 @@ import { ChainHead, type Tip } from '../head.ts'
 export class ModelChain {
   readonly genesis: Genesis
   readonly state = new StateIndexes()
-  /** That block 0 makes. */
-  readonly genesisNodes: readonly MmrNode[]
   readonly #head: ChainHead
 
   constructor(genesis: Genesis) {
-    const { head, nodes } = ChainHead.atGenesis(genesis)
     this.genesis = genesis
-    this.genesisNodes = nodes
-    this.#head = head
+    this.#head = ChainHead.atGenesis(genesis)
   }
 
   get tip(): Tip {
@@ -36,8 +31,8 @@ export class ModelChain {
     return this.#head.check(block)
   }
 
-  /** Makes a block that `check` found no fault in the tip, and folds its events. The MMR nodes that it makes. */
-  advance(block: CheckedBlock): MmrNode[] {
+  /** Makes a block that `check` found no fault in the tip, and folds its events. @returns see ChainHead */
+  advance(block: CheckedBlock): Uint8Array[] {
     this.state.fold(block)
     const root = this.#head.needsRoot(block.height) ? this.state.root(this.genesis.validators.hash) : undefined
     return this.#head.advance(block, root)

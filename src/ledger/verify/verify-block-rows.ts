@@ -1,10 +1,9 @@
 import type { CheckedBlock } from '../../chain/check-block.ts'
-import type { MmrNode } from '../../chain/mmr.ts'
 import { equalBytes } from '../../codec/bytes.ts'
 import { MolochError } from '../../error.ts'
 import { packKeys } from '../../store/event-rows.ts'
 import type { HeightRange } from '../../store/height-ranges.ts'
-import { packNodes } from '../../store/mmr-store.ts'
+import { mmrRow } from '../../store/mmr-store.ts'
 import { type BlockIds, packSegment } from '../../store/segment.ts'
 import type { Stores } from '../stores.ts'
 import { trustedHeader } from '../trusted-header.ts'
@@ -109,15 +108,15 @@ export class BlockRowAudit {
   }
 }
 
-/** @param nodes that the leaf makes in the range */
+/** @param parents that the leaf completes in the range */
 export async function auditMmrRow(
   { mmr }: Pick<Stores, 'mmr'>,
   leaf: number,
   hash: Uint8Array,
-  nodes: readonly MmrNode[]
+  parents: readonly Uint8Array[]
 ): Promise<void> {
   const row = await mmr.row(leaf)
-  if (row === undefined || !equalBytes(row, packNodes(hash, nodes))) {
+  if (row === undefined || !equalBytes(row, mmrRow(hash, parents))) {
     throw new VerifyFault(`block ${leaf}: wrong MMR nodes`)
   }
 }

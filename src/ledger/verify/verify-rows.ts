@@ -2,7 +2,6 @@ import type { CheckedBlock } from '../../chain/check-block.ts'
 import { checkEvent } from '../../chain/event.ts'
 import { EventWindow } from '../../chain/event-window.ts'
 import type { Genesis } from '../../chain/genesis.ts'
-import type { MmrNode } from '../../chain/mmr.ts'
 import { repeatedEvent } from '../repeats.ts'
 import type { Stores } from '../stores.ts'
 import type { ModelChain } from './model-chain.ts'
@@ -31,21 +30,24 @@ export class RowAudit {
   }
 
   static async begin(genesis: Genesis, stores: Stores, chain: ModelChain): Promise<RowAudit> {
-    await auditMmrRow(stores, 0, chain.tip.hash, chain.genesisNodes)
+    await auditMmrRow(stores, 0, chain.tip.hash, [])
     const stateHeight = (await stores.meta.stateMark()).height
     const audit = new RowAudit(genesis, stores, chain, { rows: await BlockRowAudit.begin(stores), stateHeight })
     if (stateHeight === 0) await audit.#state()
     return audit
   }
 
-  /** The rows of a block that was checked and by which the chain has just moved on. */
-  async block(block: CheckedBlock, nodes: readonly MmrNode[]): Promise<void> {
+  /**
+   * The rows of a block that was checked and by which the chain has just moved on.
+   * @param parents that it completed in the range of block hashes
+   */
+  async block(block: CheckedBlock, parents: readonly Uint8Array[]): Promise<void> {
     const { height, hash, header, eventIds } = block
     const repeated = repeatedEvent(this.#window, block)
     if (repeated !== undefined) throw new VerifyFault(`block ${height}: ${repeated.code}: ${repeated.message}`)
     this.#window.add(header.timestamp, eventIds)
     this.#window.prune(header.timestamp)
-    await auditMmrRow(this.#stores, height, hash, nodes)
+    await auditMmrRow(this.#stores, height, hash, parents)
     await this.#rows.block(block, this.#chain.tip.mmrRoot)
     if (height === this.#stateHeight) await this.#state()
   }

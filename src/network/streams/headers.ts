@@ -1,5 +1,5 @@
 import { HASH_BYTES } from '../../chain/domain.ts'
-import { peakPositions } from '../../chain/mmr.ts'
+import { peakCount } from '../../chain/mmr.ts'
 import { GetHeaders, RawHeaders } from '../../codec/generated/sync.ts'
 import { networkError } from '../errors.ts'
 import type { HeadersFrame, NetworkPorts, ProvingPorts } from '../types.ts'
@@ -86,7 +86,7 @@ export async function* readHeaders(
     const { peaks, headers, refusal } = decoded('headers', () => RawHeaders.decode(frame))
     throwIfRefused(refusal, asked, peer)
     if (headers.length === 0) throw networkError('BAD_FRAME', 'a frame of no headers', { peer })
-    const expected = left === count ? peakPositions(start).length : 0
+    const expected = left === count ? peakCount(start) : 0
     if (peaks.length !== expected) {
       throw networkError('BAD_FRAME', `${asked}: ${peaks.length} peaks in a frame, not ${expected}`, { peer })
     }
