@@ -2,14 +2,24 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
+const CORES = availableParallelism()
 /**
- * Files side by side. Each waits for sockets, disks and times to pass for about half of its time, so one more than there
- * are cores keeps these busy; by itself vitest would leave one idle.
+ * Files side by side. Each waits for sockets, disks and times to pass for a part of its time, so one more than there are
+ * cores keeps these busy; by itself vitest would leave one idle.
  */
-const WORKERS = availableParallelism() + 1
+const WORKERS = CORES + 1
+/** Hostile peers stall and stay silent: their files wait for longer. */
+const BYZANTINE_WORKERS = CORES + 2
+/** Networks of real processes that wait for rounds to pass: two of them are what two cores carry. */
+const E2E_WORKERS = 2
 
 /** The longest, or longest waiting: by their size, which is the order where no run before is known, they would come last. */
-const FIRST = ['test/byzantine/outage.test.ts', 'test/byzantine/full-sync.test.ts', 'test/consensus/driver.test.ts']
+const FIRST = [
+  'test/byzantine/outage.test.ts',
+  'test/byzantine/full-sync.test.ts',
+  'test/consensus/driver.test.ts',
+  'test/e2e/faults.test.ts'
+]
 
 class Sequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -41,6 +51,9 @@ export default defineConfig({
         test: {
           name: 'byzantine',
           include: ['test/byzantine/**/*.test.ts'],
+          maxWorkers: BYZANTINE_WORKERS,
+          // Projects of other numbers of workers run one after another.
+          sequence: { groupOrder: 1 },
           globalSetup: 'test/support/build-workers.ts',
           testTimeout: 30_000,
           hookTimeout: 30_000
@@ -63,8 +76,8 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: 'test/support/build-all.ts',
-          // Networks of real processes: one at a time, or two cores measure the scheduler.
-          fileParallelism: false,
+          maxWorkers: E2E_WORKERS,
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
           hookTimeout: 120_000
         }
