@@ -4,7 +4,7 @@ import { EMPTY_ROOT, HASH_BYTES, type LeafRange, merkleRoot, nodeHash } from './
 /**
  * Inclusion and consistency proofs of RFC 9162 §2.1.3 and §2.1.4. A proof is a list of subtree roots; which subtrees
  * is given by the `…Ranges` functions, so that a prover may take each root from leaf hashes (here) or from a stored
- * mountain range (rangePositions in mmr.ts). The verifiers take what a peer sent: nothing makes them throw.
+ * mountain range (perfectSubtrees in mmr.ts). The verifiers take what a peer sent: nothing makes them throw.
  */
 
 /** PATH(index, D[size]): the subtrees whose roots prove leaf `index`, from the leaf up. */

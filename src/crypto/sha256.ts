@@ -13,7 +13,7 @@ export function sha256(data: Uint8Array): Uint8Array<ArrayBuffer> {
   return out
 }
 
-/** The same, written to out[at, at + 32): for trees of many small nodes. */
+/** The same, written to out[at, at + 32), which must be there: for trees of many small nodes. */
 export function sha256Into(out: Uint8Array, data: Uint8Array, at = 0): void {
   const digest = hash('sha256', data, 'binary')
   for (let i = 0; i < SHA256_BYTES; i++) out[at + i] = digest.charCodeAt(i)
