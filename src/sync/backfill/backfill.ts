@@ -190,7 +190,7 @@ export class Backfill extends Emitter<BackfillEvents> {
   #act(action: PieceAction): void {
     switch (action.type) {
       case 'fetch':
-        this.#fetching.start(action.request, action.peer, this.#grid.heights(action.piece))
+        this.#fetching.start(action, this.#grid.heights(action.piece))
         break
       case 'cancel':
         this.#fetching.cancel(action.request)

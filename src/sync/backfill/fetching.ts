@@ -2,7 +2,7 @@ import { messageOf } from '../../error.ts'
 import type { HeightRange } from '../../ledger/history.ts'
 import { endOf } from '../downloads.ts'
 import type { PeerFailure, RequestEnd } from '../events.ts'
-import type { PieceEvent } from '../pieces/events.ts'
+import type { PieceAction, PieceEvent } from '../pieces/events.ts'
 import { giveWay } from './give-way.ts'
 import type { BackfillFault, BackfillPorts } from './types.ts'
 
@@ -15,6 +15,8 @@ export interface FetchingParts {
   /** Something at our own end failed. */
   readonly failed: (code: BackfillFault['code'], message: string) => void
 }
+
+type Fetch = Extract<PieceAction, { type: 'fetch' }>
 
 /** A piece that ended for a reason of our own: nobody is to blame, and it is tried again. */
 const OWN_FAULT: RequestEnd = { kind: 'unavailable', code: 'OWN_FAULT' }
@@ -32,10 +34,11 @@ export class Fetching {
     this.#parts = parts
   }
 
-  start(request: number, peer: string, heights: HeightRange): void {
+  start(fetch: Fetch, heights: HeightRange): void {
+    const { request } = fetch
     const controller = new AbortController()
     this.#open.set(request, controller)
-    const run = this.#run(request, peer, heights, controller.signal).finally(() => {
+    const run = this.#run(fetch, heights, controller.signal).finally(() => {
       this.#open.delete(request)
       this.#running.delete(run)
     })
@@ -52,7 +55,7 @@ export class Fetching {
     await Promise.all(this.#running)
   }
 
-  async #run(request: number, peer: string, heights: HeightRange, signal: AbortSignal): Promise<void> {
+  async #run({ request, peer, piece }: Fetch, heights: HeightRange, signal: AbortSignal): Promise<void> {
     const { history } = this.#parts.ports
     // A fetch that throws at once must not report before the scheduler is done with the action.
     await undefined
@@ -63,7 +66,7 @@ export class Fetching {
       end = await this.#fetch(request, peer, gap, signal)
     }
     if (signal.aborted) return
-    this.#parts.report(end === undefined ? { type: 'stored', request } : { type: 'ended', request, end })
+    this.#parts.report(end === undefined ? { type: 'stored', request, piece } : { type: 'ended', request, end })
   }
 
   /** @returns undefined if all of `gap` is stored */

@@ -12,8 +12,8 @@ export type PieceEvent =
   | { readonly type: 'pardon'; readonly peer: string }
   /** Bytes of the piece came and are good so far. */
   | { readonly type: 'received'; readonly request: number; readonly bytes: number }
-  /** The whole piece was checked and is on disk. */
-  | { readonly type: 'stored'; readonly request: number }
+  /** The whole piece was checked and is on disk; the request may have been called off meanwhile. */
+  | { readonly type: 'stored'; readonly request: number; readonly piece: number }
   /** It ended before that. `complete`: with a part that is on disk, so that less of the piece is missing. */
   | { readonly type: 'ended'; readonly request: number; readonly end: RequestEnd }
   /** Something that it sent earlier was found to be bad. */

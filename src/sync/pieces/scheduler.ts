@@ -117,7 +117,7 @@ export class PieceScheduler {
         this.#received(event.request, event.bytes, at)
         break
       case 'stored':
-        this.#stored(event.request, at)
+        this.#stored(event.request, event.piece, at)
         break
       case 'ended':
         this.#ended(event.request, event.end, at)
@@ -138,14 +138,15 @@ export class PieceScheduler {
     this.peers.find(out.peer)?.got(bytes)
   }
 
-  #stored(request: number, at: number): void {
+  #stored(request: number, piece: number, at: number): void {
     const out = this.#close(request, at)
-    if (out === undefined) return
-    this.peers.find(out.peer)?.answeredInFull()
-    this.#weight = { bytes: this.#weight.bytes + out.bytes, pieces: this.#weight.pieces + 1 }
-    this.#failed.delete(out.piece)
-    this.#done(out.piece)
-    for (const [other, { piece }] of [...this.#out]) if (piece === out.piece) this.#cancel(other, at)
+    if (out !== undefined) {
+      this.peers.find(out.peer)?.answeredInFull()
+      this.#weight = { bytes: this.#weight.bytes + out.bytes, pieces: this.#weight.pieces + 1 }
+    }
+    this.#failed.delete(piece)
+    this.#done(piece)
+    for (const [other, copy] of [...this.#out]) if (copy.piece === piece) this.#cancel(other, at)
   }
 
   #ended(request: number, end: RequestEnd, at: number): void {

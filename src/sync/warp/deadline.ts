@@ -2,7 +2,7 @@ import { MolochError } from '../../error.ts'
 
 /**
  * Runs `ask` with a signal that fires when time is up or `outer` does.
- * @throws what `ask` throws; MolochError PEER_TIMEOUT if it threw because time was up
+ * @throws what `ask` throws; MolochError UNANSWERED if it threw because time was up: that is our patience, not the peer's fault
  */
 export async function within<Answer>(
   ms: number,
@@ -18,7 +18,7 @@ export async function within<Answer>(
     return await ask(deadline.signal)
   } catch (error) {
     if (!deadline.signal.aborted || outer.aborted) throw error
-    throw new MolochError('PEER_TIMEOUT', `no answer within ${ms} ms`)
+    throw new MolochError('UNANSWERED', `no answer within ${ms} ms`)
   } finally {
     clearTimeout(timer)
     outer.removeEventListener('abort', abort)

@@ -22,12 +22,22 @@ export interface DownloadOptions {
   readonly requestsPerPeer: number
   readonly maxRequests: number
   readonly stallAfterMs: number
+  /** See WarpOptions. */
+  readonly barrenAfterMs: number
   readonly penalise: Penalise
   /** A peer does not have the snapshot any more. */
   readonly onGone: (peer: string) => void
   readonly now: () => number
   readonly random: () => number
 }
+
+export type DownloadEnd =
+  /** All chunks are stored. */
+  | 'done'
+  /** Nobody serves them any more. */
+  | 'lost'
+  /** Somebody says that it serves them, and none came for long. */
+  | 'barren'
 
 /** Fetches the chunks of one snapshot from all who serve it, checks each when it arrives and stores it. */
 export class ChunkDownload {
@@ -40,12 +50,13 @@ export class ChunkDownload {
   readonly #running = new Set<Promise<void>>()
   readonly #used = new Set<string>()
   readonly #events: PieceEvent[] = []
-  readonly #end: Promise<'done' | 'lost'>
-  #resolve: (end: 'done' | 'lost') => void = () => {}
+  readonly #end: Promise<DownloadEnd>
+  #resolve: (end: DownloadEnd) => void = () => {}
   #reject: (error: unknown) => void = () => {}
   #handling = false
   #stopped = false
   #servedAt: number
+  #storedAt: number
 
   constructor(ports: WarpPorts, options: DownloadOptions) {
     const { manifest, staging, requestsPerPeer, maxRequests, random, now, stallAfterMs } = options
@@ -57,6 +68,7 @@ export class ChunkDownload {
     this.#watchdog = new Watchdog(stallAfterMs)
     this.#watchdog.reset(this.#stored, now())
     this.#servedAt = now()
+    this.#storedAt = now()
     this.#end = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -84,10 +96,10 @@ export class ChunkDownload {
   }
 
   /**
-   * Resolves when all chunks are stored, or nobody serves them any more.
+   * Resolves when all chunks are stored, or it is of no use to wait for more.
    * @throws the signal's reason; what the disk throws
    */
-  async run(signal: AbortSignal): Promise<'done' | 'lost'> {
+  async run(signal: AbortSignal): Promise<DownloadEnd> {
     const abort = (): void => this.#reject(signal.reason)
     signal.addEventListener('abort', abort)
     const timer = setInterval(() => this.#tick(), TICK_MS)
@@ -140,6 +152,7 @@ export class ChunkDownload {
     const at = this.#options.now()
     if (this.#sources(at).length > 0) this.#servedAt = at
     else if (at - this.#servedAt > LOST_MS) this.#resolve('lost')
+    if (at - this.#storedAt > this.#options.barrenAfterMs) this.#resolve('barren')
   }
 
   #handle(event: PieceEvent): void {
@@ -223,7 +236,8 @@ export class ChunkDownload {
     await staging.store(piece, data)
     this.#used.add(peer)
     this.#meter.add(1, data.byteLength, now())
-    this.#handle({ type: 'stored', request })
+    this.#storedAt = now()
+    this.#handle({ type: 'stored', request, piece })
     return undefined
   }
 

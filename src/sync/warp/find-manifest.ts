@@ -18,6 +18,8 @@ export interface Finding {
   readonly height: number
   /** Whose chunks are here in part. */
   readonly held: CheckedManifest | undefined
+  /** Of what is offered, what is not to be taken. */
+  readonly passedOver: (manifest: CheckedManifest) => boolean
   readonly giveUpMs: number | undefined
   readonly gatherMs: number | undefined
   readonly now: () => number
@@ -25,7 +27,7 @@ export interface Finding {
 
 /** Waits until there is a manifest to take, or it is clear that there is none. @throws the signal's reason */
 export async function findManifest(finding: Finding, signal: AbortSignal): Promise<SearchOutcome> {
-  const { search, checkpoint, snapshotInterval, height, held, now } = finding
+  const { search, checkpoint, snapshotInterval, height, held, passedOver, now } = finding
   const { giveUpMs = DEFAULT_GIVE_UP_MS, gatherMs = DEFAULT_GATHER_MS } = finding
   let lacking: number | undefined
   let offered: number | undefined
@@ -36,7 +38,7 @@ export async function findManifest(finding: Finding, signal: AbortSignal): Promi
     const { peers, lastWords } = search
     // No peers at all is a matter of waiting.
     lacking = peers.some(({ peer }) => isSettled(peer)) ? (lacking ?? at) : undefined
-    const offers = search.offers()
+    const offers = search.offers().filter(({ manifest }) => !passedOver(manifest))
     offered = offers.length === 0 ? undefined : (offered ?? at)
     const { allAnswered } = search
     const highest = Math.max(0, ...peers.map(({ peer }) => peer.height))

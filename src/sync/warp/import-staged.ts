@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Genesis } from '../../chain/genesis.ts'
+import { checkChunk } from '../../chain/snapshot-chunks.ts'
 import type { CheckedManifest } from '../../chain/snapshot-manifest.ts'
-import { MolochError } from '../../error.ts'
+import { hasCode } from '../../error.ts'
 import { importSnapshot } from '../../ledger/snapshot/import-snapshot.ts'
 import type { Log } from '../../log.ts'
 import { Staging } from './staging.ts'
@@ -24,7 +26,7 @@ export interface StagedImport {
  * @throws the signal's reason; MolochError with a StoreErrorCode
  */
 export async function importStaged(staged: StagedImport): Promise<boolean> {
-  const { genesis, manifest, folder, path, signal, onProgress, log } = staged
+  const { genesis, manifest, folder, path, signal, onProgress } = staged
   const staging = await Staging.resume(folder, manifest.chunks.length)
   if (staging === undefined) return false
   try {
@@ -34,11 +36,23 @@ export async function importStaged(staged: StagedImport): Promise<boolean> {
     await importSnapshot({ genesis, manifest, readChunk, path, signal, onProgress })
     return true
   } catch (error) {
-    if (!(error instanceof MolochError && error.code === 'CHUNK_DAMAGED')) throw error
-    log.error({ height: manifest.height }, `${error.message}; it is fetched again`)
-    await staging.forget(error.details.chunk as number)
+    if (!hasCode(error, 'CHUNK_DAMAGED')) throw error
+    await forgetDamaged(staging, staged)
     return false
   } finally {
     await staging.close()
+  }
+}
+
+/** All of them at once: found one by one, each would cost an import up to it. */
+async function forgetDamaged(staging: Staging, { genesis, manifest, signal, log }: StagedImport): Promise<void> {
+  for (const chunk of manifest.chunks.keys()) {
+    await nextTurn(undefined, { signal })
+    const data = await staging.read(chunk)
+    const check = data && checkChunk(genesis, manifest.chunks, chunk, data)
+    if (check?.ok) continue
+    const why = check?.failure.message ?? 'it is missing'
+    log.error({ height: manifest.height }, `chunk ${chunk} of the snapshot is damaged: ${why}; it is fetched again`)
+    await staging.forget(chunk)
   }
 }

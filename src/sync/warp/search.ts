@@ -3,25 +3,19 @@ import { checkpointText } from '../../chain/checkpoint.ts'
 import { type CheckedManifest, checkManifest, readManifest } from '../../chain/snapshot-manifest.ts'
 import { equalBytes, toHex } from '../../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../../error.ts'
+import { BUSY, LACKING, ON_BAD_LINKS } from './answer-codes.ts'
 import type { Lack, SearchedPeer } from './choice.ts'
 import { within } from './deadline.ts'
 import type { Penalise, WarpOptions, WarpPeer, WarpPorts, WrongCheckpoint } from './types.ts'
 
 /** A peer that has nothing for us is asked again after this: it may build a snapshot. */
 const AGAIN_MS = 2_000
-/** A peer that is silent for this long is given up for now. */
+/** A request that is silent for this long is given up for now: others are to be asked. */
 const ANSWER_MS = 4_000
 /** However long a peer says that we are to wait. */
 const MAX_PAUSE_MS = 30_000
 /** Each answer may be a megabyte, and costs a quorum of signatures to check. */
 const MAX_ASKED_AT_ONCE = 8
-
-/** Honest peers say these, */
-const LACKING: ReadonlySet<string> = new Set(['UNAVAILABLE', 'NOT_READY', 'RATE_LIMITED', 'PEER_UNSUPPORTED'])
-/** and may do these. */
-const ON_BAD_LINKS: ReadonlySet<string> = new Set(['PEER_TIMEOUT', 'PEER_CLOSED', 'PEER_UNKNOWN', 'ABORTED'])
-/** May be the other way round in a moment. */
-const BUSY: ReadonlySet<string> = new Set([...ON_BAD_LINKS, 'RATE_LIMITED', 'NOT_READY'])
 
 interface Asked {
   peer: WarpPeer
@@ -96,12 +90,20 @@ export class ManifestSearch {
   /** What it offered it does not serve any more. */
   forget(id: string): void {
     const asked = this.#peers.get(id)
-    if (asked !== undefined) asked.offer = undefined
+    if (asked === undefined) return
+    asked.offer = undefined
+    asked.lack = 'nothing'
   }
 
   /** A snapshot of which chunks are here: peers are asked for it first. */
   prefer(manifest: CheckedManifest | undefined): void {
     this.#held = manifest
+  }
+
+  /** Nobody is asked for it any more. Who offered it may have another; until then it has nothing. */
+  drop({ id }: CheckedManifest): void {
+    this.#held = undefined
+    for (const { peer, manifest } of this.offers()) if (equalBytes(manifest.id, id)) this.forget(peer)
   }
 
   get wrong(): WrongCheckpoint | undefined {
@@ -149,7 +151,7 @@ export class ManifestSearch {
     asked.busy = true
     const { peer } = asked
     try {
-      const offer = await within(ANSWER_MS, this.#closing.signal, (signal) => this.#offerOf(peer, signal))
+      const offer = await this.#offerOf(peer)
       if (!asked.barred) asked.offer = offer
     } catch (error) {
       if (this.#closing.signal.aborted) return
@@ -175,14 +177,16 @@ export class ManifestSearch {
       asked.lack = 'unproven'
       return
     }
+    // The network has its own limits for who is silent: those count.
+    if (error.code === 'UNANSWERED') return
     if (!LACKING.has(error.code) && !ON_BAD_LINKS.has(error.code)) this.bar(id)
     this.#penalise(id, { code: error.code, message, height })
   }
 
-  async #offerOf(peer: WarpPeer, signal: AbortSignal): Promise<CheckedManifest | undefined> {
+  async #offerOf(peer: WarpPeer): Promise<CheckedManifest | undefined> {
     if (!this.#confirmed && peer.earliest <= this.#checkpoint.height && this.#checkpoint.height <= peer.height) {
       try {
-        await this.#confirm(peer.id, signal)
+        await this.#answered((signal) => this.#confirm(peer.id, signal))
       } catch (error) {
         // It may have the snapshot all the same.
         if (!(error instanceof MolochError && LACKING.has(error.code))) throw error
@@ -192,12 +196,16 @@ export class ManifestSearch {
     const held = this.#held
     if (held !== undefined) {
       try {
-        return await this.#manifest(peer.id, held.height, signal)
+        return await this.#answered((signal) => this.#manifest(peer.id, held.height, signal))
       } catch (error) {
         if (!hasCode(error, 'UNAVAILABLE')) throw error
       }
     }
-    return this.#manifest(peer.id, 0, signal)
+    return this.#answered((signal) => this.#manifest(peer.id, 0, signal))
+  }
+
+  #answered<Answer>(ask: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+    return within(ANSWER_MS, this.#closing.signal, ask)
   }
 
   /** @throws MolochError with the code of what is wrong with it, or a NetworkErrorCode */

@@ -33,6 +33,11 @@ export interface WarpOptions {
   readonly gatherMs?: number
   /** Without a stored chunk for this long the download counts as stalled. Default 10 s. */
   readonly stallAfterMs?: number
+  /**
+   * When no chunk of a snapshot comes for this long, whoever offers it, it is passed over for some minutes: else one peer
+   * that offers an old one and brings nothing would hold up a warp for good. Default 90 s, longer than a peer may have us wait.
+   */
+  readonly barrenAfterMs?: number
   /** Milliseconds, never going back, and near Unix time. */
   readonly now?: () => number
   /** Uniform in [0, 1). */

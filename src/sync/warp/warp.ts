@@ -1,5 +1,5 @@
 import { type CheckedManifest, checkManifest } from '../../chain/snapshot-manifest.ts'
-import { equalBytes } from '../../codec/bytes.ts'
+import { equalBytes, toHex } from '../../codec/bytes.ts'
 import { Emitter } from '../../emitter.ts'
 import { isCalledOff } from '../../error.ts'
 import { heightOf } from '../../ledger/snapshot/peek-chain.ts'
@@ -17,6 +17,9 @@ import type { NoSnapshot, SearchOutcome, WarpOptions, WarpOutcome, WarpPeer, War
 const DEFAULT_REQUESTS_PER_PEER = 4
 const DEFAULT_MAX_REQUESTS = 16
 const DEFAULT_STALL_AFTER_MS = 10_000
+const DEFAULT_BARREN_AFTER_MS = 90_000
+/** A snapshot of which no chunk came is passed over for this long. */
+const PASSED_OVER_MS = 300_000
 const POLL_MS = 50
 
 interface WarpEvents {
@@ -37,6 +40,8 @@ export class Warp extends Emitter<WarpEvents> {
   readonly #search: ManifestSearch
   readonly #reporter: WarpReporter
   readonly #used = new Set<string>()
+  /** Until when a snapshot is passed over, by the manifest's id. */
+  readonly #barren = new Map<string, number>()
   #download: ChunkDownload | undefined
   #searchedAt = 0
   /** Of the chain that is there: without a snapshot, blocks from the next one up are synced. */
@@ -107,7 +112,8 @@ export class Warp extends Emitter<WarpEvents> {
     this.#height = await heightOf(this.#options.path, this.#ports.genesis)
     if (held !== undefined && this.#height >= held.height) return this.#ahead(held.height)
     for (;;) {
-      this.#search.prefer(held)
+      if (held !== undefined && this.#isBarren(held)) this.#search.drop(held)
+      else this.#search.prefer(held)
       this.#state = () => this.#searching()
       const complete = held === undefined ? undefined : await this.#imported(held, signal)
       if (complete !== undefined) return complete
@@ -141,12 +147,18 @@ export class Warp extends Emitter<WarpEvents> {
     this.#searchedAt = this.#now()
     const { checkpoint, giveUpMs, gatherMs } = this.#options
     const { snapshotInterval } = this.#ports.genesis.params
-    const bounds = { giveUpMs, gatherMs, now: this.#now }
-    const finding = { search: this.#search, checkpoint, snapshotInterval, height: this.#height, held, ...bounds }
+    const passedOver = (manifest: CheckedManifest): boolean => this.#isBarren(manifest)
+    const bounds = { giveUpMs, gatherMs, passedOver, now: this.#now }
+    const begun = held !== undefined && passedOver(held) ? undefined : held
+    const finding = { search: this.#search, checkpoint, snapshotInterval, height: this.#height, held: begun, ...bounds }
     return findManifest(finding, signal)
   }
 
-  /** Until all chunks are stored, or nobody serves them any more. */
+  #isBarren({ id }: CheckedManifest): boolean {
+    return this.#now() < (this.#barren.get(toHex(id)) ?? 0)
+  }
+
+  /** Until all chunks are stored, or no more are to be hoped for. */
   async #fetch(manifest: CheckedManifest, held: CheckedManifest | undefined, signal: AbortSignal): Promise<void> {
     const { log } = this.#ports
     const { folder, now: _, ...options } = this.#options
@@ -157,6 +169,7 @@ export class Warp extends Emitter<WarpEvents> {
       requestsPerPeer: options.requestsPerPeer ?? DEFAULT_REQUESTS_PER_PEER,
       maxRequests: options.maxRequests ?? DEFAULT_MAX_REQUESTS,
       stallAfterMs: options.stallAfterMs ?? DEFAULT_STALL_AFTER_MS,
+      barrenAfterMs: options.barrenAfterMs ?? DEFAULT_BARREN_AFTER_MS,
       penalise: (peer, failure) => this.#penalise(peer, failure),
       onGone: (peer) => this.#search.forget(peer),
       now: this.#now,
@@ -176,9 +189,13 @@ export class Warp extends Emitter<WarpEvents> {
     try {
       const { chunks, chunksDone } = download.state()
       log.info({ height: manifest.height, chunks, chunksDone }, `warp: the snapshot of block ${manifest.height}`)
-      if ((await download.run(signal)) === 'lost') {
-        log.warn({ height: manifest.height }, `nobody serves the snapshot of block ${manifest.height} any more`)
-      }
+      const end = await download.run(signal)
+      if (end === 'done') return
+      const snapshot = `the snapshot of block ${manifest.height}`
+      if (end === 'barren') this.#barren.set(toHex(manifest.id), this.#now() + PASSED_OVER_MS)
+      const why =
+        end === 'lost' ? `nobody serves ${snapshot} any more` : `no chunk of ${snapshot} comes from who offer it`
+      log.warn({ height: manifest.height }, `${why}: another is looked for`)
     } finally {
       clearInterval(offering)
       this.#download = undefined

@@ -242,7 +242,7 @@ describe('hostile peers', () => {
     let struck = code === undefined
     for (const one of honest) one.may = () => struck
     const servers = await Promise.all(honest.map((one, i) => server(2 + i, one)))
-    const it = await client([bad, ...servers], { frameMs: 400 })
+    const it = await client([bad, ...servers], { frameMs: 1000 })
     it.backfill.on('penalise', () => {
       struck = true
     })

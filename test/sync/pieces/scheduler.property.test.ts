@@ -138,7 +138,7 @@ function answer(
   const end = (ms: number, end: RequestEnd): [number, PieceEvent][] => [[ms, { type: 'ended', request, end }]]
   const whole = (ms: number): [number, PieceEvent][] => [
     [ms / 2, { type: 'received', request, bytes: 1000 }],
-    [ms, { type: 'stored', request }]
+    [ms, { type: 'stored', request, piece }]
   ]
   switch (behaviour) {
     case 'slow':
@@ -205,6 +205,19 @@ describe('pieces', () => {
     expect(run.at).toBeLessThan(5000)
   })
 
+  it('one that was being written when its request was called off is done, and a copy of it is of no use', () => {
+    const options = { count: 1, has: () => false, requestsPerPeer: 2, maxRequests: 4, random: seeded(1) }
+    const scheduler = new PieceScheduler(options)
+    scheduler.handle({ type: 'peer', peer: 'a', from: 0, to: 0 }, 0)
+    expect(scheduler.handle({ type: 'start' }, 0)).toMatchObject([{ type: 'fetch', request: 0, peer: 'a' }])
+    expect(scheduler.handle({ type: 'left', peer: 'a' }, 1)).toEqual([{ type: 'cancel', request: 0 }])
+    expect(scheduler.handle({ type: 'peer', peer: 'b', from: 0, to: 0 }, 2)).toMatchObject([
+      { type: 'fetch', request: 1 }
+    ])
+    expect(scheduler.handle({ type: 'stored', request: 0, piece: 0 }, 3)).toEqual([{ type: 'cancel', request: 1 }])
+    expect(scheduler.left).toBe(0)
+  })
+
   it('without a peer that has one, it waits, and goes on when one comes', () => {
     const scheduler = new PieceScheduler({
       count: 2,
@@ -217,7 +230,7 @@ describe('pieces', () => {
     expect(scheduler.handle({ type: 'peer', peer: 'a', from: 1, to: 1 }, 0)).toMatchObject([
       { type: 'fetch', piece: 1 }
     ])
-    expect(scheduler.handle({ type: 'stored', request: 0 }, 5)).toEqual([])
+    expect(scheduler.handle({ type: 'stored', request: 0, piece: 1 }, 5)).toEqual([])
     expect([scheduler.left, scheduler.front]).toEqual([1, 0])
     expect(scheduler.handle({ type: 'peer', peer: 'b', from: 0, to: 1 }, 9)).toMatchObject([
       { type: 'fetch', piece: 0, peer: 'b' }
