@@ -57,9 +57,7 @@ export function initCommand(cli: Cli): Command {
       const made = await makeHome({ home, genesis, settings, validatorKey: options.validatorKey })
       if (options.json) printJson(cli, made)
       else cli.out(home)
-      cli.err(
-        `made the home of a ${made.role} of ${made.chain_id} (genesis ${made.genesis_hash}), peer ${made.peer_id}`
-      )
+      cli.err(`made the home: ${made.role} on ${made.chain_id}, genesis ${made.genesis_hash}, peer ${made.peer_id}`)
     })
 }
 
