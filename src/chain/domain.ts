@@ -5,7 +5,7 @@
 import { concatBytes, u32be, u64be, utf8 } from '../codec/bytes.ts'
 import type { VoteType } from '../codec/generated/chain.ts'
 import { sha256 } from '../crypto/sha256.ts'
-import type { HeaderFields } from './header.ts'
+import type { HeaderFields } from './header-fields.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 

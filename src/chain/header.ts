@@ -1,26 +1,12 @@
 import { Header } from '../codec/generated/chain.ts'
 import { blockHash, stateRootHash, ZERO_HASH } from './domain.ts'
 import type { Genesis } from './genesis.ts'
+import type { HeaderFields } from './header-fields.ts'
 import { EMPTY_ROOT } from './merkle.ts'
 
 export type { Header } from '../codec/generated/chain.ts'
 
 export const HEADER_VERSION = 1
-
-/** A header's fields, whatever buffer they are views of; the decoded `Header` is one. */
-export interface HeaderFields {
-  readonly version: number
-  readonly height: number
-  readonly parentHash: Uint8Array
-  readonly eventsRoot: Uint8Array
-  readonly eventCount: number
-  readonly mmrRoot: Uint8Array
-  readonly stateRoot: Uint8Array
-  readonly validatorsHash: Uint8Array
-  readonly nextValidatorsHash: Uint8Array
-  readonly timestamp: number
-  readonly proposer: Uint8Array
-}
 
 /** The canonical encoding. */
 export function encodeHeader(header: HeaderFields): Uint8Array<ArrayBuffer> {

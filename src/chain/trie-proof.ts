@@ -1,6 +1,6 @@
 import { equalBytes } from '../codec/bytes.ts'
 import { stateRootHash, ZERO_HASH } from './domain.ts'
-import type { HeaderFields } from './header.ts'
+import type { HeaderFields } from './header-fields.ts'
 import { hasPrefix, recordsOf } from './index-entries.ts'
 import { HASH_BYTES, nodeHash } from './merkle.ts'
 import type { StateIndex } from './state.ts'

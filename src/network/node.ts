@@ -9,6 +9,7 @@ import { createHost, type Host } from './libp2p.ts'
 import { causes, listenFailure } from './listen-failure.ts'
 import type { NetworkOptions } from './options.ts'
 import { buildParts, type Parts } from './parts.ts'
+import type { RequestOptions } from './request-options.ts'
 import { serveProtocols } from './serving.ts'
 import type { PeerSessions } from './sessions.ts'
 import type { ChunkWanted, ManifestWanted } from './snapshot-ports.ts'
@@ -20,7 +21,6 @@ import type {
   Network,
   Proof,
   RawVotes,
-  RequestOptions,
   Topic,
   TopicView,
   Verdict

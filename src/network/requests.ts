@@ -1,6 +1,7 @@
 import type { Connection } from '@libp2p/interface'
 import { networkError } from './errors.ts'
 import { openConnection, type Peer } from './peer.ts'
+import type { RequestOptions } from './request-options.ts'
 import type { PeerSessions } from './sessions.ts'
 import type { ChunkWanted, ManifestWanted } from './snapshot-ports.ts'
 import { assertRange, makeGetBlocks, readBlocks } from './streams/blocks.ts'
@@ -19,7 +20,7 @@ import {
 } from './streams/snapshot.ts'
 import { makeGetVotes, readVotes } from './streams/votes.ts'
 import { protocolId } from './topics.ts'
-import type { GetProof, GetVotes, GoodbyeName, HeadersFrame, Proof, RawVotes, RequestOptions } from './types.ts'
+import type { GetProof, GetVotes, GoodbyeName, HeadersFrame, Proof, RawVotes } from './types.ts'
 
 /** A goodbye is a courtesy: nothing waits longer for it. */
 const GOODBYE_MS = 500

@@ -1,5 +1,5 @@
 import type { CheckedManifest } from '../chain/snapshot-manifest.ts'
-import type { RequestOptions } from './types.ts'
+import type { RequestOptions } from './request-options.ts'
 
 /** What a node that builds snapshots answers with (protocol §11); ledger/snapshots.ts has this form. */
 export interface SnapshotPorts {

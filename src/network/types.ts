@@ -7,6 +7,7 @@ import type { GetProof, GetVotes, Proof, RawVotes } from '../codec/generated/syn
 import type { Hold } from '../store/peer-store.ts'
 import type { TopicCounts } from './gossip-counters.ts'
 import type { Fault } from './penalties.ts'
+import type { RequestOptions } from './request-options.ts'
 import type { SnapshotPorts, SnapshotRequests } from './snapshot-ports.ts'
 
 export type { GetProof, GetVotes, Proof, RawVotes }
@@ -198,10 +199,6 @@ export interface ProofRequests {
   ): AsyncGenerator<HeadersFrame, void, undefined>
   /** Canonical, and of the kind asked for; nothing else is checked. @throws MolochError with a NetworkErrorCode */
   getProof(peerId: string, request: GetProof, options?: RequestOptions): Promise<Proof>
-}
-
-export interface RequestOptions {
-  readonly signal?: AbortSignal
 }
 
 export interface Network extends ProofRequests, SnapshotRequests {
