@@ -16,8 +16,8 @@ export interface CertifyingParts {
   /** Who may be asked for the certificate of a block, in the order in which to ask. */
   readonly holders: (height: number) => string[]
   readonly blame: (peer: string, failure: PeerFailure) => void
-  /** It gave no answer: its fault or the link's. */
-  readonly gaveNothing: (peer: string, failure: PeerFailure) => void
+  /** An answer ended so, before that of block `height`; it is not told of one that was blamed. */
+  readonly answered: (peer: string, end: RequestEnd, height: number) => void
 }
 
 export type Round =
@@ -87,7 +87,7 @@ export class Certifying {
     held: readonly Uncertified[],
     signal: AbortSignal
   ): Promise<number> {
-    const { ports, blame } = this.#parts
+    const { ports, blame, answered } = this.#parts
     const answer = new Answer(ports.headers, peer, range, signal)
     let replaced = 0
     for await (const frames of answer) {
@@ -107,7 +107,7 @@ export class Certifying {
         replaced++
       }
     }
-    if (answer.end !== undefined && !signal.aborted) this.#brokeOff(peer, answer.end, range.from + replaced)
+    if (!signal.aborted) answered(peer, answer.end ?? { kind: 'complete' }, range.from + replaced)
     return replaced
   }
 
@@ -115,15 +115,7 @@ export class Certifying {
   #isRival(peer: string, { height, hash }: CheckedHeader): void {
     const message = `another block is certified at height ${height} than the checkpoint proves: ${toHex(hash)}`
     this.#parts.ports.log.error({ peer, height }, message)
-  }
-
-  #brokeOff(peer: string, end: RequestEnd, height: number): void {
-    const { ports, blame, gaveNothing } = this.#parts
-    ports.log.debug({ peer, height, end }, 'a peer gave no certificate')
-    if (end.kind === 'fault') blame(peer, end.failure)
-    else if (end.kind === 'failed') {
-      gaveNothing(peer, { code: end.code, message: `no certificate of block ${height}: ${end.code}`, height })
-    }
+    this.#parts.answered(peer, { kind: 'unavailable', code: 'CONFLICTING_FINALITY' }, height)
   }
 }
 

@@ -47,6 +47,12 @@ const honest: Source = async function* ({ start, count }) {
   for (let at = start; at < start + count; at += 16) yield headers.slice(at - 1, Math.min(at + 15, start - 1 + count))
 }
 
+function refusing(code: string, details = {}): Source {
+  return () => {
+    throw new MolochError(code, 'no answer', details)
+  }
+}
+
 interface Running {
   readonly backfill: Backfill
   readonly sources: Sources
@@ -101,6 +107,18 @@ describe('certificates that are asked for again', () => {
     expect(ledger.earliestHeight).toBe(1)
     expect(backfill.state().fault).toBeUndefined()
     expect(new Set(penalised.map(String))).toEqual(new Set(['half,PEER_TIMEOUT']))
+  })
+
+  it('are not asked of a peer that wants to be let alone, or that failed a moment ago', async () => {
+    const ledger = await badlyCertified()
+    const limited = refusing('RATE_LIMITED', { retryAfterMs: 60_000 })
+    const lost = refusing('PEER_TIMEOUT')
+    // A clock that stands: no pause ends.
+    const { backfill, sources, penalised } = certify(ledger, { limited, lost, honest }, {}, { now: () => 0 })
+    await until('the end', () => backfill.state().status === 'done')
+    const asked = sources.requests.map(({ peer }) => peer)
+    expect(asked).toEqual(['limited', 'lost', 'honest', 'honest', 'honest'])
+    expect(penalised).toEqual([['lost', 'PEER_TIMEOUT']])
   })
 
   it('that the ledger can not write are its failure, and nobody is blamed', async () => {
