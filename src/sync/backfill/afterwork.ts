@@ -61,8 +61,10 @@ export class Afterwork {
     const { history } = ports
     while (may() && history.earliest > 1) {
       const before = history.earliest
-      const round = await this.#certifying.round(signal)
-      if (history.earliest < before) moved()
+      // A round that throws may have certified some before that.
+      const round = await this.#certifying.round(signal).finally(() => {
+        if (history.earliest < before) moved()
+      })
       if (round === 'nothing') return
       if (round === 'stuck') return this.#isStuck()
       this.#stuck = { rounds: 0, until: 0 }
@@ -82,7 +84,7 @@ export class Afterwork {
   }
 
   async #recheck(base: number): Promise<void> {
-    const { ports, may, signal, failed, done } = this.#parts
+    const { ports, may, signal, failed, works, done } = this.#parts
     const turn = async (): Promise<void> => {
       while (!may() && !signal.aborted) await pause(LOOK_MS)
       await giveWay()
@@ -93,6 +95,7 @@ export class Afterwork {
       failed('HISTORY_MISMATCH', `${fault}; this database is damaged: stop the node and run \`moloch db verify\``)
       return
     }
+    works('VERIFY_FAILED')
     await ports.history.finish()
     done()
   }

@@ -1,5 +1,5 @@
 import { Emitter } from '../../emitter.ts'
-import type { PeerFailure } from '../events.ts'
+import type { PeerFailure, RequestEnd } from '../events.ts'
 import type { PieceAction, PieceEvent } from '../pieces/events.ts'
 import { PieceScheduler } from '../pieces/scheduler.ts'
 import { Meter } from '../progress.ts'
@@ -7,6 +7,7 @@ import type { SyncPeer } from '../types.ts'
 import { Afterwork } from './afterwork.ts'
 import { Fetching } from './fetching.ts'
 import { PieceGrid } from './grid.ts'
+import { Holders } from './holders.ts'
 import { Senders } from './senders.ts'
 import type { BackfillFault, BackfillOptions, BackfillPorts, BackfillState, BackfillStatus } from './types.ts'
 
@@ -49,7 +50,7 @@ export class Backfill extends Emitter<BackfillEvents> {
   readonly #fetching: Fetching
   readonly #afterwork: Afterwork
   readonly #senders = new Senders()
-  readonly #peers = new Map<string, SyncPeer>()
+  readonly #holders: Holders
   readonly #meter: Meter
   readonly #closing = new AbortController()
   readonly #events: PieceEvent[] = []
@@ -75,6 +76,7 @@ export class Backfill extends Emitter<BackfillEvents> {
       maxRequests: MAX_REQUESTS,
       random: options.random ?? Math.random
     })
+    this.#holders = new Holders(this.#now, (id) => this.#isBarred(id))
     this.#fetching = new Fetching({
       ports,
       report: (event) => this.#handle(event),
@@ -91,9 +93,9 @@ export class Backfill extends Emitter<BackfillEvents> {
       may: () => !this.#paused && !this.#halted && !this.#closing.signal.aborted && this.#scheduler.out.length === 0,
       signal: this.#closing.signal,
       senderOf: (height) => this.#senders.find(height),
-      holders: (height) => this.#holders(height),
+      holders: (height) => this.#holders.of(height),
       blame: (peer, failure) => this.#blame(peer, failure),
-      gaveNothing: (peer, failure) => this.emit('penalise', peer, failure),
+      answered: (peer, end, height) => this.#answered(peer, end, height),
       moved: () => {
         this.#senders.dropFrom(history.earliest)
         this.emit('moved', history.earliest)
@@ -127,19 +129,20 @@ export class Backfill extends Emitter<BackfillEvents> {
 
   /** A source of blocks, new or with other heights. */
   setPeer(peer: SyncPeer): void {
-    this.#peers.set(peer.id, peer)
+    this.#holders.set(peer)
     const pieces = this.#grid.within(peer.earliest, peer.height)
     // None that it has: a range of nothing.
     this.#handle({ type: 'peer', peer: peer.id, from: pieces?.from ?? 1, to: pieces?.to ?? 0 })
   }
 
   removePeer(id: string): void {
-    this.#peers.delete(id)
+    this.#holders.remove(id)
     this.#handle({ type: 'left', peer: id })
   }
 
   /** An operator forgave the peer: it may be asked again at once. */
   pardon(id: string): void {
+    this.#holders.pardon(id)
     this.#handle({ type: 'pardon', peer: id })
   }
 
@@ -157,7 +160,7 @@ export class Backfill extends Emitter<BackfillEvents> {
       missing,
       ...rates,
       etaSeconds: eta,
-      peers: this.#peers.size,
+      peers: this.#holders.size,
       requests: this.#scheduler.out.length,
       fault: this.#fault
     }
@@ -254,17 +257,19 @@ export class Backfill extends Emitter<BackfillEvents> {
   }
 
   #blame(peer: string, failure: PeerFailure): void {
-    if (this.#scheduler.peers.find(peer)?.barred(this.#now()) === true) return
-    this.#handle({ type: 'fault', peer, failure })
+    if (!this.#isBarred(peer)) this.#handle({ type: 'fault', peer, failure })
   }
 
-  /** Who holds the block and has done no wrong. */
-  #holders(height: number): string[] {
-    const at = this.#now()
-    return [...this.#peers.values()]
-      .filter((peer) => peer.earliest <= height && height <= peer.height)
-      .filter(({ id }) => this.#scheduler.peers.find(id)?.barred(at) !== true)
-      .map(({ id }) => id)
+  #isBarred(peer: string): boolean {
+    return this.#scheduler.peers.find(peer)?.barred(this.#now()) === true
+  }
+
+  /** An answer with certificates ended so. */
+  #answered(peer: string, end: RequestEnd, height: number): void {
+    if (end.kind === 'fault') this.#blame(peer, end.failure)
+    else this.#holders.answered(peer, end)
+    if (end.kind !== 'failed') return
+    this.emit('penalise', peer, { code: end.code, message: `no certificate of block ${height}: ${end.code}`, height })
   }
 
   #isHeld(piece: number): boolean {

@@ -1,9 +1,8 @@
 import type { CheckedHeader, HeaderCheck } from '../../chain/check-header.ts'
-import { equalBytes } from '../../codec/bytes.ts'
-import { messageOf } from '../../error.ts'
+import { equalBytes, toHex } from '../../codec/bytes.ts'
 import type { HeightRange, Uncertified } from '../../ledger/history.ts'
-import { endOf } from '../downloads.ts'
-import type { PeerFailure } from '../events.ts'
+import type { PeerFailure, RequestEnd } from '../events.ts'
+import { Answer } from './answer.ts'
 import type { BackfillPorts } from './types.ts'
 
 /** Of one round: a job of 32 headers of 16 validators takes a thread 20 ms, and consensus may wait for that. */
@@ -17,8 +16,8 @@ export interface CertifyingParts {
   /** Who may be asked for the certificate of a block, in the order in which to ask. */
   readonly holders: (height: number) => string[]
   readonly blame: (peer: string, failure: PeerFailure) => void
-  /** It gave no answer: its fault or the link's. */
-  readonly gaveNothing: (peer: string, failure: PeerFailure) => void
+  /** An answer ended so, before that of block `height`; it is not told of one that was blamed. */
+  readonly answered: (peer: string, end: RequestEnd, height: number) => void
 }
 
 export type Round =
@@ -81,35 +80,42 @@ export class Certifying {
     return 0
   }
 
+  /** @throws what the checker or the ledger throws */
   async #replaceFrom(
     peer: string,
-    { from, to }: HeightRange,
+    range: HeightRange,
     held: readonly Uncertified[],
     signal: AbortSignal
   ): Promise<number> {
-    const { ports, blame, gaveNothing } = this.#parts
-    let at = from
-    try {
-      for await (const frames of ports.headers(peer, { start: from, count: to - from + 1 }, signal)) {
-        for (const result of await ports.checker.checkHeaders(frames)) {
-          const failure = at > to ? surplus(to - from + 1) : certificateFailure(result, held[at - from] as Uncertified)
-          if (failure !== undefined) {
-            blame(peer, { ...failure, height: at })
-            return at - from
-          }
-          await ports.history.replaceCertificate((result as { header: CheckedHeader }).header)
-          at++
+    const { ports, blame, answered } = this.#parts
+    const answer = new Answer(ports.headers, peer, range, signal)
+    let replaced = 0
+    for await (const frames of answer) {
+      for (const result of await ports.checker.checkHeaders(frames)) {
+        const wanted = held[replaced]
+        const failure = wanted === undefined ? surplus(held.length) : certificateFailure(result, wanted)
+        if (failure !== undefined) {
+          blame(peer, { ...failure, height: range.from + replaced })
+          return replaced
         }
-      }
-    } catch (error) {
-      const end = endOf(error, at)
-      ports.log.debug({ peer, height: at, err: messageOf(error) }, 'a peer gave no certificate')
-      if (end.kind === 'fault') blame(peer, end.failure)
-      else if (end.kind === 'failed' && !signal.aborted) {
-        gaveNothing(peer, { code: end.code, message: `no certificate of block ${at}: ${end.code}`, height: at })
+        const { header } = result as { header: CheckedHeader }
+        if (!equalBytes(header.hash, (wanted as Uncertified).hash)) {
+          this.#isRival(peer, header)
+          return replaced
+        }
+        await ports.history.replaceCertificate(header)
+        replaced++
       }
     }
-    return at - from
+    if (!signal.aborted) answered(peer, answer.end ?? { kind: 'complete' }, range.from + replaced)
+    return replaced
+  }
+
+  /** Certified, and not the block that the checkpoint proves: validators are at fault, not the peer that shows it. */
+  #isRival(peer: string, { height, hash }: CheckedHeader): void {
+    const message = `another block is certified at height ${height} than the checkpoint proves: ${toHex(hash)}`
+    this.#parts.ports.log.error({ peer, height }, message)
+    this.#parts.answered(peer, { kind: 'unavailable', code: 'CONFLICTING_FINALITY' }, height)
   }
 }
 
@@ -118,18 +124,12 @@ function surplus(count: number): Omit<PeerFailure, 'height'> {
   return { code: 'TOO_MUCH', message: `more than the ${count} headers asked for` }
 }
 
-/** Why the header does not certify the block. */
-function certificateFailure(
-  result: HeaderCheck,
-  { height, hash }: Uncertified
-): Omit<PeerFailure, 'height'> | undefined {
+/** Why the header certifies no block of that height. */
+function certificateFailure(result: HeaderCheck, { height }: Uncertified): Omit<PeerFailure, 'height'> | undefined {
   if (!result.ok) return result.failure
   const { header } = result
   if (header.height !== height) {
     return { code: 'BAD_HEIGHT', message: `a header of height ${header.height} where ${height} was asked for` }
   }
-  if (header.deferred !== undefined) return header.deferred
-  if (equalBytes(header.hash, hash)) return undefined
-  // Certified, and not the block that the checkpoint proves: validators are at fault, not the peer that shows it.
-  return { code: 'CONFLICTING_FINALITY', message: `another block is certified at height ${height}` }
+  return header.deferred
 }

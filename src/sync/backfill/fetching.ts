@@ -1,8 +1,8 @@
 import { messageOf } from '../../error.ts'
 import type { HeightRange } from '../../ledger/history.ts'
-import { endOf } from '../downloads.ts'
 import type { PeerFailure, RequestEnd } from '../events.ts'
 import type { PieceAction, PieceEvent } from '../pieces/events.ts'
+import { Answer } from './answer.ts'
 import { giveWay } from './give-way.ts'
 import type { BackfillFault, BackfillPorts } from './types.ts'
 
@@ -71,23 +71,15 @@ export class Fetching {
 
   /** @returns undefined if all of `gap` is stored */
   async #fetch(request: number, peer: string, gap: HeightRange, signal: AbortSignal): Promise<RequestEnd | undefined> {
-    const { blocks } = this.#parts.ports
-    const range = { start: gap.from, count: gap.to - gap.from + 1 }
-    let at = gap.from
+    const answer = new Answer(this.#parts.ports.blocks, peer, gap, signal)
     let storing: Promise<RequestEnd | undefined> = Promise.resolve(undefined)
-    let end: RequestEnd | undefined
-    try {
-      for await (const frames of blocks(peer, range, signal)) {
-        end = (await storing) ?? surplus(frames.length, at, gap)
-        if (end !== undefined || signal.aborted) return end
-        storing = this.#store(request, peer, at, frames)
-        at += frames.length
-        await giveWay()
-      }
-    } catch (error) {
-      end = endOf(error, at)
+    for await (const frames of answer) {
+      const end = (await storing) ?? surplus(frames.length, answer.at, gap)
+      if (end !== undefined || signal.aborted) return end
+      storing = this.#store(request, peer, answer.at, frames)
+      await giveWay()
     }
-    return (await storing) ?? end ?? (at > gap.to ? undefined : { kind: 'complete' })
+    return (await storing) ?? answer.end ?? (answer.at > gap.to ? undefined : { kind: 'complete' })
   }
 
   /** Never rejects. @returns undefined if all of it is stored */
