@@ -164,7 +164,7 @@ export interface ProofSource {
   /**
    * Exactly one of the answer's fields is set. Anchor 0 is the header of the block itself; of a history the newest that
    * can be had. A history comes a page an answer.
-   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | RATE_LIMITED | BAD_REQUEST
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | NOT_READY | RATE_LIMITED | BAD_REQUEST
    */
   readonly prove: (request: GetProof) => Promise<Proof>
   /** A header that this node trusts. */

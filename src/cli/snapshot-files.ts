@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { checkpointText } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { type CheckedManifest, readManifest } from '../chain/snapshot-manifest.ts'
-import { MolochError } from '../error.ts'
+import { hasCode, MolochError } from '../error.ts'
 import { SnapshotFile } from '../store/snapshot-file.ts'
 
 /** A snapshot in a file, as the commands show it. */
@@ -19,7 +19,7 @@ export interface ShownSnapshot {
   readonly file: string
 }
 
-/** @throws MolochError SNAPSHOT_DAMAGED for a file that is none, or not of this chain */
+/** @throws MolochError SNAPSHOT_DAMAGED for a file that is none, or not of this chain; SNAPSHOT_MISSING, STORE_FAILED */
 export async function openSnapshot(
   path: string,
   genesis: Genesis
@@ -56,7 +56,7 @@ export async function listSnapshots(folder: string, genesis: Genesis): Promise<S
     try {
       found.push(shown(await openSnapshot(join(folder, name), genesis)))
     } catch (error) {
-      if (!(error instanceof MolochError) || (await readdir(folder)).includes(name)) throw error
+      if (!hasCode(error, 'SNAPSHOT_MISSING')) throw error
     }
   }
   return found.sort((a, b) => b.height - a.height)

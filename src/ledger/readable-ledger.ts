@@ -137,7 +137,7 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
    * The one that is asked for. Anchor 0 is the header of the block itself; one above it covers it. Of a history it is the
    * newest snapshot.
    * @param onRead called with how many bytes were read, of proofs that may read many
-   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | RATE_LIMITED | BAD_REQUEST
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | NOT_READY | RATE_LIMITED | BAD_REQUEST
    */
   prove(request: GetProof, onRead?: (bytes: number) => void): Promise<Proof> {
     return this.#prover.prove(request, onRead)

@@ -7,6 +7,7 @@ export interface SnapshotPorts {
   held(height: number): { readonly manifest: Pick<CheckedManifest, 'height' | 'id' | 'chunks'> } | undefined
   /** The encoded Manifest with the path that proves the checkpoint; undefined: not held, or the checkpoint is above it. */
   readManifest(height: number, checkpointHeight: number): Promise<Uint8Array | undefined>
+  /** Undefined: not held. @throws MolochError NOT_READY: it is, and the disk does not give it now */
   readChunk(height: number, chunk: number): Promise<Uint8Array | undefined>
 }
 
@@ -31,7 +32,7 @@ export interface SnapshotRequests {
   getManifest(peerId: string, wanted: ManifestWanted, options?: RequestOptions): Promise<Uint8Array>
   /**
    * The data of one chunk, bounded in bytes and time and not checked.
-   * @throws MolochError with a NetworkErrorCode; UNAVAILABLE if the peer's snapshot is another
+   * @throws MolochError with a NetworkErrorCode; UNAVAILABLE if the peer's snapshot is another, NOT_READY if it can't read it now
    */
   getChunk(peerId: string, wanted: ChunkWanted, options?: RequestOptions): Promise<Uint8Array>
 }

@@ -180,7 +180,7 @@ export interface ProvingPorts {
   /**
    * Exactly one of the answer's fields is set.
    * @param onRead called with how many bytes were read for it, if they may be many: the peer is charged for them
-   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | RATE_LIMITED | BAD_REQUEST
+   * @throws MolochError UNKNOWN_EVENT | ANCHOR_TOO_OLD | UNAVAILABLE | NOT_READY | RATE_LIMITED | BAD_REQUEST
    */
   prove(request: GetProof, onRead?: (bytes: number) => void): Promise<Proof>
 }

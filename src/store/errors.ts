@@ -13,8 +13,13 @@ export type StoreErrorCode =
   | 'STORE_FORMAT'
   /** Rows that must be there are not, or are not what they must be. */
   | 'STORE_CORRUPT'
-  /** A write failed (a full disk, say). What is in memory may be ahead of the disk, so nothing more is written. */
+  /**
+   * The system did not do what it was asked for: a full disk, no descriptors left. It says nothing of what is on disk, so
+   * that is kept. After a failed write what a database has in memory may be ahead of the disk: it writes nothing more.
+   */
   | 'STORE_FAILED'
+  /** There is no such file of a snapshot. */
+  | 'SNAPSHOT_MISSING'
   /** A file of a snapshot is not one, is not whole, or is not what its checksums say. */
   | 'SNAPSHOT_DAMAGED'
 
@@ -25,6 +30,11 @@ export function storeError(
   cause?: unknown
 ): MolochError<StoreErrorCode> {
   return new MolochError(code, message, details, cause === undefined ? undefined : { cause })
+}
+
+/** Whether the system says that there is no such file: the one error that does not leave open what is on the disk. */
+export function isAbsent(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === 'ENOENT'
 }
 
 export function corrupt(path: string, what: string, cause?: unknown): MolochError<StoreErrorCode> {

@@ -1,8 +1,8 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { equalBytes, utf8 } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
-import { messageOf } from '../error.ts'
-import { storeError } from './errors.ts'
+import { MolochError, messageOf } from '../error.ts'
+import { isAbsent, storeError } from './errors.ts'
 import { HEIGHT_BYTES, heightBytes, readHeight, view } from './keys.ts'
 
 /**
@@ -107,14 +107,14 @@ export class SnapshotFile {
     return this.#rows.length
   }
 
-  /** Reads the footer. @throws MolochError SNAPSHOT_DAMAGED */
-  static async open(path: string): Promise<SnapshotFile> {
-    const file = await openFile(path)
-    try {
+  /** Reads the footer. @throws MolochError SNAPSHOT_MISSING | SNAPSHOT_DAMAGED | STORE_FAILED: the file may be whole */
+  static open(path: string): Promise<SnapshotFile> {
+    return withFile(path, async (file) => {
+      // First: what can't be read, such as a folder, may have any size.
+      if (!equalBytes(await read(file, 0, MAGIC.byteLength), MAGIC)) throw damaged(path, 'it does not begin as one')
       const { size } = await file.stat()
       const least = MAGIC.byteLength + 4 + TRAILER_BYTES
       if (size < least) throw damaged(path, `it is ${size} bytes`)
-      if (!equalBytes(await read(file, 0, MAGIC.byteLength), MAGIC)) throw damaged(path, 'it does not begin as one')
       const trailer = await read(file, size - TRAILER_BYTES, TRAILER_BYTES)
       const start = readHeight(trailer)
       const footerBytes = size - TRAILER_BYTES - start
@@ -122,9 +122,7 @@ export class SnapshotFile {
       const footer = await read(file, start, footerBytes)
       if (!equalBytes(sha256(footer), trailer.subarray(HEIGHT_BYTES))) throw damaged(path, 'the checksum of its end')
       return SnapshotFile.#parse(path, size, start, footer)
-    } finally {
-      await file.close()
-    }
+    })
   }
 
   static #parse(path: string, size: number, start: number, footer: Uint8Array): SnapshotFile {
@@ -141,26 +139,34 @@ export class SnapshotFile {
     return new SnapshotFile(path, size, footer.slice(4, table), rows)
   }
 
-  /** Chunk `number` from 0; undefined: there is none. @throws MolochError SNAPSHOT_DAMAGED */
+  /**
+   * Chunk `number` from 0; undefined: there is none.
+   * @throws MolochError SNAPSHOT_MISSING | SNAPSHOT_DAMAGED | STORE_FAILED: the file may be whole
+   */
   async read(number: number): Promise<Uint8Array | undefined> {
     const row = this.#rows[number]
     if (row === undefined) return undefined
-    const file = await openFile(this.path)
-    try {
+    return withFile(this.path, async (file) => {
       const chunk = await read(file, row.offset, row.length)
       if (!equalBytes(sha256(chunk), row.hash)) throw damaged(this.path, `the checksum of chunk ${number}`)
       return chunk
-    } finally {
-      await file.close()
-    }
+    })
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+async function withFile<Result>(path: string, use: (file: FileHandle) => Promise<Result>): Promise<Result> {
   try {
-    return await open(path, 'r')
+    const file = await open(path, 'r')
+    try {
+      return await use(file)
+    } finally {
+      await file.close()
+    }
   } catch (error) {
-    throw damaged(path, messageOf(error))
+    if (error instanceof MolochError) throw error
+    if (isAbsent(error)) throw storeError('SNAPSHOT_MISSING', `there is no snapshot ${path}`, { path }, error)
+    const message = `the snapshot ${path} can't be read now: ${messageOf(error)}; it is kept: see to the disk`
+    throw storeError('STORE_FAILED', message, { path }, error)
   }
 }
 
@@ -177,6 +183,6 @@ async function read(file: FileHandle, at: number, length: number): Promise<Uint8
 }
 
 function damaged(path: string, what: string): Error {
-  const message = `the snapshot ${path} can't be read (${what}): remove it, or copy it again`
+  const message = `the snapshot ${path} is damaged (${what}): remove it, or copy it again`
   return storeError('SNAPSHOT_DAMAGED', message, { path })
 }

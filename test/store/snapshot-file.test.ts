@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { hasCode } from '../../src/error.ts'
@@ -42,7 +42,7 @@ async function isDamaged(path: string): Promise<boolean> {
     return false
   } catch (error) {
     if (!hasCode(error, 'SNAPSHOT_DAMAGED')) throw error
-    expect(error.message).toContain(`the snapshot ${path} can't be read (`)
+    expect(error.message).toContain(`the snapshot ${path} is damaged (`)
     expect(error.message).not.toContain('\n')
     return true
   }
@@ -64,5 +64,30 @@ test('a file with any bit changed, cut off anywhere, or of something else is dam
     truncateSync(path, length)
     expect(await isDamaged(path), `${length} bytes`).toBe(true)
   }
-  expect(await isDamaged(join(path, 'none'))).toBe(true)
+})
+
+test('only a file that is not there is missing, and what the system does not read is not damaged', async () => {
+  const path = await written()
+  const file = await SnapshotFile.open(path)
+  const expectThrown = (reading: Promise<unknown>, at: string, code: string, cause: string) =>
+    expect(reading).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(at),
+      details: { path: at },
+      cause: { code: cause }
+    })
+  const expectBoth = async (code: string, cause: string) => {
+    await expectThrown(SnapshotFile.open(path), path, code, cause)
+    await expectThrown(file.read(0), path, code, cause)
+  }
+  const below = join(path, 'none')
+  await expectThrown(SnapshotFile.open(below), below, 'STORE_FAILED', 'ENOTDIR')
+  rmSync(path)
+  await expectBoth('SNAPSHOT_MISSING', 'ENOENT')
+  symlinkSync(path, path)
+  await expectBoth('STORE_FAILED', 'ELOOP')
+  rmSync(path)
+  // It can be opened, and not read.
+  mkdirSync(path)
+  await expectBoth('STORE_FAILED', 'EISDIR')
 })

@@ -53,8 +53,8 @@ export class HistoryProver {
 
   /**
    * @param onRead called once, with how many bytes were read for it
-   * @throws MolochError UNAVAILABLE, ANCHOR_TOO_OLD, BAD_REQUEST; RATE_LIMITED if there is more to read than a request may:
-   * the next one goes on from there
+   * @throws MolochError UNAVAILABLE, ANCHOR_TOO_OLD, BAD_REQUEST; NOT_READY if the disk does not give it now; RATE_LIMITED
+   * if there is more to read than a request may: the next one goes on from there
    */
   async prove(request: GetHistoryProof, onRead?: (bytes: number) => void): Promise<HistoryProof> {
     const { index, key, beforeCount, beforeHead } = request

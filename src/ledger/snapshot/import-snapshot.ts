@@ -29,7 +29,7 @@ export interface ImportOptions {
   /** The folder of the database that the import is to take the place of. It is not touched here. */
   readonly path: string
   readonly signal?: AbortSignal | undefined
-  /** Chunks that are in the new database. */
+  /** Called after each chunk with how many are in the new database: 1 … all, the last time when they are on disk. */
   readonly onProgress?: ((done: number) => void) | undefined
 }
 
@@ -72,14 +72,19 @@ class Import {
 
   async run(): Promise<CheckedBlock> {
     try {
-      const { chunks } = this.#options.manifest
+      const { manifest, onProgress } = this.#options
+      const { chunks } = manifest
       let chunk = 0
-      for (; chunks[chunk]?.kind === 'hashes'; chunk++) await this.#hashes(await this.#read(chunk, 'hashes'))
+      for (; chunks[chunk]?.kind === 'hashes'; chunk++) {
+        await this.#hashes(await this.#read(chunk, 'hashes'))
+        onProgress?.(chunk + 1)
+      }
       for (const index of STATE_INDEXES) chunk += await this.#index(index, chunk)
       const { block } = await this.#read(chunk, 'block')
       await this.#block(block)
       await this.#write()
       await this.#writing
+      onProgress?.(chunks.length)
       await this.#compare()
       return block
     } catch (error) {
@@ -92,9 +97,8 @@ class Import {
     number: number,
     kind: Kind
   ): Promise<Extract<ChunkContent, { kind: Kind }>> {
-    const { genesis, manifest, readChunk, signal, onProgress } = this.#options
+    const { genesis, manifest, readChunk, signal } = this.#options
     await nextTurn(undefined, signal === undefined ? {} : { signal })
-    onProgress?.(number)
     const data = await readChunk(number)
     const check = data && checkChunk(genesis, manifest.chunks, number, data)
     if (check?.ok === true && check.content.kind === kind) return check.content as Extract<ChunkContent, { kind: Kind }>
@@ -114,14 +118,16 @@ class Import {
 
   /** @returns how many chunks the index has */
   async #index(index: StateIndex, first: number): Promise<number> {
+    const { manifest, onProgress } = this.#options
     const cutter = new BucketCutter()
     let chunks = 0
-    for (const { kind, key, count, head } of this.#options.manifest.tops[index]) {
+    for (const { kind, key, count, head } of manifest.tops[index]) {
       if (kind === TopKind.LEAF) await this.#entries(index, cutter, [{ keyHash: sha256(key), key, count, head }])
       if (kind !== TopKind.CHUNK) continue
       const { entries } = await this.#read(first + chunks, 'entries')
       await this.#entries(index, cutter, entries)
       chunks++
+      onProgress?.(first + chunks)
     }
     await this.#buckets(index, cutter.end())
     return chunks

@@ -8,8 +8,9 @@ import { type CheckedManifest, readManifest, withCheckpointPath } from '../../ch
 import type { StateIndex } from '../../chain/state.ts'
 import { type KeyProof, provePath, type TriePath } from '../../chain/trie-proof.ts'
 import { sha256 } from '../../crypto/sha256.ts'
-import { hasCode, messageOf } from '../../error.ts'
+import { hasCode, MolochError, messageOf } from '../../error.ts'
 import type { Log } from '../../log.ts'
+import { storeError } from '../../store/errors.ts'
 import { SnapshotFile, SnapshotWriter } from '../../store/snapshot-file.ts'
 import type { Stores } from '../stores.ts'
 import { buildSnapshot, snapshotHeight } from './build-snapshot.ts'
@@ -39,6 +40,8 @@ export interface HeldSnapshot {
 const FILE = /^([1-9]\d{0,14})\.snapshot$/
 /** A build takes at most this part of the time: one that took a second is followed by nine without. */
 const BUSY_SHARE = 0.1
+/** Peers may ask many times for what the disk does not give: the log has one line in this time. */
+const UNREAD_LOG_MS = 60_000
 
 /** The snapshots of a ledger: files that are built beside its commits, the newest few of them kept. */
 export class Snapshots {
@@ -48,12 +51,13 @@ export class Snapshots {
   readonly #closing = new AbortController()
   #building: Promise<number | undefined> | undefined
   #restUntil = 0
+  #unreadLoggedAt = Number.NEGATIVE_INFINITY
 
   private constructor(options: SnapshotsOptions) {
     this.#options = options
   }
 
-  /** Finds the files that are there; what is not whole, or not of this chain, is removed. */
+  /** Finds the files that are there; what is not whole, or not of this chain, is removed. What can't be read is kept. */
   static async open(options: SnapshotsOptions): Promise<Snapshots> {
     const snapshots = new Snapshots(options)
     await mkdir(options.folder, { recursive: true })
@@ -111,20 +115,41 @@ export class Snapshots {
     return withCheckpointPath(held.file.manifest, await this.#options.stores.mmr.inclusionPath(checkpoint, size))
   }
 
-  /** Chunk `number` of a snapshot; undefined: there is none, or the snapshot is not held (any longer). */
+  /**
+   * Chunk `number` of a snapshot; undefined: there is none, or the snapshot is not held (any longer).
+   * @throws MolochError NOT_READY if the disk does not give it now. The snapshot is still offered: what has failed may
+   * work in a moment (no descriptors left) or be of this chunk alone (a bad sector), and whoever is refused so blames
+   * nobody, asks others first, and then here again.
+   */
   async readChunk(height: number, number: number): Promise<Uint8Array | undefined> {
     const held = this.held(height)
     if (held === undefined) return undefined
     try {
       return await held.file.read(number)
     } catch (error) {
-      // It may have been removed while it was asked for; if not, it is damaged and serves nobody.
-      if (this.#held.get(held.manifest.height) === held && hasCode(error, 'SNAPSHOT_DAMAGED')) {
-        this.#options.log.error({ path: held.file.path }, messageOf(error))
-        await this.#remove(held.manifest.height)
-      }
+      // Removed while it was asked for.
+      if (this.#held.get(held.manifest.height) !== held) return undefined
+      if (hasCode(error, 'STORE_FAILED')) throw this.#unread(held, number, error)
+      if (!servesNobody(error)) throw error
+      this.#options.log.error({ path: held.file.path }, messageOf(error))
+      await this.#remove(held.manifest.height)
       return undefined
     }
+  }
+
+  /** What peers are told has no path in it. */
+  #unread({ manifest: { height }, file: { path } }: HeldSnapshot, chunk: number, cause: MolochError): MolochError {
+    const now = performance.now()
+    if (now - this.#unreadLoggedAt >= UNREAD_LOG_MS) {
+      this.#unreadLoggedAt = now
+      this.#options.log.error({ path, chunk, err: cause }, `${cause.message}; who asks is told to ask again`)
+    }
+    return new MolochError(
+      'NOT_READY',
+      `chunk ${chunk} of the snapshot of block ${height} can't be read now`,
+      {},
+      { cause }
+    )
   }
 
   /** What the state of a snapshot says of a key, with its proof under header `height`; undefined: it is not held. */
@@ -199,18 +224,24 @@ export class Snapshots {
     try {
       await this.#hold(Number(height), join(folder, name))
     } catch (error) {
-      log.warn({ path: join(folder, name) }, `${messageOf(error)}; removed`)
-      await rm(join(folder, name), { force: true })
+      const path = join(folder, name)
+      if (servesNobody(error)) {
+        log.warn({ path }, `${messageOf(error)}; removed`)
+        await rm(path, { force: true })
+      } else if (hasCode(error, 'STORE_FAILED')) {
+        log.error({ path, err: error }, `${error.message} and start again; until then it is not served`)
+      } else throw error
     }
   }
 
   async #hold(height: number, path: string): Promise<void> {
     const file = await SnapshotFile.open(path)
     const result = readManifest(this.#options.genesis, file.manifest)
-    if (!result.ok) throw new Error(`the snapshot ${path} is none: ${result.failure.code}: ${result.failure.message}`)
+    const none = (what: string): Error => storeError('SNAPSHOT_DAMAGED', `the snapshot ${path} ${what}`, { path })
+    if (!result.ok) throw none(`is none: ${result.failure.code}: ${result.failure.message}`)
     const { manifest } = result
     if (manifest.height !== height || manifest.chunks.length !== file.chunks) {
-      throw new Error(`the snapshot ${path} is of height ${manifest.height} and has ${file.chunks} chunks`)
+      throw none(`is of height ${manifest.height} and has ${file.chunks} chunks`)
     }
     this.#held.set(height, { file, manifest })
   }
@@ -227,4 +258,9 @@ export class Snapshots {
   #pathOf(height: number): string {
     return join(this.#options.folder, `${height}.snapshot`)
   }
+}
+
+/** Of what is not there, or is not what it was, nothing can be read whatever the disk does. */
+function servesNobody(error: unknown): boolean {
+  return hasCode(error, 'SNAPSHOT_MISSING') || hasCode(error, 'SNAPSHOT_DAMAGED')
 }

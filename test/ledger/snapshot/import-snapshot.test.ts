@@ -62,7 +62,15 @@ test('indexes of many chunks are imported as they are', async () => {
   const source = await snapshotSource(4, chain, 5000)
   expect(source.manifest.chunks.length).toBeGreaterThan(4)
   const path = join(tempDir(), 'chain')
-  await imported(source, path)
+  const said: string[] = []
+  const { manifest, snapshots } = source
+  const readChunk = (chunk: number) => {
+    said.push(`read ${chunk}`)
+    return snapshots.readChunk(4, chunk)
+  }
+  const onProgress = (done: number) => said.push(`done ${done}`)
+  await importSnapshot({ genesis: maker.genesis, manifest, readChunk, path, onProgress })
+  expect(said).toEqual(manifest.chunks.flatMap((_, chunk) => [`read ${chunk}`, `done ${chunk + 1}`]))
   await switchDatabase(path, maker.genesis)
   await source.ledger.close()
   expect(await chainRows(path, maker.genesis, 4)).toEqual(await chainRows(source.path, maker.genesis, 4))

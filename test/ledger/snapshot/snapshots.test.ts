@@ -1,4 +1,16 @@
-import { copyFileSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { indexKeysOf, signEvent } from '../../../src/chain/event.ts'
@@ -13,18 +25,19 @@ import { sha256 } from '../../../src/crypto/sha256.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import type { Snapshots } from '../../../src/ledger/snapshot/snapshots.ts'
 import { ModelChain } from '../../../src/ledger/verify/model-chain.ts'
-import { silentLog } from '../../../src/log.ts'
+import { type Log, silentLog } from '../../../src/log.ts'
+import { LogBook } from '../../network/support/nodes.ts'
 import { applyAll } from '../../support/chain-builder.ts'
 import { ChainMaker, chainInMemory } from '../../support/chain-maker.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 const SPEC = { eventsPerBlock: 6, actors: 3, resources: 40, params: { snapshotInterval: 5 } }
 
-async function open(genesis: ChainMaker['genesis'], path = tempDir(), keep = 2) {
+async function open(genesis: ChainMaker['genesis'], path = tempDir(), { keep = 2, log = silentLog as Log } = {}) {
   const folder = join(path, 'snapshots')
   // Four times as much would be written between snapshot heights as well.
   const tuning = { stateWork: 20 }
-  const options = { path: join(path, 'chain'), genesis, log: silentLog, tuning, snapshots: { folder, keep } }
+  const options = { path: join(path, 'chain'), genesis, log, tuning, snapshots: { folder, keep } }
   const ledger = await Ledger.open(options)
   onTestFinished(() => ledger.close())
   return { ledger, snapshots: ledger.snapshots as Snapshots, folder, path }
@@ -193,6 +206,61 @@ test('a file that is damaged while it is held serves nobody any more', async () 
   expect(world.snapshots.heights).toEqual([])
   expect(await world.snapshots.build()).toBe(5)
   expect(await world.snapshots.readChunk(5, 0)).toBeDefined()
+})
+
+const UNREADABLE = [
+  ['opened', 'ELOOP', (path: string) => symlinkSync(path, path), unlinkSync],
+  ['read', 'EISDIR', (path: string) => mkdirSync(path), rmdirSync]
+] as const
+
+test.each(UNREADABLE)('a file that can’t be %s for now is kept, and said once', async (_, cause, block, unblock) => {
+  const { genesis, blocks } = chainInMemory(6, SPEC)
+  const log = new LogBook()
+  const world = await open(genesis, tempDir(), { log })
+  await applyAll(world.ledger, blocks)
+  await world.snapshots.build()
+  const path = join(world.folder, '5.snapshot')
+  const aside = join(world.path, 'aside')
+  renameSync(path, aside)
+  block(path)
+  for (let asked = 0; asked < 5; asked++) {
+    await expect(world.snapshots.readChunk(5, 0)).rejects.toMatchObject({
+      code: 'NOT_READY',
+      message: "chunk 0 of the snapshot of block 5 can't be read now"
+    })
+  }
+  expect(world.snapshots.heights).toEqual([5])
+  const said = log.of('error')
+  expect(said).toMatchObject([{ details: { path, chunk: 0, err: { code: 'STORE_FAILED', cause: { code: cause } } } }])
+  expect(said[0]?.message).toMatch(`the snapshot ${path} can't be read now: ${cause}: `)
+  unblock(path)
+  renameSync(aside, path)
+  expect(await world.snapshots.readChunk(5, 0)).toBeDefined()
+  await world.ledger.close()
+
+  renameSync(path, aside)
+  block(path)
+  const later = new LogBook()
+  const again = await open(genesis, world.path, { log: later })
+  expect(again.snapshots.heights).toEqual([])
+  expect(readdirSync(world.folder)).toEqual(['5.snapshot'])
+  expect(later.of('error', `the snapshot ${path} can't be read now: ${cause}: `)).toHaveLength(1)
+  expect(later.of('warn')).toEqual([])
+})
+
+test('a file that somebody removed is not offered any more, and built again', async () => {
+  const { genesis, blocks } = chainInMemory(6, SPEC)
+  const log = new LogBook()
+  const world = await open(genesis, tempDir(), { log })
+  await applyAll(world.ledger, blocks)
+  await world.snapshots.build()
+  const path = join(world.folder, '5.snapshot')
+  rmSync(path)
+  expect(await world.snapshots.readChunk(5, 0)).toBeUndefined()
+  expect(log.of('error')).toMatchObject([{ message: `there is no snapshot ${path}` }])
+  expect(world.snapshots.heights).toEqual([])
+  expect(await world.snapshots.build()).toBe(5)
+  expect(existsSync(path)).toBe(true)
 })
 
 test('when no block comes it is built by itself', async () => {
