@@ -40,6 +40,8 @@ export interface HeldSnapshot {
 const FILE = /^([1-9]\d{0,14})\.snapshot$/
 /** A build takes at most this part of the time: one that took a second is followed by nine without. */
 const BUSY_SHARE = 0.1
+/** A build that failed is tried again after this: somebody may have made room on the disk meanwhile. */
+const FAILED_REST_MS = 3_600_000
 /** Peers may ask many times for what the disk does not give: the log has one line in this time. */
 const UNREAD_LOG_MS = 60_000
 
@@ -93,8 +95,8 @@ export class Snapshots {
   idle(): void {
     if (this.#building !== undefined || performance.now() < this.#restUntil || this.#closing.signal.aborted) return
     this.build().catch((error: unknown) => {
-      this.#restUntil = Number.POSITIVE_INFINITY
-      const message = `no snapshot could be built, nor is it tried again: ${messageOf(error)}`
+      this.#restUntil = performance.now() + FAILED_REST_MS
+      const message = `no snapshot could be built: ${messageOf(error)}; it is tried again in an hour`
       if (!this.#closing.signal.aborted) this.#options.log.error({ err: error }, message)
     })
   }

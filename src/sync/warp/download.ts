@@ -1,5 +1,5 @@
 import type { CheckedManifest } from '../../chain/snapshot-manifest.ts'
-import { MolochError, messageOf } from '../../error.ts'
+import { messageOf } from '../../error.ts'
 import { endOf } from '../downloads.ts'
 import type { RequestEnd } from '../events.ts'
 import type { PieceAction, PieceEvent } from '../pieces/events.ts'
@@ -222,17 +222,13 @@ export class ChunkDownload {
     try {
       const wanted = { height, manifestId, chunk: piece, chunks: chunks.length }
       data = await this.#ports.network.getChunk(peer, wanted, { signal })
-      if (signal.aborted) return undefined
-      this.#handle({ type: 'received', request, bytes: data.byteLength })
-      const failure = await this.#ports.checkChunk(chunks[piece] as (typeof chunks)[number], data)
-      if (signal.aborted) return undefined
-      if (failure !== undefined) {
-        const { code, message } = failure
-        return { kind: 'fault', failure: { code, message: `chunk ${piece} of the snapshot: ${message}`, height } }
-      }
     } catch (error) {
-      return this.#endOf(error, piece)
+      return endOf(error, height)
     }
+    if (signal.aborted) return undefined
+    this.#handle({ type: 'received', request, bytes: data.byteLength })
+    const end = await this.#check(piece, data)
+    if (signal.aborted || end !== undefined) return end
     await staging.store(piece, data)
     this.#used.add(peer)
     this.#meter.add(1, data.byteLength, now())
@@ -241,12 +237,17 @@ export class ChunkDownload {
     return undefined
   }
 
-  #endOf(error: unknown, piece: number): RequestEnd {
-    // The checker's own trouble is nobody's fault: the chunk is fetched again.
-    if (error instanceof MolochError && error.code.startsWith('VERIFY_')) {
-      this.#ports.log.error({ code: error.code }, `chunk ${piece} could not be checked: ${messageOf(error)}`)
-      return { kind: 'unavailable', code: error.code }
+  async #check(piece: number, data: Uint8Array): Promise<RequestEnd | undefined> {
+    const { height, chunks } = this.#options.manifest
+    try {
+      const failure = await this.#ports.checkChunk(chunks[piece] as (typeof chunks)[number], data)
+      if (failure === undefined) return undefined
+      const { code, message } = failure
+      return { kind: 'fault', failure: { code, message: `chunk ${piece} of the snapshot: ${message}`, height } }
+    } catch (error) {
+      // The checker's own trouble is nobody's fault: the chunk is fetched again.
+      this.#ports.log.error({ err: error }, `chunk ${piece} could not be checked: ${messageOf(error)}`)
+      return { kind: 'unavailable', code: 'OWN_FAULT' }
     }
-    return endOf(error, this.#options.manifest.height)
   }
 }

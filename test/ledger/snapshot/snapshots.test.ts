@@ -12,7 +12,7 @@ import {
   writeFileSync
 } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { indexKeysOf, signEvent } from '../../../src/chain/event.ts'
 import { checkChunk } from '../../../src/chain/snapshot-chunks.ts'
 import { type CheckedManifest, checkManifest } from '../../../src/chain/snapshot-manifest.ts'
@@ -267,6 +267,28 @@ test('when no block comes it is built by itself', async () => {
   const { genesis, blocks } = chainInMemory(6, SPEC)
   const world = await open(genesis)
   await applyAll(world.ledger, blocks)
+  await expect.poll(() => world.snapshots.heights, { timeout: 5000 }).toEqual([5])
+})
+
+test('a build that the disk does not take is tried again in an hour', async () => {
+  const { genesis, blocks } = chainInMemory(6, SPEC)
+  const log = new LogBook()
+  const world = await open(genesis, tempDir(), { log })
+  rmdirSync(world.folder)
+  writeFileSync(world.folder, '')
+  await applyAll(world.ledger, blocks)
+  await expect.poll(() => log.of('error', 'no snapshot could be built: ').length, { timeout: 5000 }).toBe(1)
+  unlinkSync(world.folder)
+  mkdirSync(world.folder)
+  const failedAt = performance.now()
+  const clock = vi.spyOn(performance, 'now')
+  onTestFinished(() => clock.mockRestore())
+  clock.mockReturnValue(failedAt + 3_500_000)
+  world.snapshots.idle()
+  expect(readdirSync(world.folder)).toEqual([])
+  clock.mockReturnValue(failedAt + 3_600_001)
+  world.snapshots.idle()
+  clock.mockRestore()
   await expect.poll(() => world.snapshots.heights, { timeout: 5000 }).toEqual([5])
 })
 

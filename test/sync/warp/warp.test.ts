@@ -76,6 +76,19 @@ describe('a warp', () => {
     expect(asked).toBeLessThanOrEqual(chunks + 2)
   })
 
+  it('blames nobody for a checker that fails, and fetches again what it was to check', async () => {
+    let failures = 2
+    const world = await client(source, [await server(source), await server(source)], {
+      checkChunk:
+        (check) =>
+        (...args) =>
+          failures-- > 0 ? Promise.reject(new TypeError('out of order')) : check(...args)
+    })
+    await expectWarped(world)
+    expect(world.penalised.size).toBe(0)
+    expect(world.log.of('error', 'could not be checked: out of order')).toHaveLength(2)
+  })
+
   it('over a chain that is here keeps its blocks, and says so', async () => {
     const { genesis, blocks } = source.chain
     const path = join(tempDir(), 'chain')

@@ -46,13 +46,14 @@ export interface ClientOptions extends Partial<WarpOptions> {
   readonly settings?: Partial<NetworkSettings>
   /** Counts, or changes, what is asked. */
   readonly network?: (network: WarpPorts['network']) => WarpPorts['network']
+  readonly checkChunk?: (check: WarpPorts['checkChunk']) => WarpPorts['checkChunk']
 }
 
 /** A node without a chain that dials the servers and warps; it begins when all are known to it. */
 export async function client(
   { chain, manifest }: SnapshotSource,
   servers: readonly TestNode[],
-  { settings = {}, network: wrap = (it) => it, ...options }: ClientOptions = {}
+  { settings = {}, network: wrap = (it) => it, checkChunk: checking = (it) => it, ...options }: ClientOptions = {}
 ): Promise<Client> {
   const home = tempDir()
   const { genesis } = chain
@@ -66,10 +67,10 @@ export async function client(
       genesis,
       network: wrap(network),
       log,
-      checkChunk: async (plan, data) => {
+      checkChunk: checking(async (plan, data) => {
         const check = checkChunk(genesis, [plan], 0, data)
         return check.ok ? undefined : check.failure
-      }
+      })
     },
     { checkpoint, random: () => random.float(), gatherMs: 100, ...options, path, folder }
   )
