@@ -42,8 +42,13 @@ export class SnapshotWriter {
   static async create(path: string): Promise<SnapshotWriter> {
     const file = await open(draftOf(path), 'w')
     const writer = new SnapshotWriter(path, file)
-    await file.write(MAGIC, 0, MAGIC.byteLength, 0)
-    return writer
+    try {
+      await file.write(MAGIC, 0, MAGIC.byteLength, 0)
+      return writer
+    } catch (error) {
+      await writer.discard()
+      throw error
+    }
   }
 
   async append(chunk: Uint8Array): Promise<void> {

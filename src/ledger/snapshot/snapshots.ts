@@ -96,7 +96,7 @@ export class Snapshots {
     if (this.#building !== undefined || performance.now() < this.#restUntil || this.#closing.signal.aborted) return
     this.build().catch((error: unknown) => {
       this.#restUntil = performance.now() + FAILED_REST_MS
-      const message = `no snapshot could be built: ${messageOf(error)}; it is tried again in an hour`
+      const message = `no snapshot could be built: ${messageOf(error)}; it is not tried again for an hour`
       if (!this.#closing.signal.aborted) this.#options.log.error({ err: error }, message)
     })
   }

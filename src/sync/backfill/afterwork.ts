@@ -104,7 +104,7 @@ export class Afterwork {
     const { now, failed } = this.#parts
     const code = (error as { code?: unknown } | undefined)?.code
     const verify = typeof code === 'string' && code.startsWith('VERIFY_')
-    if (verify) this.#stuck.until = now() + failurePause(1)
+    if (verify) this.#stuck.until = now() + failurePause(++this.#stuck.rounds)
     failed(verify ? 'VERIFY_FAILED' : 'LEDGER_FAILED', `backfill failed: ${messageOf(error)}`)
   }
 }

@@ -1,5 +1,6 @@
 import type { CheckedHeader, HeaderCheck } from '../../chain/check-header.ts'
 import { equalBytes, toHex } from '../../codec/bytes.ts'
+import { MolochError, messageOf } from '../../error.ts'
 import type { HeightRange, Uncertified } from '../../ledger/history.ts'
 import type { PeerFailure, RequestEnd } from '../events.ts'
 import { Answer } from './answer.ts'
@@ -34,6 +35,7 @@ export type Round =
  */
 export class Certifying {
   readonly #parts: CertifyingParts
+  #said: string | undefined
 
   constructor(parts: CertifyingParts) {
     this.#parts = parts
@@ -64,7 +66,7 @@ export class Certifying {
   async #check(held: readonly Uncertified[]): Promise<(Omit<PeerFailure, 'height'> | undefined)[]> {
     const jobs: Promise<HeaderCheck[]>[] = []
     for (let at = 0; at < held.length; at += HEADERS_A_JOB) {
-      jobs.push(this.#parts.ports.checker.checkHeaders(held.slice(at, at + HEADERS_A_JOB).map(({ header }) => header)))
+      jobs.push(this.#checkHeaders(held.slice(at, at + HEADERS_A_JOB).map(({ header }) => header)))
     }
     const results = (await Promise.all(jobs)).flat()
     return results.map((result) => (result.ok ? result.header.deferred : result.failure))
@@ -91,7 +93,7 @@ export class Certifying {
     const answer = new Answer(ports.headers, peer, range, signal)
     let replaced = 0
     for await (const frames of answer) {
-      for (const result of await ports.checker.checkHeaders(frames)) {
+      for (const result of await this.#checkAnswer(peer, frames, range.from + replaced)) {
         const wanted = held[replaced]
         const failure = wanted === undefined ? surplus(held.length) : certificateFailure(result, wanted)
         if (failure !== undefined) {
@@ -111,10 +113,32 @@ export class Certifying {
     return replaced
   }
 
+  /** What our checker fails at may be this answer: who gave it rests, blamed for nothing, and others are asked. */
+  async #checkAnswer(peer: string, frames: readonly Uint8Array[], height: number): Promise<HeaderCheck[]> {
+    try {
+      return await this.#checkHeaders(frames)
+    } catch (error) {
+      this.#parts.answered(peer, { kind: 'unavailable', code: 'OWN_FAULT' }, height)
+      throw error
+    }
+  }
+
+  /** @throws MolochError with a code that begins with VERIFY_, whatever the checker throws */
+  async #checkHeaders(frames: readonly Uint8Array[]): Promise<HeaderCheck[]> {
+    try {
+      return await this.#parts.ports.checker.checkHeaders(frames)
+    } catch (error) {
+      if (error instanceof MolochError && error.code.startsWith('VERIFY_')) throw error
+      throw new MolochError('VERIFY_FAILED', messageOf(error), {}, { cause: error })
+    }
+  }
+
   /** Certified, and not the block that the checkpoint proves: validators are at fault, not the peer that shows it. */
   #isRival(peer: string, { height, hash }: CheckedHeader): void {
     const message = `another block is certified at height ${height} than the checkpoint proves: ${toHex(hash)}`
-    this.#parts.ports.log.error({ peer, height }, message)
+    // Its holders are asked again and again.
+    if (message !== this.#said) this.#parts.ports.log.error({ peer, height }, message)
+    this.#said = message
     this.#parts.answered(peer, { kind: 'unavailable', code: 'CONFLICTING_FINALITY' }, height)
   }
 }

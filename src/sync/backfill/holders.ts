@@ -31,11 +31,15 @@ export class Holders {
     this.#book.find(id)?.pardoned()
   }
 
-  /** Who holds the block, has done no wrong, and neither failed nor asked for a pause a moment ago. */
+  /**
+   * Who holds the block, has done no wrong, and neither failed nor asked for a pause a moment ago. Who failed last time
+   * comes last: one whose answers always fail must not keep the others from being asked.
+   */
   of(height: number): string[] {
     const at = this.#now()
     return [...this.#book]
       .filter((peer) => peer.holds(height) && at >= peer.notBefore && !this.#isBarred(peer.id))
+      .sort((a, b) => a.failures - b.failures)
       .map(({ id }) => id)
   }
 

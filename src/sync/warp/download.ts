@@ -56,7 +56,8 @@ export class ChunkDownload {
   #handling = false
   #stopped = false
   #servedAt: number
-  #storedAt: number
+  /** The last chunk. */
+  #cameAt: number
 
   constructor(ports: WarpPorts, options: DownloadOptions) {
     const { manifest, staging, requestsPerPeer, maxRequests, random, now, stallAfterMs } = options
@@ -68,7 +69,7 @@ export class ChunkDownload {
     this.#watchdog = new Watchdog(stallAfterMs)
     this.#watchdog.reset(this.#stored, now())
     this.#servedAt = now()
-    this.#storedAt = now()
+    this.#cameAt = now()
     this.#end = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -152,7 +153,7 @@ export class ChunkDownload {
     const at = this.#options.now()
     if (this.#sources(at).length > 0) this.#servedAt = at
     else if (at - this.#servedAt > LOST_MS) this.#resolve('lost')
-    if (at - this.#storedAt > this.#options.barrenAfterMs) this.#resolve('barren')
+    if (at - this.#cameAt > this.#options.barrenAfterMs) this.#resolve('barren')
   }
 
   #handle(event: PieceEvent): void {
@@ -226,13 +227,14 @@ export class ChunkDownload {
       return endOf(error, height)
     }
     if (signal.aborted) return undefined
+    // However long our own checker and disk take.
+    this.#cameAt = now()
     this.#handle({ type: 'received', request, bytes: data.byteLength })
     const end = await this.#check(piece, data)
     if (signal.aborted || end !== undefined) return end
     await staging.store(piece, data)
     this.#used.add(peer)
     this.#meter.add(1, data.byteLength, now())
-    this.#storedAt = now()
     this.#handle({ type: 'stored', request, piece })
     return undefined
   }

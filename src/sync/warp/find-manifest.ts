@@ -18,8 +18,6 @@ export interface Finding {
   readonly height: number
   /** Whose chunks are here in part. */
   readonly held: CheckedManifest | undefined
-  /** Of what is offered, what is not to be taken. */
-  readonly passedOver: (manifest: CheckedManifest) => boolean
   readonly giveUpMs: number | undefined
   readonly gatherMs: number | undefined
   readonly now: () => number
@@ -27,7 +25,7 @@ export interface Finding {
 
 /** Waits until there is a manifest to take, or it is clear that there is none. @throws the signal's reason */
 export async function findManifest(finding: Finding, signal: AbortSignal): Promise<SearchOutcome> {
-  const { search, checkpoint, snapshotInterval, height, held, passedOver, now } = finding
+  const { search, checkpoint, snapshotInterval, height, held, now } = finding
   const { giveUpMs = DEFAULT_GIVE_UP_MS, gatherMs = DEFAULT_GATHER_MS } = finding
   let lacking: number | undefined
   let offered: number | undefined
@@ -38,7 +36,7 @@ export async function findManifest(finding: Finding, signal: AbortSignal): Promi
     const { peers, lastWords } = search
     // No peers at all is a matter of waiting.
     lacking = peers.some(({ peer }) => isSettled(peer)) ? (lacking ?? at) : undefined
-    const offers = search.offers().filter(({ manifest }) => !passedOver(manifest))
+    const offers = search.offers()
     offered = offers.length === 0 ? undefined : (offered ?? at)
     const { allAnswered } = search
     const highest = Math.max(0, ...peers.map(({ peer }) => peer.height))
@@ -48,7 +46,7 @@ export async function findManifest(finding: Finding, signal: AbortSignal): Promi
       const sources = offers.filter(({ manifest }) => equalBytes(manifest.id, chosen.id)).map(({ peer }) => peer)
       return { kind: 'found', manifest: chosen, sources }
     }
-    if (offered === undefined && lacking !== undefined) {
+    if (offered === undefined && lacking !== undefined && !search.isAwaiting) {
       const none = giveUp({ checkpoint, height, peers, sinceMs: at - lacking, giveUpMs, lastWords })
       if (none !== undefined) return none
     }

@@ -26,7 +26,7 @@ export interface StagedImport {
  * @throws the signal's reason; MolochError with a StoreErrorCode
  */
 export async function importStaged(staged: StagedImport): Promise<boolean> {
-  const { genesis, manifest, folder, path, signal, onProgress } = staged
+  const { genesis, manifest, folder, path, signal, onProgress, log } = staged
   const staging = await Staging.resume(folder, manifest.chunks.length)
   if (staging === undefined) return false
   try {
@@ -37,6 +37,7 @@ export async function importStaged(staged: StagedImport): Promise<boolean> {
     return true
   } catch (error) {
     if (!hasCode(error, 'CHUNK_DAMAGED')) throw error
+    log.warn({ height: manifest.height }, `the import is made again: ${error.message}`)
     await forgetDamaged(staging, staged)
     return false
   } finally {

@@ -1,11 +1,12 @@
-import { checkHeader } from '../../chain/check-header.ts'
 import { checkpointText } from '../../chain/checkpoint.ts'
-import { type CheckedManifest, checkManifest, readManifest } from '../../chain/snapshot-manifest.ts'
+import type { CheckedManifest } from '../../chain/snapshot-manifest.ts'
 import { equalBytes, toHex } from '../../codec/bytes.ts'
 import { hasCode, MolochError, messageOf } from '../../error.ts'
 import { BUSY, LACKING, ON_BAD_LINKS } from './answer-codes.ts'
 import type { Lack, SearchedPeer } from './choice.ts'
 import { within } from './deadline.ts'
+import type { PassedOver } from './passed-over.ts'
+import { askHeader, askManifest } from './questions.ts'
 import type { Penalise, WarpOptions, WarpPeer, WarpPorts, WrongCheckpoint } from './types.ts'
 
 /** A peer that has nothing for us is asked again after this: it may build a snapshot. */
@@ -16,6 +17,13 @@ const ANSWER_MS = 4_000
 const MAX_PAUSE_MS = 30_000
 /** Each answer may be a megabyte, and costs a quorum of signatures to check. */
 const MAX_ASKED_AT_ONCE = 8
+
+export interface SearchOptions {
+  readonly checkpoint: WarpOptions['checkpoint']
+  readonly penalise: Penalise
+  readonly passedOver: PassedOver
+  readonly now: () => number
+}
 
 interface Asked {
   peer: WarpPeer
@@ -36,6 +44,7 @@ export class ManifestSearch {
   readonly #ports: WarpPorts
   readonly #checkpoint: WarpOptions['checkpoint']
   readonly #penalise: Penalise
+  readonly #passedOver: PassedOver
   readonly #now: () => number
   readonly #peers = new Map<string, Asked>()
   readonly #closing = new AbortController()
@@ -45,8 +54,9 @@ export class ManifestSearch {
   #confirmed = false
   #lastWords = ''
 
-  constructor(ports: WarpPorts, checkpoint: WarpOptions['checkpoint'], penalise: Penalise, now: () => number) {
+  constructor(ports: WarpPorts, { checkpoint, penalise, passedOver, now }: SearchOptions) {
     this.#ports = ports
+    this.#passedOver = passedOver
     this.#checkpoint = checkpoint
     this.#penalise = penalise
     this.#now = now
@@ -100,23 +110,25 @@ export class ManifestSearch {
     this.#held = manifest
   }
 
-  /** Nobody is asked for it any more. Who offered it may have another; until then it has nothing. */
-  drop({ id }: CheckedManifest): void {
-    this.#held = undefined
-    for (const { peer, manifest } of this.offers()) if (equalBytes(manifest.id, id)) this.forget(peer)
-  }
-
   get wrong(): WrongCheckpoint | undefined {
     return this.#wrong
   }
 
   get peers(): readonly SearchedPeer[] {
-    return [...this.#peers.values()].map(({ peer, lack, barred }) => ({ peer, lack: barred ? 'nothing' : lack }))
+    return [...this.#peers.values()].map((asked) => {
+      const isUseless = asked.barred || (asked.offer !== undefined && !this.#offers(asked))
+      return { peer: asked.peer, lack: isUseless ? 'nothing' : asked.lack }
+    })
   }
 
   /** What a peer last said of why it has nothing for us. */
   get lastWords(): string {
-    return this.#lastWords
+    return this.#passedOver.words || this.#lastWords
+  }
+
+  /** Whether it is too early to go without a snapshot: one that is half here is to be tried once more. */
+  get isAwaiting(): boolean {
+    return this.#passedOver.isAwaited
   }
 
   /** Whether every peer that may be asked has answered once. */
@@ -125,20 +137,24 @@ export class ManifestSearch {
   }
 
   offers(): { readonly peer: string; readonly manifest: CheckedManifest }[] {
-    return [...this.#peers].flatMap(([peer, { offer }]) => (offer === undefined ? [] : [{ peer, manifest: offer }]))
+    return [...this.#peers].flatMap(([peer, asked]) => {
+      const { offer } = asked
+      return offer !== undefined && this.#offers(asked) ? [{ peer, manifest: offer }] : []
+    })
   }
 
-  /** Asks whoever is to be asked now. */
+  /** Who offers only what is passed over is asked on: it may build another. */
+  #offers({ offer }: Asked): boolean {
+    return offer !== undefined && !this.#passedOver.has(offer)
+  }
+
+  /** Asks whoever is to be asked now; who waits for longest first, so that no crowd of silent ones keeps others out. */
   tick(): void {
     const at = this.#now()
-    let busy = [...this.#peers.values()].filter((asked) => asked.busy).length
-    for (const asked of this.#peers.values()) {
-      if (busy >= MAX_ASKED_AT_ONCE) return
-      const { barred, offer, notBefore } = asked
-      if (asked.busy || barred || offer !== undefined || at < notBefore) continue
-      busy++
-      void this.#ask(asked)
-    }
+    const peers = [...this.#peers.values()]
+    const room = MAX_ASKED_AT_ONCE - peers.filter(({ busy }) => busy).length
+    const due = peers.filter((asked) => !asked.busy && !asked.barred && at >= asked.notBefore && !this.#offers(asked))
+    for (const asked of due.sort((a, b) => a.notBefore - b.notBefore).slice(0, room)) void this.#ask(asked)
   }
 
   /** Ends what is being asked. */
@@ -177,7 +193,7 @@ export class ManifestSearch {
       asked.lack = 'unproven'
       return
     }
-    // The network has its own limits for who is silent: those count.
+    // We are impatient, for there are others to ask: that says little against a peer.
     if (error.code === 'UNANSWERED') return
     if (!LACKING.has(error.code) && !ON_BAD_LINKS.has(error.code)) this.bar(id)
     this.#penalise(id, { code: error.code, message, height })
@@ -194,7 +210,7 @@ export class ManifestSearch {
     }
     if (this.#wrong !== undefined) return undefined
     const held = this.#held
-    if (held !== undefined) {
+    if (held !== undefined && !this.#passedOver.has(held)) {
       try {
         return await this.#answered((signal) => this.#manifest(peer.id, held.height, signal))
       } catch (error) {
@@ -208,41 +224,20 @@ export class ManifestSearch {
     return within(ANSWER_MS, this.#closing.signal, ask)
   }
 
-  /** @throws MolochError with the code of what is wrong with it, or a NetworkErrorCode */
   async #manifest(peer: string, height: number, signal: AbortSignal): Promise<CheckedManifest | undefined> {
-    const { genesis, network } = this.#ports
-    const wanted = { height, checkpointHeight: this.#checkpoint.height }
-    const bytes = await network.getManifest(peer, wanted, { signal })
-    const check = checkManifest(genesis, bytes, this.#checkpoint)
-    if (check.ok && (height === 0 || check.manifest.height === height)) return check.manifest
-    if (check.ok) {
-      const message = `a manifest of block ${check.manifest.height} where that of ${height} was asked for`
-      throw new MolochError('MANIFEST_HEIGHT', message)
-    }
-    // Its header is certified: that was checked before the hash.
-    const read = check.failure.code === 'CHECKPOINT_HASH' ? readManifest(genesis, bytes) : check
-    if (!read.ok) throw new MolochError(read.failure.code, read.failure.message)
-    this.#isWrong(peer, toHex(read.manifest.header.hash))
+    const answer = await askManifest(this.#ports, { peer, height, checkpoint: this.#checkpoint }, signal)
+    if ('manifest' in answer) return answer.manifest
+    this.#isWrong(peer, toHex(answer.hash))
     return undefined
   }
 
-  /** Whether the validators certified the checkpoint. @throws MolochError with the code of what is wrong with the answer */
+  /** Whether the validators certified the checkpoint. */
   async #confirm(peer: string, signal: AbortSignal): Promise<void> {
-    const { genesis, network } = this.#ports
     const { height, hash } = this.#checkpoint
-    for await (const { headers } of network.getHeaders(peer, { start: height, count: 1 }, { signal })) {
-      for (const bytes of headers) {
-        const checked = checkHeader(genesis, bytes)
-        const failure = checked.ok ? checked.header.deferred : checked.failure
-        if (failure !== undefined || !checked.ok)
-          throw new MolochError(failure?.code ?? 'BAD_FRAME', failure?.message ?? '')
-        const { header } = checked
-        if (header.height !== height)
-          throw new MolochError('BAD_HEIGHT', `header ${header.height}, asked for ${height}`)
-        if (equalBytes(header.hash, hash)) this.#confirmed = true
-        else this.#isWrong(peer, toHex(header.hash))
-      }
-    }
+    const certified = await askHeader(this.#ports, peer, height, signal)
+    if (certified === undefined) return
+    if (equalBytes(certified.hash, hash)) this.#confirmed = true
+    else this.#isWrong(peer, toHex(certified.hash))
   }
 
   #isWrong(peer: string, certified: string): void {

@@ -86,9 +86,19 @@ export class Staging {
     await this.#mark(chunk, true)
   }
 
-  /** Undefined: it is not there. @throws MolochError STORE_FAILED */
+  /**
+   * Undefined: it is not there, or lies in a bad place of the disk, and has to be fetched again.
+   * @throws MolochError STORE_FAILED
+   */
   async read(chunk: number): Promise<Uint8Array | undefined> {
-    return this.has(chunk) ? readIn(this.#folder, nameOf(chunk)) : undefined
+    if (!this.has(chunk)) return undefined
+    try {
+      return await readIn(this.#folder, nameOf(chunk))
+    } catch (error) {
+      const cause = (error as Error).cause as { code?: unknown } | undefined
+      if (cause?.code === 'EIO') return undefined
+      throw error
+    }
   }
 
   /** The chunk turned out to be damaged: it has to be fetched again. @throws MolochError STORE_FAILED */

@@ -1,5 +1,5 @@
 import { type CheckedManifest, checkManifest } from '../../chain/snapshot-manifest.ts'
-import { equalBytes, toHex } from '../../codec/bytes.ts'
+import { equalBytes } from '../../codec/bytes.ts'
 import { Emitter } from '../../emitter.ts'
 import { isCalledOff } from '../../error.ts'
 import { heightOf } from '../../ledger/snapshot/peek-chain.ts'
@@ -9,6 +9,7 @@ import { diagnoseSearch } from './diagnose.ts'
 import { ChunkDownload } from './download.ts'
 import { findManifest } from './find-manifest.ts'
 import { importStaged } from './import-staged.ts'
+import { PassedOver } from './passed-over.ts'
 import { WarpReporter } from './reporter.ts'
 import { ManifestSearch } from './search.ts'
 import { Staging } from './staging.ts'
@@ -18,8 +19,6 @@ const DEFAULT_REQUESTS_PER_PEER = 4
 const DEFAULT_MAX_REQUESTS = 16
 const DEFAULT_STALL_AFTER_MS = 10_000
 const DEFAULT_BARREN_AFTER_MS = 90_000
-/** A snapshot of which no chunk came is passed over for this long. */
-const PASSED_OVER_MS = 300_000
 const POLL_MS = 50
 
 interface WarpEvents {
@@ -40,8 +39,7 @@ export class Warp extends Emitter<WarpEvents> {
   readonly #search: ManifestSearch
   readonly #reporter: WarpReporter
   readonly #used = new Set<string>()
-  /** Until when a snapshot is passed over, by the manifest's id. */
-  readonly #barren = new Map<string, number>()
+  readonly #passedOver: PassedOver
   #download: ChunkDownload | undefined
   #searchedAt = 0
   /** Of the chain that is there: without a snapshot, blocks from the next one up are synced. */
@@ -54,7 +52,10 @@ export class Warp extends Emitter<WarpEvents> {
     this.#options = options
     this.#now = options.now ?? (() => performance.timeOrigin + performance.now())
     this.#searchedAt = this.#now()
-    this.#search = new ManifestSearch(ports, options.checkpoint, (...args) => this.#penalise(...args), this.#now)
+    this.#passedOver = new PassedOver(this.#now)
+    const penalise = (peer: string, failure: PeerFailure): void => this.#penalise(peer, failure)
+    const { checkpoint } = options
+    this.#search = new ManifestSearch(ports, { checkpoint, penalise, passedOver: this.#passedOver, now: this.#now })
     this.#state = () => this.#searching()
     this.#reporter = new WarpReporter(ports.log, (state, line) => this.emit('progress', state, line))
   }
@@ -112,8 +113,7 @@ export class Warp extends Emitter<WarpEvents> {
     this.#height = await heightOf(this.#options.path, this.#ports.genesis)
     if (held !== undefined && this.#height >= held.height) return this.#ahead(held.height)
     for (;;) {
-      if (held !== undefined && this.#isBarren(held)) this.#search.drop(held)
-      else this.#search.prefer(held)
+      this.#search.prefer(held)
       this.#state = () => this.#searching()
       const complete = held === undefined ? undefined : await this.#imported(held, signal)
       if (complete !== undefined) return complete
@@ -147,15 +147,10 @@ export class Warp extends Emitter<WarpEvents> {
     this.#searchedAt = this.#now()
     const { checkpoint, giveUpMs, gatherMs } = this.#options
     const { snapshotInterval } = this.#ports.genesis.params
-    const passedOver = (manifest: CheckedManifest): boolean => this.#isBarren(manifest)
-    const bounds = { giveUpMs, gatherMs, passedOver, now: this.#now }
-    const begun = held !== undefined && passedOver(held) ? undefined : held
+    const bounds = { giveUpMs, gatherMs, now: this.#now }
+    const begun = held !== undefined && this.#passedOver.has(held) ? undefined : held
     const finding = { search: this.#search, checkpoint, snapshotInterval, height: this.#height, held: begun, ...bounds }
     return findManifest(finding, signal)
-  }
-
-  #isBarren({ id }: CheckedManifest): boolean {
-    return this.#now() < (this.#barren.get(toHex(id)) ?? 0)
   }
 
   /** Until all chunks are stored, or no more are to be hoped for. */
@@ -191,10 +186,9 @@ export class Warp extends Emitter<WarpEvents> {
       log.info({ height: manifest.height, chunks, chunksDone }, `warp: the snapshot of block ${manifest.height}`)
       const end = await download.run(signal)
       if (end === 'done') return
-      const snapshot = `the snapshot of block ${manifest.height}`
-      if (end === 'barren') this.#barren.set(toHex(manifest.id), this.#now() + PASSED_OVER_MS)
-      const why =
-        end === 'lost' ? `nobody serves ${snapshot} any more` : `no chunk of ${snapshot} comes from who offer it`
+      if (end === 'barren') this.#passedOver.add(manifest, download.state().chunksDone > 0)
+      const lost = `nobody serves the snapshot of block ${manifest.height} any more`
+      const why = end === 'lost' ? lost : this.#passedOver.words
       log.warn({ height: manifest.height }, `${why}: another is looked for`)
     } finally {
       clearInterval(offering)
@@ -211,7 +205,8 @@ export class Warp extends Emitter<WarpEvents> {
       const resumed = await Staging.resume(folder, chunks)
       if (resumed !== undefined) return resumed
     } else if (held !== undefined) {
-      const message = `the snapshot of block ${held.height} is not served any more: what is here of it is dropped`
+      const gone = this.#passedOver.has(held) ? 'does not come' : 'is not served any more'
+      const message = `the snapshot of block ${held.height} ${gone}: what is here of it is dropped`
       this.#ports.log.warn({ height: held.height }, `${message}, that of block ${manifest.height} is taken`)
     }
     return Staging.begin(folder, manifest.bytes, chunks)

@@ -161,6 +161,26 @@ describe('certificates that are asked for again', () => {
     expect(penalised).toEqual([])
   })
 
+  it('that one answer makes the checker fail on are asked of others', async () => {
+    const ledger = await badlyCertified()
+    const good = checkerOf(made.chain)
+    const poisonous = new Uint8Array([6, 6, 6])
+    const checker = {
+      ...good,
+      checkHeaders: async (frames: readonly Uint8Array[]) => {
+        if (frames.includes(poisonous)) throw new TypeError('a bug of ours')
+        return good.checkHeaders(frames)
+      }
+    }
+    const poison: Source = async function* () {
+      yield [poisonous]
+    }
+    const { backfill, penalised } = certify(ledger, { poison, honest }, { checker })
+    await until('the end', () => backfill.state().status === 'done')
+    expect(backfill.state().fault).toBeUndefined()
+    expect(penalised).toEqual([])
+  })
+
   it('of another block than the checkpoint proves are taken from nobody, and nobody is blamed for showing them', async () => {
     const ledger = await badlyCertified()
     const rivals = headers.map((header) =>

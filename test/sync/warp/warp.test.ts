@@ -380,7 +380,7 @@ describe('a snapshot of which no chunk comes', () => {
       await source.snapshots.build()
       const honest = pruning()
       const servers = [await server(source, honest), await server(source, { held: at30, readChunk })]
-      const world = await client(source, servers, { barrenAfterMs: 500 })
+      const world = await client(source, servers, { barrenAfterMs: 2500 })
       expect(await world.outcome).toMatchObject({ kind: 'warped', height: HEIGHT + 10 })
       expect(world.log.of('warn', 'no chunk of the snapshot of block 30 comes from who offer it')).toHaveLength(1)
     }
