@@ -9,6 +9,7 @@ import { type DevnetResult, disagreement } from '../../src/devnet/result.ts'
 import { keySeed, members } from '../../src/devnet/spec.ts'
 import { Screen, tableLines } from '../../src/devnet/table.ts'
 import { Tokens } from '../../src/devnet/tokens.ts'
+import { runs } from '../support/runs.ts'
 
 function status(height: number, strategy = 'gossip'): NodeStatus {
   return {
@@ -62,7 +63,14 @@ describe('tokens', () => {
           taken += tokens.take(now, Number.POSITIVE_INFINITY)
         }
         expect(Math.abs(taken - (rate * now) / 1000)).toBeLessThanOrEqual(1.001)
-      })
+      }),
+      {
+        ...runs(100),
+        examples: [
+          [1, [392, 376, 339, 232, 239, 2, 200, 222]],
+          [1, Array(10).fill(400)]
+        ]
+      }
     )
   })
 
