@@ -1,4 +1,7 @@
-/** A steady rate: tokens come evenly, and at most a second's worth is saved up (two of slow rates). Times in ms of one monotonic clock. */
+/**
+ * A steady rate: tokens come evenly, and at most a second's worth is saved up (of slow rates two). Times in ms of one
+ * monotonic clock.
+ */
 export class Tokens {
   readonly #rate: number
   /** A second's; of slow rates two whole ones, or what is more than one would be lost each time. */

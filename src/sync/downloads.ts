@@ -113,3 +113,6 @@ export function endOf(error: unknown, height: number): RequestEnd {
   if (FAULTS.has(code)) return { kind: 'fault', failure: { code, message: messageOf(error), height } }
   return { kind: 'failed', code }
 }
+
+/** A request that ended for a reason of our own: nobody is to blame, and it is made again. */
+export const OWN_FAULT: Extract<RequestEnd, { kind: 'unavailable' }> = { kind: 'unavailable', code: 'OWN_FAULT' }

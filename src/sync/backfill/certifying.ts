@@ -2,6 +2,7 @@ import type { CheckedHeader, HeaderCheck } from '../../chain/check-header.ts'
 import { equalBytes, toHex } from '../../codec/bytes.ts'
 import { MolochError, messageOf } from '../../error.ts'
 import type { HeightRange, Uncertified } from '../../ledger/history.ts'
+import { OWN_FAULT } from '../downloads.ts'
 import type { PeerFailure, RequestEnd } from '../events.ts'
 import { Answer } from './answer.ts'
 import type { BackfillPorts } from './types.ts'
@@ -118,7 +119,7 @@ export class Certifying {
     try {
       return await this.#checkHeaders(frames)
     } catch (error) {
-      this.#parts.answered(peer, { kind: 'unavailable', code: 'OWN_FAULT' }, height)
+      this.#parts.answered(peer, OWN_FAULT, height)
       throw error
     }
   }

@@ -1,7 +1,8 @@
 import { messageOf } from '../../error.ts'
 import type { HeightRange } from '../../ledger/history.ts'
+import { OWN_FAULT } from '../downloads.ts'
 import type { PeerFailure, RequestEnd } from '../events.ts'
-import type { PieceAction, PieceEvent } from '../pieces/events.ts'
+import type { PieceEvent, PieceFetch } from '../pieces/events.ts'
 import { Answer } from './answer.ts'
 import { giveWay } from './give-way.ts'
 import type { BackfillFault, BackfillPorts } from './types.ts'
@@ -16,11 +17,6 @@ export interface FetchingParts {
   readonly failed: (code: BackfillFault['code'], message: string) => void
 }
 
-type Fetch = Extract<PieceAction, { type: 'fetch' }>
-
-/** A piece that ended for a reason of our own: nobody is to blame, and it is tried again. */
-const OWN_FAULT: RequestEnd = { kind: 'unavailable', code: 'OWN_FAULT' }
-
 /**
  * Runs requests for pieces: each frame is checked and stored as it comes, while the next is on its way, so that two
  * frames a request are in memory and what came is kept whatever comes after it.
@@ -34,7 +30,7 @@ export class Fetching {
     this.#parts = parts
   }
 
-  start(fetch: Fetch, heights: HeightRange): void {
+  start(fetch: PieceFetch, heights: HeightRange): void {
     const { request } = fetch
     const controller = new AbortController()
     this.#open.set(request, controller)
@@ -55,7 +51,7 @@ export class Fetching {
     await Promise.all(this.#running)
   }
 
-  async #run({ request, peer, piece }: Fetch, heights: HeightRange, signal: AbortSignal): Promise<void> {
+  async #run({ request, peer, piece }: PieceFetch, heights: HeightRange, signal: AbortSignal): Promise<void> {
     const { history } = this.#parts.ports
     // A fetch that throws at once must not report before the scheduler is done with the action.
     await undefined

@@ -20,6 +20,9 @@ export type PieceEvent =
   | { readonly type: 'fault'; readonly peer: string; readonly failure: PeerFailure }
   | { readonly type: 'tick' }
 
+/** A piece is to be asked of a peer. */
+export type PieceFetch = Extract<PieceAction, { type: 'fetch' }>
+
 export type PieceAction =
   | { readonly type: 'fetch'; readonly request: number; readonly peer: string; readonly piece: number }
   /** Somebody else brought it, or its sender lied. */

@@ -1,8 +1,8 @@
 import type { CheckedManifest } from '../../chain/snapshot-manifest.ts'
 import { messageOf } from '../../error.ts'
-import { endOf } from '../downloads.ts'
+import { endOf, OWN_FAULT } from '../downloads.ts'
 import type { RequestEnd } from '../events.ts'
-import type { PieceAction, PieceEvent } from '../pieces/events.ts'
+import type { PieceAction, PieceEvent, PieceFetch } from '../pieces/events.ts'
 import { PieceScheduler } from '../pieces/scheduler.ts'
 import { Meter } from '../progress.ts'
 import type { Stall } from '../types.ts'
@@ -190,7 +190,7 @@ export class ChunkDownload {
   }
 
   /** Never throws. */
-  async #fetch({ request, peer, piece }: Extract<PieceAction, { type: 'fetch' }>): Promise<void> {
+  async #fetch({ request, peer, piece }: PieceFetch): Promise<void> {
     const controller = new AbortController()
     this.#requests.set(request, controller)
     try {
@@ -249,7 +249,7 @@ export class ChunkDownload {
     } catch (error) {
       // The checker's own trouble is nobody's fault: the chunk is fetched again.
       this.#ports.log.error({ err: error }, `chunk ${piece} could not be checked: ${messageOf(error)}`)
-      return { kind: 'unavailable', code: 'OWN_FAULT' }
+      return OWN_FAULT
     }
   }
 }

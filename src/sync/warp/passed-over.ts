@@ -41,8 +41,9 @@ export class PassedOver {
 
   /** For people; empty: nothing is passed over. */
   get words(): string {
-    const [entry] = this.#current()
-    return entry === undefined ? '' : `no chunk of the snapshot of block ${entry.height} comes from who offer it`
+    return this.#current()
+      .map(({ height }) => `no chunk of the snapshot of block ${height} comes from who offer it`)
+      .join('; ')
   }
 
   #current(): Entry[] {

@@ -187,8 +187,9 @@ export class Warp extends Emitter<WarpEvents> {
       const end = await download.run(signal)
       if (end === 'done') return
       if (end === 'barren') this.#passedOver.add(manifest, download.state().chunksDone > 0)
-      const lost = `nobody serves the snapshot of block ${manifest.height} any more`
-      const why = end === 'lost' ? lost : this.#passedOver.words
+      const snapshot = `the snapshot of block ${manifest.height}`
+      const why =
+        end === 'lost' ? `nobody serves ${snapshot} any more` : `no chunk of ${snapshot} comes from who offer it`
       log.warn({ height: manifest.height }, `${why}: another is looked for`)
     } finally {
       clearInterval(offering)

@@ -208,18 +208,23 @@ test('a file that is damaged while it is held serves nobody any more', async () 
   expect(await world.snapshots.readChunk(5, 0)).toBeDefined()
 })
 
+/** With the snapshot of block 5 in the file at `path`. */
+async function built() {
+  const { genesis, blocks } = chainInMemory(6, SPEC)
+  const log = new LogBook()
+  const world = await open(genesis, tempDir(), { log })
+  await applyAll(world.ledger, blocks)
+  await world.snapshots.build()
+  return { world, genesis, log, path: join(world.folder, '5.snapshot') }
+}
+
 const UNREADABLE = [
   ['opened', 'ELOOP', (path: string) => symlinkSync(path, path), unlinkSync],
   ['read', 'EISDIR', (path: string) => mkdirSync(path), rmdirSync]
 ] as const
 
 test.each(UNREADABLE)('a file that can’t be %s for now is kept, and said once', async (_, cause, block, unblock) => {
-  const { genesis, blocks } = chainInMemory(6, SPEC)
-  const log = new LogBook()
-  const world = await open(genesis, tempDir(), { log })
-  await applyAll(world.ledger, blocks)
-  await world.snapshots.build()
-  const path = join(world.folder, '5.snapshot')
+  const { world, genesis, log, path } = await built()
   const aside = join(world.path, 'aside')
   renameSync(path, aside)
   block(path)
@@ -249,12 +254,7 @@ test.each(UNREADABLE)('a file that can’t be %s for now is kept, and said once'
 })
 
 test('a file that somebody removed is not offered any more, and built again', async () => {
-  const { genesis, blocks } = chainInMemory(6, SPEC)
-  const log = new LogBook()
-  const world = await open(genesis, tempDir(), { log })
-  await applyAll(world.ledger, blocks)
-  await world.snapshots.build()
-  const path = join(world.folder, '5.snapshot')
+  const { world, log, path } = await built()
   rmSync(path)
   expect(await world.snapshots.readChunk(5, 0)).toBeUndefined()
   expect(log.of('error')).toMatchObject([{ message: `there is no snapshot ${path}` }])

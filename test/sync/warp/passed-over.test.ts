@@ -22,6 +22,7 @@ it('of a snapshot that is half here is waited for once, and no second time', () 
   expect(passed.isAwaited).toBe(false)
   passed.add(manifest(2), true)
   expect(passed.isAwaited).toBe(true)
+  expect(passed.words).toMatch(/block 1 .*; .* block 2 /)
   at = 300_000
   expect(passed.isAwaited).toBe(false)
   passed.add(manifest(2), true)

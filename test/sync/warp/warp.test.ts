@@ -386,6 +386,26 @@ describe('a snapshot of which no chunk comes', () => {
     }
   )
 
+  it('is waited for and tried once more if some of it is here, before all blocks are synced', async () => {
+    let isBack = false
+    const asked: number[] = []
+    const readChunk = async (height: number, chunk: number) => {
+      if (asked.length > 0 && !isBack) throw networkError('NOT_READY', 'in a moment')
+      asked.push(chunk)
+      return source.snapshots.readChunk(height, chunk)
+    }
+    // Minutes go by in seconds.
+    const begun = performance.now()
+    const now = () => begun + 100 * (performance.now() - begun)
+    const world = await client(source, [await server(source, { readChunk })], { now, requestsPerPeer: 1 })
+    const passedOver = () => world.log.of('warn', 'no chunk of the snapshot of block 30 comes from who offer it').length
+    await until('it is passed over', () => passedOver() === 1)
+    isBack = true
+    await expectWarped(world)
+    expect(passedOver()).toBe(1)
+    expect(asked.sort()).toEqual([...source.manifest.chunks.keys()])
+  })
+
   it.each(barren)('is no snapshot if a peer that %s offers the only one', async (_, readChunk) => {
     const servers = [await server(source, { held: () => undefined }), await server(source, { readChunk })]
     const world = await client(source, servers, { barrenAfterMs: 500, giveUpMs: 300 })
