@@ -74,7 +74,8 @@ export class Height {
       height,
       validators,
       proposer: (round) => validators.proposer(height, round),
-      self: signer === undefined ? -1 : validators.indexOf(signer.publicKey)
+      self: signer === undefined ? -1 : validators.indexOf(signer.publicKey),
+      parentTimestamp: ledger.tip.header.timestamp
     })
     const isOver = (): boolean => this.#over
     this.blocks = new ProposedBlocks({
@@ -189,6 +190,9 @@ export class Height {
       case 'evidence':
         this.#ports.accuse(evidenceOf(action.accusation, height, ledger.genesis.validators))
         return
+      case 'untimely':
+        this.#untimely(action)
+        return
       case 'contradiction':
         log.error(
           { height, round: action.round, hash: action.hash },
@@ -267,6 +271,16 @@ export class Height {
       code
     })
     accuse(found)
+  }
+
+  #untimely({ round, hash, timestamp, now }: Extract<Action, { type: 'untimely' }>): void {
+    const { ledger, log } = this.#ports
+    const { validators } = ledger.genesis
+    const proposer = validators.names[validators.proposer(this.height, round)]
+    log.warn(
+      { height: this.height, round, hash, proposer },
+      `refused the proposal of ${proposer}: its time is ${timestamp - now} ms ahead of this node's clock`
+    )
   }
 
   #decide(action: Extract<Action, { type: 'decide' }>): void {

@@ -10,6 +10,7 @@
  * An observer runs it too, with `self` −1: it goes through the same steps and is never asked to sign or propose.
  */
 import { type Vote, VoteType } from '../codec/generated/chain.ts'
+import { isTimely } from './block-time.ts'
 import { HeightBook } from './book.ts'
 import type {
   Accusation,
@@ -24,9 +25,6 @@ import type {
 } from './types.ts'
 import { NIL } from './types.ts'
 
-/** A fresh proposal further in the future than this gets no prevote: clocks of validators may differ by as much. */
-export const MAX_PROPOSAL_AHEAD_MS = 2000
-
 export interface MachineConfig {
   readonly height: number
   /** n, q = ⌊2n/3⌋+1 and f = ⌊(n−1)/3⌋. */
@@ -35,6 +33,8 @@ export interface MachineConfig {
   readonly proposer: (round: number) => number
   /** Own index; −1 for an observer. */
   readonly self: number
+  /** Unix ms of block height − 1. */
+  readonly parentTimestamp: number
 }
 
 export class Machine {
@@ -190,10 +190,13 @@ export class Machine {
     if (block === undefined) return false
     const locked = this.#locked
     const lockAllows = locked === undefined || locked.hash === hash || (!fresh && locked.round <= validRound)
-    const inTurn =
-      !fresh ||
-      (block.proposer === this.#config.proposer(this.#round) && block.timestamp <= now + MAX_PROPOSAL_AHEAD_MS)
-    this.#prevote(block.valid && lockAllows && inTurn ? hash : NIL)
+    const inTurn = !fresh || block.proposer === this.#config.proposer(this.#round)
+    const wanted = block.valid && lockAllows && inTurn
+    const timely = !fresh || isTimely(block.timestamp, this.#config.parentTimestamp, now)
+    if (wanted && !timely) {
+      this.#out.push({ type: 'untimely', round: this.#round, hash, timestamp: block.timestamp, now })
+    }
+    this.#prevote(wanted && timely ? hash : NIL)
     return true
   }
 

@@ -39,11 +39,6 @@ export function roundMs(params: Timeouts, round: number): number {
   return Math.min(sum, LONGEST_TIMER_MS)
 }
 
-/** Proposed time = max(now, parent's + 1). */
-export function proposalTime(now: number, parentTimestamp: number): number {
-  return Math.max(Math.floor(now), parentTimestamp + 1)
-}
-
 /** A decided block is published by its proposer; if that died, by whoever is next after so much time for each rank. */
 export const FINALIZED_RANK_DELAY_MS = 300
 

@@ -2,7 +2,7 @@
 import { HEADER_AND_SEAL_BYTES } from '../chain/params.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { BuiltBlock } from '../ledger/ledger.ts'
-import { proposalTime } from './pace.ts'
+import { proposalTime } from './block-time.ts'
 import type { Clock, LedgerPort, MempoolPort } from './ports.ts'
 
 export interface ProposerPorts {

@@ -114,6 +114,14 @@ export type Action =
       readonly precommits: readonly Vote[]
     }
   | { readonly type: 'evidence'; readonly accusation: Accusation }
+  /** A fresh proposal with nothing else against it gets nil, because its time is too far ahead of `now`. Both Unix ms. */
+  | {
+      readonly type: 'untimely'
+      readonly round: number
+      readonly hash: string
+      readonly timestamp: number
+      readonly now: number
+    }
   /** A block that this height can no longer need. */
   | { readonly type: 'forget'; readonly hash: string }
   /** q validators voted for a block that our own check refuses: this node is wrong, or more than f validators are. */

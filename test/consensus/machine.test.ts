@@ -93,6 +93,31 @@ describe('rule 2, a fresh proposal', () => {
     expect(bench.signed()).toEqual([`PREVOTE 0 ${A}`])
   })
 
+  it('may be as far ahead as it likes where its proposer had no lower choice: it is the parent’s time + 1', () => {
+    const parentTimestamp = NOW + 3_600_000
+    const bench = new Bench({ parentTimestamp })
+    bench.propose(proposal(0, A), block(A, { timestamp: parentTimestamp + 1 }))
+    expect(bench.signed()).toEqual([`PREVOTE 0 ${A}`])
+    expect(bench.of('untimely')).toEqual([])
+    const further = new Bench({ parentTimestamp })
+    further.propose(proposal(0, A), block(A, { timestamp: parentTimestamp + 2 }))
+    expect(further.signed()).toEqual(['PREVOTE 0 nil'])
+  })
+
+  it('is told of when nothing but its time is against it', () => {
+    const ahead = { timestamp: NOW + 2001 }
+    const bench = new Bench()
+    bench.propose(proposal(0, A), block(A, ahead))
+    expect(bench.of('untimely')).toEqual([{ type: 'untimely', round: 0, hash: A, timestamp: NOW + 2001, now: NOW }])
+    const invalid = new Bench()
+    invalid.propose(proposal(0, A), block(A, { ...ahead, valid: false }))
+    expect(invalid.of('untimely')).toEqual([])
+    const again = inRound(new Bench(), 2)
+    again.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A))
+    again.propose(proposal(2, A, 0), block(A, ahead))
+    expect(again.of('untimely')).toEqual([])
+  })
+
   it('gets nil if we are locked on another, and its vote if we are locked on it', () => {
     const bench = inRound(lockedOnA(), 1)
     bench.propose(proposal(1, B), block(B, { proposer: 2 }))

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_PARAMS } from '../../src/chain/params.ts'
-import {
-  FINALIZED_RANK_DELAY_MS,
-  paceMoment,
-  proposalTime,
-  publicationDelay,
-  roundMs,
-  timeoutMs
-} from '../../src/consensus/pace.ts'
+import { FINALIZED_RANK_DELAY_MS, paceMoment, publicationDelay, roundMs, timeoutMs } from '../../src/consensus/pace.ts'
 
 const params = DEFAULT_PARAMS
 
@@ -34,12 +27,6 @@ it('timeouts grow by the delta each round', () => {
   expect(roundMs(params, 0)).toBe(2000)
   // A timer that is asked for more fires at once.
   expect(timeoutMs({ ...params, timeoutDeltaMs: 600_000 }, 'propose', 2 ** 32 - 1)).toBe(2 ** 31 - 1)
-})
-
-it('the proposed time is now, but always after the parent', () => {
-  expect(proposalTime(5000.7, 100)).toBe(5000)
-  expect(proposalTime(5000, 5000)).toBe(5001)
-  expect(proposalTime(5000, 9000)).toBe(9001)
 })
 
 it('a decided block is published by its proposer at once, by the others in the order after it', () => {

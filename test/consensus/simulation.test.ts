@@ -6,8 +6,13 @@ import { Simulation } from './support/simulation.ts'
 /** Virtual time in which a healed network has to decide, whatever round it got to before. */
 const PATIENCE_MS = 600_000
 
-async function simulate(size: number, faulty: number, seed: number): Promise<Simulation> {
-  const simulation = new Simulation({ size, faulty, random: new Random(seed) })
+async function simulate(
+  size: number,
+  faulty: number,
+  seed: number,
+  clockOffsets?: readonly number[]
+): Promise<Simulation> {
+  const simulation = new Simulation({ size, faulty, random: new Random(seed), ...(clockOffsets && { clockOffsets }) })
   await simulation.run(PATIENCE_MS)
   const at = `seed ${seed}, n ${size}`
   expect(simulation.failures, at).toEqual([])
@@ -44,6 +49,20 @@ describe.each([
   it('decide one block when all follow the rules', async () => {
     for (const seed of seeds(Math.ceil(count / 4))) await simulate(size, 0, seed)
   }, 60_000)
+})
+
+const HOUR_MS = 3_600_000
+
+it.each([
+  ['one is an hour ahead', [HOUR_MS, 0, 0, 0]],
+  ['one is an hour behind', [0, -HOUR_MS, 0, 0]],
+  ['three are hours ahead, each by another', [HOUR_MS, 0, 2 * HOUR_MS, 3 * HOUR_MS]],
+  ['two are hours behind and one ahead', [-HOUR_MS, -2 * HOUR_MS, HOUR_MS, 0]]
+])('wrong clocks do not stop a height: %s', async (_, clockOffsets) => {
+  for (const seed of seeds(10)) {
+    await simulate(4, 0, seed, clockOffsets)
+    await simulate(4, 1, seed, clockOffsets)
+  }
 })
 
 it('who restarts in a round that a faulty vote led into still brings the others there', async () => {

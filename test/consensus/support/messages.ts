@@ -55,13 +55,14 @@ export class Bench {
   actions: Action[] = []
   now = NOW
 
-  constructor({ size = 4, self = 0, restored, started = true }: BenchOptions = {}) {
+  constructor({ size = 4, self = 0, parentTimestamp = NOW - 1000, restored, started = true }: BenchOptions = {}) {
     this.validators = validatorSet(size)
     this.machine = new Machine({
       height: HEIGHT,
       validators: this.validators,
       proposer: (round) => this.validators.proposer(HEIGHT, round),
-      self
+      self,
+      parentTimestamp
     })
     if (started) this.actions = this.machine.start(this.now, restored)
   }
@@ -100,6 +101,7 @@ export class Bench {
 export interface BenchOptions {
   size?: number
   self?: number
+  parentTimestamp?: number
   restored?: Restored
   started?: boolean
 }

@@ -11,7 +11,15 @@ import type { SignerStore, SignerWrite } from '../../../src/consensus/signer-sto
 import type { Action, Input } from '../../../src/consensus/types.ts'
 import { Voter } from '../../../src/consensus/voter.ts'
 import { silentLog } from '../../../src/log.ts'
-import { type Message, type Participant, proposalIn, SIM_EPOCH, SIM_HEIGHT, type Simulation } from './simulation.ts'
+import {
+  type Message,
+  type Participant,
+  proposalIn,
+  SIM_EPOCH,
+  SIM_HEIGHT,
+  SIM_PARENT_TIME,
+  type Simulation
+} from './simulation.ts'
 
 /** Validators that nothing happens to ask this often. */
 const ASK_EVERY_MS = 1000
@@ -27,10 +35,11 @@ export class SimNode implements Participant {
   /** One life, from a start to a crash. */
   #life: Life | undefined
 
-  constructor(sim: Simulation, index: number) {
+  /** @param offset of its clock, ms */
+  constructor(sim: Simulation, index: number, offset = 0) {
     this.#sim = sim
     this.index = index
-    this.#skew = sim.random.below(600) - 300
+    this.#skew = offset + sim.random.below(600) - 300
   }
 
   get round(): number {
@@ -129,7 +138,8 @@ class Life {
     this.#now = now
     const { validators } = sim.genesis
     const proposer = (round: number): number => validators.proposer(SIM_HEIGHT, round)
-    this.machine = new Machine({ height: SIM_HEIGHT, validators, proposer, self: node.index })
+    const parentTimestamp = SIM_PARENT_TIME
+    this.machine = new Machine({ height: SIM_HEIGHT, validators, proposer, self: node.index, parentTimestamp })
     this.#voter = new Voter({
       signer,
       height: SIM_HEIGHT,

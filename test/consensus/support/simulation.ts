@@ -12,8 +12,10 @@ import { toHex } from '../../../src/codec/bytes.ts'
 import type { Proposal, Vote } from '../../../src/codec/generated/chain.ts'
 import type { GetVotes, RawVotes } from '../../../src/codec/generated/sync.ts'
 import { joinBlock, splitNewBlock } from '../../../src/codec/raw.ts'
+import { proposalTime } from '../../../src/consensus/block-time.ts'
 import { headerOfBlock } from '../../../src/consensus/held.ts'
 import { type KeyPair, keyPairFromSeed } from '../../../src/crypto/ed25519.ts'
+import { sha256 } from '../../../src/crypto/sha256.ts'
 import type { Random } from '../../support/random.ts'
 import { Byzantine } from './byzantine.ts'
 import { Schedule } from './schedule.ts'
@@ -21,6 +23,8 @@ import { SimNode } from './sim-node.ts'
 
 export const SIM_HEIGHT = 3
 export const SIM_EPOCH = 1_700_000_000_000
+/** Of the block before. */
+export const SIM_PARENT_TIME = SIM_EPOCH - 1000
 
 export type Message =
   | { readonly kind: 'vote'; readonly vote: Vote }
@@ -43,6 +47,8 @@ export interface SimulationSpec {
   readonly random: Random
   /** How many of the validators break the rules; at most f. */
   readonly faulty: number
+  /** Of each validator's clock, ms; without it they differ by little. */
+  readonly clockOffsets?: readonly number[]
 }
 
 export class Simulation {
@@ -67,7 +73,7 @@ export class Simulation {
   /** What honest validators have let out, by slot. */
   readonly #signed = new Map<string, string>()
 
-  constructor({ size, random, faulty }: SimulationSpec) {
+  constructor({ size, random, faulty, clockOffsets = [] }: SimulationSpec) {
     this.size = size
     this.random = random
     this.keys = Array.from({ length: size }, (_, i) => keyPairFromSeed(new Uint8Array(32).fill(i + 1)))
@@ -93,7 +99,7 @@ export class Simulation {
           new Byzantine(this, index, random.pick(['silent', 'equivocating', 'supporting', 'supporting']))
         )
       } else {
-        const node = new SimNode(this, index)
+        const node = new SimNode(this, index, clockOffsets[index])
         this.honest.push(node)
         this.#participants.push(node)
       }
@@ -133,12 +139,13 @@ export class Simulation {
     return this.#cutOff.some((one) => one.index === index && now >= one.from && now < one.to)
   }
 
-  /** A block as a proposer would make it now; all of one height and proposer differ by their time. */
+  /** A block as a proposer would make it now; all differ by their root. */
   makeBlock(proposer: number, now: number, valid = true): { hash: Uint8Array; bytes: Uint8Array } {
     const header = {
       ...genesisHeader(this.genesis),
       height: SIM_HEIGHT,
-      timestamp: now + this.blocks.size,
+      timestamp: proposalTime(now, SIM_PARENT_TIME),
+      mmrRoot: sha256(Uint8Array.of(this.blocks.size >> 8, this.blocks.size)),
       proposer: this.keys[proposer]!.publicKey
     }
     const bytes = joinBlock(encodeHeader(header), new Uint8Array(64), [])
