@@ -1,6 +1,9 @@
 /**
  * Every hashed and signed layout of the chain (protocol §3, §5, §6, §8, §9). Each begins with a domain string and the
  * genesis hash, so that nothing signed for one purpose or chain means anything for another. Integers are big-endian.
+ *
+ * Each layout is injective: two different values never have the same bytes, or what was signed as one could be shown as
+ * the other. So every part has a fixed length, which is checked here, and only the last may be as long as it likes.
  */
 import { concatBytes, u32be, u64be, utf8 } from '../codec/bytes.ts'
 import type { VoteType } from '../codec/generated/chain.ts'
@@ -10,7 +13,7 @@ import type { HeaderFields } from './header-fields.ts'
 type Bytes = Uint8Array<ArrayBuffer>
 
 export const HASH_BYTES = 32
-/** 32 zero bytes: the nil vote's block, the nonce not yet known, the root of an empty trie, the proposer of block 0. */
+/** 32 zero bytes: the nonce not yet known, the root of an empty trie, the proposer of block 0. */
 export const ZERO_HASH: Bytes = new Uint8Array(HASH_BYTES)
 
 const HEADER = utf8('moloch/header/v1')
@@ -22,35 +25,44 @@ const HELLO = utf8('moloch/hello/v1')
 const STATE = utf8('moloch/state/v1')
 const MANIFEST = utf8('moloch/manifest/v1')
 
-/** @throws RangeError for a field that has no place in the layout (walkers and builders see to it before) */
+/**
+ * A part of 32 bytes: of another length it would lend bytes to its neighbours, or take some of theirs.
+ * @throws RangeError
+ */
+function fixed(part: Uint8Array): Uint8Array {
+  if (part.byteLength === HASH_BYTES) return part
+  throw new RangeError(`${part.byteLength} bytes where the layout has ${HASH_BYTES}`)
+}
+
+/** @throws RangeError for a field that has no place in the layout */
 export function blockHash(genesisHash: Uint8Array, header: HeaderFields): Bytes {
   return sha256(
     concatBytes(
       HEADER,
-      genesisHash,
+      fixed(genesisHash),
       u32be(header.version),
       u64be(header.height),
-      header.parentHash,
-      header.eventsRoot,
+      fixed(header.parentHash),
+      fixed(header.eventsRoot),
       u32be(header.eventCount),
-      header.mmrRoot,
-      header.stateRoot,
-      header.validatorsHash,
-      header.nextValidatorsHash,
+      fixed(header.mmrRoot),
+      fixed(header.stateRoot),
+      fixed(header.validatorsHash),
+      fixed(header.nextValidatorsHash),
       u64be(header.timestamp),
-      header.proposer
+      fixed(header.proposer)
     )
   )
 }
 
 /** What an actor signs. `body` is the encoded EventBody. */
 export function eventMessage(genesisHash: Uint8Array, body: Uint8Array): Bytes {
-  return concatBytes(EVENT, genesisHash, body)
+  return concatBytes(EVENT, fixed(genesisHash), body)
 }
 
 /** What a proposer signs as the block's seal. */
 export function sealMessage(genesisHash: Uint8Array, hash: Uint8Array): Bytes {
-  return concatBytes(SEAL, genesisHash, hash)
+  return concatBytes(SEAL, fixed(genesisHash), fixed(hash))
 }
 
 export interface VoteSlot {
@@ -61,17 +73,14 @@ export interface VoteSlot {
   readonly blockHash: Uint8Array
 }
 
-/** @throws RangeError for a vote of no type */
-export function voteMessage(genesisHash: Uint8Array, vote: VoteSlot): Bytes {
-  const hash = vote.blockHash.byteLength === 0 ? ZERO_HASH : vote.blockHash
-  return concatBytes(
-    VOTE,
-    genesisHash,
-    Uint8Array.of(voteTypeByte(vote.type)),
-    u64be(vote.height),
-    u32be(vote.round),
-    hash
-  )
+/**
+ * A nil vote is the shorter by a hash. So it is no vote for any block, not even for one that nobody can have: a relay
+ * could else say the one as the other.
+ * @throws RangeError for a vote of no type, or for what is no hash
+ */
+export function voteMessage(genesisHash: Uint8Array, { type, height, round, blockHash }: VoteSlot): Bytes {
+  const hash = blockHash.byteLength === 0 ? blockHash : fixed(blockHash)
+  return concatBytes(VOTE, fixed(genesisHash), Uint8Array.of(voteTypeByte(type)), u64be(height), u32be(round), hash)
 }
 
 function voteTypeByte(type: VoteSlot['type']): number {
@@ -87,15 +96,16 @@ export interface ProposalSlot {
   readonly blockHash: Uint8Array
 }
 
+/** @throws RangeError for a valid round that has no next one, or for what is no hash */
 export function proposalMessage(genesisHash: Uint8Array, proposal: ProposalSlot): Bytes {
   const validRound = proposal.validRound === undefined ? 0 : proposal.validRound + 1
   return concatBytes(
     PROPOSAL,
-    genesisHash,
+    fixed(genesisHash),
     u64be(proposal.height),
     u32be(proposal.round),
     u32be(validRound),
-    proposal.blockHash
+    fixed(proposal.blockHash)
   )
 }
 
@@ -113,10 +123,10 @@ export interface HelloSlot {
 export function helloMessage(genesisHash: Uint8Array, hello: HelloSlot): Bytes {
   return concatBytes(
     HELLO,
-    genesisHash,
+    fixed(genesisHash),
     Uint8Array.of(hello.role),
-    hello.initiatorNonce,
-    hello.responderNonce,
+    fixed(hello.initiatorNonce),
+    fixed(hello.responderNonce),
     sha256(hello.initiatorPeerId),
     sha256(hello.responderPeerId)
   )
@@ -130,7 +140,8 @@ export function stateRootHash(
   resourceRoot: Uint8Array,
   actionRoot: Uint8Array
 ): Bytes {
-  return sha256(concatBytes(STATE, u64be(eventTotal), validatorsHash, actorRoot, resourceRoot, actionRoot))
+  const roots = [validatorsHash, actorRoot, resourceRoot, actionRoot].map(fixed)
+  return sha256(concatBytes(STATE, u64be(eventTotal), ...roots))
 }
 
 /**
@@ -138,5 +149,5 @@ export function stateRootHash(
  * @param body the encoded Manifest without `trusted` and `checkpoint_path`
  */
 export function manifestId(genesisHash: Uint8Array, hash: Uint8Array, body: Uint8Array): Bytes {
-  return sha256(concatBytes(MANIFEST, genesisHash, hash, body))
+  return sha256(concatBytes(MANIFEST, fixed(genesisHash), fixed(hash), body))
 }

@@ -12,7 +12,9 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBu
   return out
 }
 
+/** @throws RangeError if `value` is not an integer in 0 … 2³²−1: cut to its low bits it would be another number's */
 export function u32be(value: number): Uint8Array<ArrayBuffer> {
+  if (value >>> 0 !== value) throw new RangeError(`${value} is not an integer in 0 … 2^32-1`)
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
 }
 

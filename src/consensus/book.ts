@@ -72,14 +72,15 @@ export class HeightBook {
     return this.votes.tally(VoteType.PREVOTE, round).count(hash) >= this.quorum
   }
 
-  /** Named by q precommits of any round, else by q prevotes of `round`, else proposed in it; and not held. */
-  missing(round: number): string | undefined {
-    const named = [
-      this.votes.precommitted(this.quorum)?.hash,
-      this.votes.tally(VoteType.PREVOTE, round).quorumBlock(this.quorum),
-      this.proposals.get(round)?.hash
-    ]
-    return named.find((hash) => hash !== undefined && !this.#blocks.has(hash))
+  /** Not held, and named by q precommits of any round, by q prevotes of `round`, or by its proposal; in that order. */
+  missing(round: number): string[] {
+    const proposed = this.proposals.get(round)
+    const named = new Set([
+      ...this.votes.precommitted(this.quorum).map(({ hash }) => hash),
+      ...this.votes.tally(VoteType.PREVOTE, round).quorumBlocks(this.quorum),
+      ...(proposed === undefined ? [] : [proposed.hash])
+    ])
+    return [...named].filter((hash) => !this.#blocks.has(hash))
   }
 
   /** Of the valid blocks proposed: the one with most precommits in one round, of several the one proposed last. */

@@ -18,9 +18,13 @@ const NOTHING = new Uint8Array(0)
 
 export const noVotes = (): RawVotes => ({ votes: [], proposal: NOTHING, block: NOTHING, finalized: NOTHING })
 
-/** @param size number of validators */
-export function votesRequest(book: HeightBook, height: number, round: number, size: number): GetVotes {
-  const missing = book.missing(round)
+/**
+ * @param size number of validators
+ * @param turn counts the requests: a block that nobody has is not to keep us from asking for another
+ */
+export function votesRequest(book: HeightBook, height: number, round: number, size: number, turn = 0): GetVotes {
+  const blocks = book.missing(round)
+  const missing = blocks[turn % blocks.length]
   const proposal = book.proposals.get(round)
   const have = [haveOf(book, round, VoteType.PREVOTE, size), haveOf(book, round, VoteType.PRECOMMIT, size)]
   const request = {

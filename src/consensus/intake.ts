@@ -8,9 +8,9 @@ import { type CheapProposal, cheapBlockCheck } from '../chain/check-proposal.ts'
 import { blockHash } from '../chain/domain.ts'
 import type { Failure } from '../chain/failures.ts'
 import { checkProposal, decodeProposal } from '../chain/proposal.ts'
-import { checkVote, decodeVote } from '../chain/vote.ts'
+import { checkVote, checkVoteForm, decodeVote } from '../chain/vote.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
-import { type Header, type Vote, VoteType } from '../codec/generated/chain.ts'
+import type { Header, Vote } from '../codec/generated/chain.ts'
 import type { Early } from './early.ts'
 import { FinalNews } from './final-news.ts'
 import type { Height } from './height.ts'
@@ -61,8 +61,8 @@ export class Intake {
     } catch {
       return reject('NON_CANONICAL')
     }
-    if (vote.type !== VoteType.PREVOTE && vote.type !== VoteType.PRECOMMIT) return reject('VOTE_MALFORMED')
-    if (validators.indexOf(vote.validator) < 0) return reject('VOTE_UNKNOWN_VALIDATOR')
+    const malformed = checkVoteForm(ledger.genesis, vote)
+    if (malformed !== undefined) return reject(malformed.code)
     const height = current()
     if (height === undefined || vote.height < height.height) return IGNORE
     if (vote.height > height.height) return this.#earlyVote(vote)
@@ -155,7 +155,7 @@ export class Intake {
       return reject('NON_CANONICAL')
     }
     // Of another height by now, or nobody named it: then it would only fill memory.
-    if (header.height !== height.height || height.machine.book.missing(height.machine.round) !== toHex(hash)) {
+    if (header.height !== height.height || !height.machine.book.missing(height.machine.round).includes(toHex(hash))) {
       return IGNORE
     }
     void height.blocks.add(toHex(hash), header, blockBytes)

@@ -205,8 +205,8 @@ export class Machine {
     if (this.#step === 'propose' || this.#polkaSeen) return false
     const round = this.#round
     const prevotes = this.book.votes.tally(VoteType.PREVOTE, round)
-    const hash = prevotes.quorumBlock(this.book.quorum)
-    if (hash === undefined || !this.#heldValid(hash, round)) return false
+    const hash = prevotes.quorumBlocks(this.book.quorum).find((named) => this.#heldValid(named, round))
+    if (hash === undefined) return false
     this.#polkaSeen = true
     this.#valid = { hash, round }
     const proof = prevotes.votesFor(hash).slice(0, this.book.quorum)
@@ -248,8 +248,8 @@ export class Machine {
 
   /** Rule 8. */
   #decide(): boolean {
-    const named = this.book.votes.precommitted(this.book.quorum)
-    if (named === undefined || !this.#heldValid(named.hash, named.round)) return false
+    const named = this.book.votes.precommitted(this.book.quorum).find(({ hash, round }) => this.#heldValid(hash, round))
+    if (named === undefined) return false
     const precommits = this.book.votes.tally(VoteType.PRECOMMIT, named.round).votesFor(named.hash)
     this.#decided = true
     this.#out.push({ type: 'decide', ...named, precommits: precommits.map((held) => held.vote) })

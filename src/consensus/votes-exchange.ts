@@ -17,6 +17,7 @@ export interface VotesExchangePorts {
 
 export class VotesExchange {
   readonly #ports: VotesExchangePorts
+  #requests = 0
 
   constructor(ports: VotesExchangePorts) {
     this.#ports = ports
@@ -42,7 +43,7 @@ export class VotesExchange {
     const height = this.#ports.height()
     if (height === undefined || height.isOver || height.machine.decided) return undefined
     const { book, round } = height.machine
-    return votesRequest(book, height.height, round, this.#ports.ledger.genesis.validators.size)
+    return votesRequest(book, height.height, round, this.#ports.ledger.genesis.validators.size, this.#requests++)
   }
 
   /** @returns whether the answer brought the tip on */

@@ -32,12 +32,12 @@ export class Tally {
     return this.#byHash.get(hash)?.size ?? 0
   }
 
-  /** The block with at least `quorum` votes. */
-  quorumBlock(quorum: number): string | undefined {
-    for (const [hash, voters] of this.#byHash) {
-      if (hash !== NIL && voters.size >= quorum) return hash
-    }
-    return undefined
+  /**
+   * The blocks with at least `quorum` votes. There is one at most unless more than f validators break the rules; but then
+   * one that nobody can have must not hide another.
+   */
+  quorumBlocks(quorum: number): string[] {
+    return [...this.#byHash].flatMap(([hash, voters]) => (hash !== NIL && voters.size >= quorum ? [hash] : []))
   }
 
   slot(validator: number): readonly HeldVote[] {
@@ -103,13 +103,13 @@ export class VoteBook {
     return [...this.#rounds.keys()].sort((a, b) => a - b)
   }
 
-  /** A block with `quorum` precommits of one round, whichever round that is. */
-  precommitted(quorum: number): { hash: string; round: number } | undefined {
-    for (const [round, votes] of this.#rounds) {
-      const hash = votes.precommits.quorumBlock(quorum)
-      if (hash !== undefined) return { hash, round }
-    }
-    return undefined
+  /** The blocks with `quorum` precommits of one round, whichever rounds those are, lowest first. */
+  precommitted(quorum: number): { hash: string; round: number }[] {
+    return this.rounds().flatMap((round) =>
+      this.tally(VoteType.PRECOMMIT, round)
+        .quorumBlocks(quorum)
+        .map((hash) => ({ hash, round }))
+    )
   }
 
   /** Whether a block has `count` precommits of one round. */

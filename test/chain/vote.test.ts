@@ -14,7 +14,7 @@ test('a signed vote is valid, and its encoding is read back', () => {
   expect(isNil(vote)).toBe(false)
 })
 
-test('a nil vote is over 32 zero bytes, and travels as none', () => {
+test('a nil vote has no hash, neither where it is signed nor where it travels', () => {
   const nil = signVote(genesis.hash, chain.keys[0] as KeyPair, { ...slot, blockHash: new Uint8Array(0) })
   expect(checkVote(genesis, nil)).toBeUndefined()
   expect(isNil(decodeVote(encodeVote(nil)))).toBe(true)
@@ -23,6 +23,11 @@ test('a nil vote is over 32 zero bytes, and travels as none', () => {
 test('VOTE_MALFORMED', () => {
   const none = { ...vote, type: VoteType.VOTE_UNSPECIFIED }
   expect(checkVote(genesis, none)?.code).toBe('VOTE_MALFORMED')
+})
+
+test('VOTE_MALFORMED: 32 zero bytes are no hash, and were the signed bytes of nil once', () => {
+  const zero = { ...slot, blockHash: new Uint8Array(32) }
+  expect(checkVote(genesis, signVote(genesis.hash, chain.keys[0] as KeyPair, zero))?.code).toBe('VOTE_MALFORMED')
 })
 
 test('VOTE_UNKNOWN_VALIDATOR', () => {

@@ -148,6 +148,14 @@ describe('the block asked for', () => {
     expect(wanted()).toBe('')
   })
 
+  it('is another the next time: one that nobody has does not keep others from being asked for', () => {
+    const asker = bookAt(0)
+    asker.addProposal(proposal(0, A))
+    for (const validator of [0, 1, 2]) asker.addVote(precommit(0, validator, B))
+    const wanted = [0, 1, 2].map((turn) => toHex(votesRequest(asker, HEIGHT, 0, SIZE, turn).blockHash))
+    expect(wanted).toEqual([B, A, B])
+  })
+
   it('comes if it is held', () => {
     const asker = bookOf()
     asker.addProposal(proposal(0, A))

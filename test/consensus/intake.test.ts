@@ -41,6 +41,12 @@ describe('votes', () => {
     const noType = { ...lab.vote(VoteType.PREVOTE, 0, undefined), type: VoteType.VOTE_UNSPECIFIED }
     expect(await gossip(lab, encodeVote(noType))).toBe('reject')
     expect(await gossip(lab, Uint8Array.from([...lab.prevote(0, undefined), 0x78, 1]))).toBe('reject')
+    // A nil vote said again as one for 32 zero bytes; whatever its height, and whether the slot is taken.
+    expect(await gossip(lab, lab.prevote(0, undefined))).toBe('accept')
+    for (const height of [0, 1, 2, 9]) {
+      const nil = lab.vote(VoteType.PREVOTE, 0, undefined, 0, height)
+      expect(await gossip(lab, encodeVote({ ...nil, blockHash: new Uint8Array(32) }))).toBe('reject')
+    }
   })
 
   it('for a slot that is taken are not even checked', async () => {

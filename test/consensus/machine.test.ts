@@ -302,6 +302,14 @@ describe('rule 5, q prevotes for a block', () => {
     expect(bench.signed()).toEqual([`PRECOMMIT 0 ${A}`])
   })
 
+  it('q prevotes for a block that nobody can have hide no other', () => {
+    const bench = new Bench()
+    bench.propose(proposal(0, A), block(A))
+    bench.votes(...[1, 2, 3].map((validator) => prevote(0, validator, hashOf('nobody has it'))))
+    bench.votes(prevote(0, 0, A), prevote(0, 1, A), prevote(0, 2, A))
+    expect(bench.signed()).toEqual([`PRECOMMIT 0 ${A}`])
+  })
+
   it('does not follow q prevotes for a block that it finds invalid, and says so', () => {
     const bench = new Bench()
     bench.propose(proposal(0, A), block(A, { valid: false }))
@@ -389,9 +397,35 @@ describe('rule 8, decision', () => {
     const bench = new Bench()
     bench.votes(...q(0))
     expect(bench.of('fetch')).toEqual([{ type: 'fetch', hash: A }])
-    expect(bench.machine.book.missing(0)).toBe(A)
+    expect(bench.machine.book.missing(0)).toEqual([A])
     bench.give({ type: 'block', block: block(A) })
     expect(bench.machine.decided).toBe(true)
+  })
+
+  it('a quorum for a block that nobody can have hides no other, of that round or another', () => {
+    const nobodys = hashOf('nobody has it')
+    for (const [first, second] of [
+      [0, 0],
+      [0, 2],
+      [2, 0]
+    ] as const) {
+      const bench = new Bench()
+      bench.votes(...[1, 2, 3].map((validator) => precommit(first, validator, nobodys)))
+      bench.votes(...[1, 2, 3].map((validator) => precommit(second, validator, A)))
+      expect(bench.of('fetch')).toEqual([{ type: 'fetch', hash: A }])
+      expect(bench.machine.book.missing(0)).toEqual(first <= second ? [nobodys, A] : [A, nobodys])
+      bench.give({ type: 'block', block: block(A) })
+      expect(bench.of('decide')).toMatchObject([{ hash: A, round: second }])
+    }
+  })
+
+  it('nor does one for a block that it finds invalid', () => {
+    const bench = new Bench()
+    bench.propose(proposal(0, B), block(B, { valid: false }))
+    bench.votes(...[1, 2, 3].map((validator) => precommit(0, validator, B)))
+    bench.give({ type: 'block', block: block(A) })
+    bench.votes(...q(1))
+    expect(bench.of('decide')).toMatchObject([{ hash: A, round: 1 }])
   })
 
   it('never decides a block that it finds invalid', () => {

@@ -66,14 +66,33 @@ describe('counting', () => {
     add(book, prevote(0, 1, A), prevote(0, 1, B), prevote(0, 2, A))
     const tally = book.tally(PREVOTE, 0)
     expect([tally.voters, tally.count(A), tally.count(B), tally.count('')]).toEqual([2, 2, 1, 0])
-    expect(tally.quorumBlock(2)).toBe(A)
-    expect(tally.quorumBlock(3)).toBeUndefined()
+    expect(tally.quorumBlocks(2)).toEqual([A])
+    expect(tally.quorumBlocks(3)).toEqual([])
+    expect(tally.quorumBlocks(1)).toEqual([A, B])
   })
 
   it('nil is no block', () => {
     const book = new VoteBook(4)
     add(book, precommit(0, 1, ''), precommit(0, 2, ''), precommit(0, 3, ''))
-    expect(book.precommitted(3)).toBeUndefined()
+    expect(book.precommitted(3)).toEqual([])
+  })
+
+  it('every block with a quorum is found, of whatever round', () => {
+    const book = new VoteBook(4)
+    for (const [round, hash] of [
+      [1, A],
+      [0, B],
+      [0, C]
+    ] as const) {
+      add(book, ...[1, 2, 3].map((validator) => precommit(round, validator, hash)))
+    }
+    const named = [
+      { hash: B, round: 0 },
+      { hash: C, round: 0 },
+      { hash: A, round: 1 }
+    ]
+    expect(book.precommitted(3)).toEqual(named)
+    expect(book.precommitted(4)).toEqual([])
   })
 
   it('rounds signed in', () => {

@@ -225,7 +225,7 @@ describe('hello messages', () => {
     expect(minor).toHaveProperty('greeting')
     const major = checkHello(b, ida, Hello.encode({ ...hello, version: PROTOCOL_VERSION + 1000 }))
     expect(major).toMatchObject({
-      refused: { code: 'WRONG_VERSION', message: 'this node speaks protocol 1, the peer 2' }
+      refused: { code: 'WRONG_VERSION', message: 'this node speaks protocol 2, the peer 3' }
     })
   })
 

@@ -93,7 +93,7 @@ test('of what was seen nothing is checked again, and what is long final is neith
     return copy
   }
   const finalized = frames[9] as Uint8Array
-  const slot = { type: VoteType.PREVOTE, height: 11, round: 0, blockHash: new Uint8Array(32) }
+  const slot = { type: VoteType.PREVOTE, height: 11, round: 0, blockHash: new Uint8Array(32).fill(5) }
   const vote = signVote(genesis.hash, maker.validators[0] as KeyPair, slot)
   const others = [1, 2].map((i) => forged(vote.signature, i))
   // Of height 2, when 9 is final.

@@ -15,8 +15,8 @@ import { assertBytes, assertHeight, decoded } from './messages.ts'
 import { refusal, throwIfRefused } from './refusal.ts'
 
 export const HELLO_PROTOCOL = '/moloch/hello/1'
-/** major · 1000 + minor; peers of another major are refused. */
-export const PROTOCOL_VERSION = 1000
+/** major · 1000 + minor; peers of another major are refused. 1: a nil vote was signed as one for 32 zero bytes. */
+export const PROTOCOL_VERSION = 2000
 const NONCE_BYTES = 32
 
 /** Who we are, to whom. Peer ids are raw multihashes as the secured connection has them. */

@@ -36,6 +36,8 @@ export class Network {
   readonly nodes: TestNode[] = []
   /** Whether what one sends reaches the other. */
   connects: (from: TestNode, to: TestNode) => boolean = () => true
+  /** Sees what a node publishes before any other node does. */
+  tap: (from: TestNode, topic: ConsensusTopic, payload: Uint8Array) => void = () => {}
   #events = 0
 
   constructor(params: Partial<Params> = {}, size = 4) {
@@ -200,6 +202,7 @@ export class TestNode {
 
   async #publish(topic: ConsensusTopic, payload: Uint8Array): Promise<number> {
     this.published.push({ topic, payload })
+    this.#network.tap(this, topic, payload)
     const others = this.#others()
     for (const node of others) {
       setImmediate(() => {

@@ -1,0 +1,47 @@
+/** Peers without any key that say again, in another form, what validators have signed: nobody follows, nobody is blamed. */
+import { describe, expect, it, vi } from 'vitest'
+import { decodeVote, encodeVote } from '../../src/chain/vote.ts'
+import type { ConsensusTopic } from '../../src/consensus/ports.ts'
+import { Network, type TestNode } from './support/rig.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+/** Says to every node what `twist` makes of each message, before the message itself reaches it. Returns the verdicts. */
+function relay(network: Network, topic: ConsensusTopic, twist: (payload: Uint8Array) => Uint8Array | undefined) {
+  const verdicts: (string | undefined)[] = []
+  network.tap = (from, on, payload) => {
+    const twisted = on === topic ? twist(payload) : undefined
+    if (twisted === undefined) return
+    for (const node of network.nodes) {
+      if (node === from || !node.running) continue
+      void node.gossip(topic, twisted, 'stranger').then((verdict) => verdicts.push(verdict))
+    }
+  }
+  return verdicts
+}
+
+async function nobodyIsBlamed(nodes: readonly TestNode[]): Promise<void> {
+  for (const node of nodes) {
+    expect(await node.ledger.evidence()).toEqual([])
+    expect([node.errors, node.penalties]).toEqual([[], []])
+  }
+}
+
+describe('nil votes, said again as votes for 32 zero bytes', () => {
+  it('are refused; the chain goes on through rounds that end in nil', async () => {
+    const network = new Network()
+    const verdicts = relay(network, 'vote', (payload) => {
+      const vote = decodeVote(payload)
+      return vote.blockHash.byteLength === 0 ? encodeVote({ ...vote, blockHash: new Uint8Array(32) }) : undefined
+    })
+    const [v0, v1, v2, v3] = Array.from({ length: 4 }, () => network.add()) as [TestNode, TestNode, TestNode, TestNode]
+    // Without the proposer of round 0 height 1 needs a nil round, and so does height 5.
+    for (const node of [v0, v2, v3]) await node.start()
+    await Promise.all([v0, v2, v3].map((node) => node.reaches(5)))
+    await v1.start()
+    await Promise.all(network.nodes.map((node) => node.reaches(7)))
+    expect(new Set(verdicts)).toEqual(new Set(['reject']))
+    expect((await v0.ledger.headerAt(1))?.header.proposer).toEqual(network.keys[2]?.publicKey)
+    await nobodyIsBlamed(network.nodes)
+  })
+})
