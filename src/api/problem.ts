@@ -25,6 +25,8 @@ export type ApiErrorCode =
   | 'FORBIDDEN'
   /** The Host header names another machine (DNS rebinding). */
   | 'HOST_REFUSED'
+  /** The request is of a web page of elsewhere. */
+  | 'ORIGIN_REFUSED'
   /** Reasons of /health/ready, beside a stall's and a fault's own codes. */
   | 'NO_PEERS'
   | 'SYNCING'
@@ -64,6 +66,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
   HOST_REFUSED: 403,
+  ORIGIN_REFUSED: 403,
   BAD_CURSOR: 400,
   BAD_FILTER: 400,
   EVENT_MALFORMED: 400,
