@@ -9,6 +9,7 @@ import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
 import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
+import type { Abstention } from './abstention.ts'
 import { Asker } from './asker.ts'
 import { Early } from './early.ts'
 import { type Evidence, keepEvidence } from './evidence.ts'
@@ -98,9 +99,11 @@ export class Driver extends Emitter<DriverEvents> {
     this.#quiet = quietLog(log, clock)
     this.#seat = new Seat({
       ledger,
+      clock,
       log,
       signer: options.signer,
       maySign: options.maySign ?? (() => true),
+      free: () => this.maySignNow(),
       broken: (error) => this.emit('signer-broken', error)
     })
     this.#finalizer = new Finalizer({
@@ -166,6 +169,7 @@ export class Driver extends Emitter<DriverEvents> {
   /** Ends all timers and requests; resolves when no write is under way. The signer is its owner's to close. */
   async stop(): Promise<void> {
     this.pause()
+    this.#seat.stop()
     for (const remove of this.#unsubscribe) remove()
     this.#unsubscribe = []
     await this.#finalizer.close()
@@ -218,6 +222,11 @@ export class Driver extends Emitter<DriverEvents> {
   /** Why nothing is decided any more. */
   get halted(): Error | undefined {
     return this.#halted
+  }
+
+  /** Why this validator signs nothing now; undefined: it signs, or is none. */
+  get abstention(): Abstention | undefined {
+    return this.#seat.abstention
   }
 
   /** Where consensus stands; undefined before `start`. */

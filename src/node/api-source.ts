@@ -1,6 +1,7 @@
 import type { ApiSource } from '../api/source.ts'
 import type { Mempool } from '../chain/mempool.ts'
 import { toHex } from '../codec/bytes.ts'
+import { type Abstention, describeAbstention } from '../consensus/abstention.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Network } from '../network/types.ts'
@@ -20,6 +21,7 @@ export interface ApiSourceParts {
   readonly chainKey: KeyPair
   readonly mode: string
   readonly role: ApiSource['role']
+  readonly abstention: () => Abstention | undefined
   readonly pending: ApiSource['pending']
   readonly fault: ApiSource['fault']
 }
@@ -34,10 +36,10 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     peerId: network.peerId,
     role,
     mode,
-    abstains: () =>
-      role === 'validator' && !ledger.holdsWindow
-        ? 'signs nothing until it holds the blocks of the last two event windows'
-        : undefined,
+    abstains: () => {
+      const abstention = parts.abstention()
+      return abstention === undefined ? undefined : describeAbstention(abstention)
+    },
     chainKey: toHex(parts.chainKey.publicKey),
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
     chain: ledger,

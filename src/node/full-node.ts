@@ -156,6 +156,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
       chainKey: home.chainKey,
       mode: config.mode,
       role,
+      abstention: () => driver.abstention,
       pending: () => driver.pending(),
       fault: () => faults.worst
     })

@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000
 const W = 600_000
 
 async function network(offsets: readonly number[]): Promise<{ nodes: TestNode[]; clocks: ShiftedClock[] }> {
-  const room = new Network()
+  const room = new Network({}, offsets.length, Date.now() - 2 * HOUR_MS)
   const clocks = offsets.map((offset) => new ShiftedClock(offset))
   const nodes = clocks.map((clock) => room.add(clock))
   for (const node of nodes) await node.start()

@@ -25,6 +25,8 @@ export interface LabOptions {
   /** Which of four validators the node is; without one it observes. */
   readonly self?: number
   readonly clock?: Clock
+  /** The genesis's time, Unix ms. */
+  readonly timestamp?: number
 }
 
 export class Lab {
@@ -36,8 +38,8 @@ export class Lab {
     this.node = node
   }
 
-  static async start({ params, self = 4, clock }: LabOptions = {}): Promise<Lab> {
-    const network = new Network({ ...CALM, ...params })
+  static async start({ params, self = 4, clock, timestamp }: LabOptions = {}): Promise<Lab> {
+    const network = new Network({ ...CALM, ...params }, 4, timestamp)
     // Its peers are the test.
     network.connects = () => false
     for (let i = 0; i < self; i++) network.add()

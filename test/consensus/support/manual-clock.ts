@@ -2,12 +2,13 @@ import type { Clock } from '../../../src/consensus/ports.ts'
 
 /** Time that passes when the test says so. */
 export class ManualClock implements Clock {
-  readonly #epoch = Date.now()
+  /** Unix ms at monotonic 0: who changes it sets the clock. */
+  epoch = Date.now()
   #time = 0
   #timers: { readonly at: number; readonly run: () => void }[] = []
 
   now(): number {
-    return this.#epoch + this.#time
+    return this.epoch + this.#time
   }
 
   monotonic(): number {

@@ -40,11 +40,11 @@ export class Network {
   tap: (from: TestNode, topic: ConsensusTopic, payload: Uint8Array) => void = () => {}
   #events = 0
 
-  constructor(params: Partial<Params> = {}, size = 4) {
+  constructor(params: Partial<Params> = {}, size = 4, timestamp = Date.now() - 60_000) {
     this.keys = Array.from({ length: size }, (_, i) => keyPairFromSeed(new Uint8Array(32).fill(i + 1)))
     this.genesis = createGenesis({
       chainId: 'rig',
-      timestamp: Date.now() - 60_000,
+      timestamp,
       validators: this.keys.map(({ publicKey }, i) => ({ name: `v${i}`, publicKey })),
       params: { ...QUICK, ...params }
     })
