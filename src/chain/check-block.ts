@@ -15,6 +15,7 @@ import {
 import { checkCommit, maxCommitBytes } from './commit.ts'
 import { type Failure, failure, firstFailure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
+import type { VerifiedEvents } from './verified-events.ts'
 
 export { cheapBlockCheck, checkProposed, type ProposedBlock } from './check-proposal.ts'
 export { type BlockData, type CheckedBlock, type CheckResult, markChecked } from './checked-block.ts'
@@ -30,6 +31,8 @@ export function maxFinalizedBytes(genesis: Genesis): number {
 export interface CheckOptions {
   /** Check the events again, which the validators did before they voted: bounds, window, signatures. */
   readonly verifyEvents?: boolean
+  /** Events whose signature was checked before. */
+  readonly verified?: VerifiedEvents | undefined
 }
 
 /**
@@ -44,12 +47,14 @@ export function checkFinalized(genesis: Genesis, bytes: Uint8Array, options: Che
   const { block: blockBytes, commit: commitBytes } = parts
   const inspected = inspectBlock(genesis, blockBytes, true)
   if ('code' in inspected) return { ok: false, failure: inspected }
-  const { header, hash, eventIds, keyHashes, events } = inspected
+  const { header, hash, eventIds, keyHashes } = inspected
   const commit = Commit.decode(commitBytes)
   const deferred =
     inspected.deferred ??
     checkCommit(genesis, commit, { height: header.height, hash }) ??
-    (options.verifyEvents === true ? checkEvents(genesis, header.timestamp, events).failure : undefined)
+    (options.verifyEvents === true
+      ? checkEvents(genesis, header.timestamp, inspected, options.verified).failure
+      : undefined)
   return {
     ok: true,
     block: markChecked({

@@ -15,6 +15,7 @@ import { blockHash } from './domain.ts'
 import { type Failure, failure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
 import { checkProposal } from './proposal.ts'
+import type { VerifiedEvents } from './verified-events.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -30,15 +31,20 @@ const NO_COMMIT: Bytes = new Uint8Array(0)
 /**
  * §8's valid(block) but for its links and the uniqueness of its events among ancestors (`Ledger.checkProposal`).
  * Faults of a later stage than the links' are in the block's `deferred`.
+ * @param verified events whose signature was checked before
  */
-export function checkProposed(genesis: Genesis, blockBytes: Uint8Array): CheckResult<ProposedBlock> {
+export function checkProposed(
+  genesis: Genesis,
+  blockBytes: Uint8Array,
+  verified?: VerifiedEvents
+): CheckResult<ProposedBlock> {
   const inspected = inspectBlock(genesis, blockBytes, false)
   if ('code' in inspected) return { ok: false, failure: inspected }
-  const { header, hash, eventIds, keyHashes, events } = inspected
+  const { header, hash, eventIds, keyHashes } = inspected
   let { deferred } = inspected
   let eventTimestamps: readonly number[] = []
   if (deferred === undefined) {
-    const { failure: fault, timestamps } = checkEvents(genesis, header.timestamp, events)
+    const { failure: fault, timestamps } = checkEvents(genesis, header.timestamp, inspected, verified)
     deferred = fault
     eventTimestamps = timestamps
   }

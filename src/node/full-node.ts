@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { Api } from '../api/app.ts'
 import { type Checkpoint, parseCheckpoint } from '../chain/checkpoint.ts'
 import { Mempool } from '../chain/mempool.ts'
+import { VerifiedEvents } from '../chain/verified-events.ts'
 import { Driver } from '../consensus/driver.ts'
 import { Signer } from '../consensus/signer.ts'
 import { MolochError } from '../error.ts'
@@ -46,7 +47,8 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
   let opened: Ledger | undefined
   // Closed after the network, which reads it for peers.
   closers.add('the chain database', () => opened?.close())
-  const verify = new VerifyPool({ genesisJson: genesis.json, size: verifyWorkers(config) })
+  const verified = new VerifiedEvents(genesis.hash, VerifiedEvents.memoryFor(config.mempool.max_events))
+  const verify = new VerifyPool({ genesisJson: genesis.json, size: verifyWorkers(config), verified })
   closers.add('the verify workers', () => verify.close())
   const served = new ServedChain(genesis, keep > 0, {
     syncing: () => sync.isSyncing,
@@ -114,6 +116,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
   const ingress = new EventIngress({
     genesis,
     mempool,
+    verified,
     isFinalized: (id) => ledger.hasRecentEvent(id),
     save: (events) => ledger.saveMempool(events),
     offer: (event) => outbox.add(event),

@@ -3,10 +3,11 @@
  * from a peer's gossip (checked, held, forwarded). Both ways end in the mempool; neither changes anything on failure.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type CheckedEvent, checkEvent, verifyEventSignature } from '../chain/event.ts'
+import { type CheckedEvent, checkEvent } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { SIGNATURES_A_TURN, splitGossipEvents } from '../chain/gossip-events.ts'
 import type { Mempool } from '../chain/mempool.ts'
+import type { VerifiedEvents } from '../chain/verified-events.ts'
 import { toHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
 import type { Verdict } from '../network/types.ts'
@@ -21,6 +22,8 @@ export interface Submitted {
 export interface IngressPorts {
   readonly genesis: Genesis
   readonly mempool: Mempool
+  /** Takes note of what was checked: a block that is proposed with it costs no second check. */
+  readonly verified: VerifiedEvents
   /** Whether the event was finalized within the last two windows: older ones are refused for their time. */
   readonly isFinalized: (id: Uint8Array) => boolean
   /** Resolves once the events are fsynced. */
@@ -94,7 +97,7 @@ export class EventIngress {
 
   /** The events of a message that are of use here. @throws MolochError if it should never have been sent */
   async #checkAll(payload: Uint8Array): Promise<CheckedEvent[]> {
-    const { genesis, mempool, isFinalized } = this.#ports
+    const { genesis, mempool, isFinalized, verified } = this.#ports
     const parts = splitGossipEvents(payload)
     const events: CheckedEvent[] = []
     let signatures = 0
@@ -102,7 +105,7 @@ export class EventIngress {
       const event = checkEvent(bytes, genesis.params)
       if (mempool.has(event.id) || isFinalized(event.id)) continue
       if (this.#outsideWindow(event) || !this.#mayPost(event)) continue
-      if (!verifyEventSignature(genesis.hash, event)) throw badSignature()
+      if (!verified.isSigned(event)) throw badSignature()
       events.push(event)
       if (++signatures % SIGNATURES_A_TURN === 0) await nextTurn()
     }
@@ -110,7 +113,7 @@ export class EventIngress {
   }
 
   #check(bytes: Uint8Array): CheckedEvent {
-    const { genesis } = this.#ports
+    const { genesis, verified } = this.#ports
     const event = checkEvent(bytes, genesis.params)
     if (!this.#mayPost(event)) {
       throw new MolochError('EVENT_ACTOR_UNKNOWN', `actor ${toHex(event.actor)} is not among the genesis's actors`)
@@ -122,9 +125,7 @@ export class EventIngress {
         `timestamp ${event.fields.timestamp} is ${away} ms from now; at most ${genesis.params.eventWindowMs} is accepted`
       )
     }
-    if (!verifyEventSignature(genesis.hash, event)) {
-      throw badSignature()
-    }
+    if (!verified.isSigned(event)) throw badSignature()
     return event
   }
 

@@ -6,6 +6,8 @@ import type { PackedChecks } from './packing.ts'
 /** What a worker is started with. */
 export interface WorkerSetup {
   readonly genesisJson: string
+  /** Of VerifiedEvents. */
+  readonly verified: SharedArrayBuffer | undefined
 }
 
 /** Main thread → worker. */

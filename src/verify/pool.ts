@@ -3,6 +3,7 @@ import type { CheckOptions, CheckResult, ProposedBlock } from '../chain/check-bl
 import type { HeaderCheck } from '../chain/check-header.ts'
 import type { ChunkPlan } from '../chain/snapshot-chunks.ts'
 import type { ChunkFailureCode, SnapshotFailure } from '../chain/snapshot-failures.ts'
+import type { VerifiedEvents } from '../chain/verified-events.ts'
 import { MolochError, messageOf } from '../error.ts'
 import { type PackedHeaders, unpackHeaders } from './header-packing.ts'
 import type { CheckAnswer, CheckRequest, Packed, PackedChunk, WorkerSetup } from './messages.ts'
@@ -18,6 +19,8 @@ export type VerifyErrorCode = 'VERIFY_CLOSED' | 'VERIFY_CRASHED' | 'VERIFY_FAILE
 export interface VerifyPoolOptions {
   /** `Genesis.json` */
   readonly genesisJson: string
+  /** Events whose signature was checked before: the threads look them up, and add to them. */
+  readonly verified?: VerifiedEvents | undefined
   /** Threads. */
   readonly size: number
   /** Jobs that may be held here before `check` makes its callers wait; their bytes are copies. */
@@ -159,7 +162,8 @@ export class VerifyPool {
   }
 
   #startThread(): void {
-    const setup: WorkerSetup = { genesisJson: this.#options.genesisJson }
+    const { genesisJson, verified } = this.#options
+    const setup: WorkerSetup = { genesisJson, verified: verified?.memory }
     const worker = new Worker(this.#options.workerUrl ?? workerUrl(), {
       workerData: setup,
       name: 'verify',

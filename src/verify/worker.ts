@@ -4,18 +4,19 @@ import { checkFinalized, checkHistory, checkProposed } from '../chain/check-bloc
 import { checkHeader } from '../chain/check-header.ts'
 import { type Genesis, parseGenesis } from '../chain/genesis.ts'
 import { type ChunkPlan, checkChunk } from '../chain/snapshot-chunks.ts'
+import { VerifiedEvents } from '../chain/verified-events.ts'
 import { packHeaders } from './header-packing.ts'
 import type { CheckAnswer, CheckRequest, Packed, WorkerSetup } from './messages.ts'
 import { packChecks } from './packing.ts'
 
 /** The thread of a VerifyPool: checks frames one request after the other. */
-function serve(genesis: Genesis): void {
+function serve(genesis: Genesis, verified: VerifiedEvents | undefined): void {
   const port = parentPort
   if (port === null) throw new Error('verify/worker runs in a worker thread only')
   port.on('message', (request: CheckRequest) => {
     let answer: CheckAnswer
     try {
-      answer = { id: request.id, packed: check(genesis, request) }
+      answer = { id: request.id, packed: check(genesis, verified, request) }
     } catch (error) {
       port.postMessage({ id: request.id, error: error instanceof Error ? String(error.stack) : String(error) })
       return
@@ -24,7 +25,11 @@ function serve(genesis: Genesis): void {
   })
 }
 
-function check(genesis: Genesis, { kind, frames, ends, verifyEvents, plan }: CheckRequest): Packed {
+function check(
+  genesis: Genesis,
+  verified: VerifiedEvents | undefined,
+  { kind, frames, ends, verifyEvents, plan }: CheckRequest
+): Packed {
   const each = ends.map((end, index) => {
     const start = index === 0 ? 0 : (ends[index - 1] as number)
     return new Uint8Array(frames, start, end - start)
@@ -42,7 +47,7 @@ function check(genesis: Genesis, { kind, frames, ends, verifyEvents, plan }: Che
     case 'proposal':
       return packChecks(
         frames,
-        each.map((bytes) => checkProposed(genesis, bytes))
+        each.map((bytes) => checkProposed(genesis, bytes, verified))
       )
     case 'history':
       return packChecks(
@@ -52,9 +57,11 @@ function check(genesis: Genesis, { kind, frames, ends, verifyEvents, plan }: Che
     case 'finalized':
       return packChecks(
         frames,
-        each.map((bytes) => checkFinalized(genesis, bytes, { verifyEvents }))
+        each.map((bytes) => checkFinalized(genesis, bytes, { verifyEvents, verified }))
       )
   }
 }
 
-serve(parseGenesis((workerData as WorkerSetup).genesisJson))
+const setup = workerData as WorkerSetup
+const genesis = parseGenesis(setup.genesisJson)
+serve(genesis, setup.verified && new VerifiedEvents(genesis.hash, setup.verified))

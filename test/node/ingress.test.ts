@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { CheckedEvent } from '../../src/chain/event.ts'
 import { createGenesis } from '../../src/chain/genesis.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
+import { VerifiedEvents } from '../../src/chain/verified-events.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { joinEvents } from '../../src/codec/raw.ts'
 import { EventIngress, type IngressPorts } from '../../src/node/ingress.ts'
@@ -19,6 +20,7 @@ function setUp(changes: Partial<IngressPorts> = {}) {
   const ingress = new EventIngress({
     genesis: chain.genesis,
     mempool,
+    verified: new VerifiedEvents(chain.genesis.hash, VerifiedEvents.memoryFor(64)),
     isFinalized: () => false,
     save: async (events) => void saved.push(...events),
     offer: (one) => offered.push(one),

@@ -9,6 +9,7 @@ import {
 import { checkHeader } from '../../src/chain/check-header.ts'
 import { checkChunk } from '../../src/chain/snapshot-chunks.ts'
 import { readManifest } from '../../src/chain/snapshot-manifest.ts'
+import { VerifiedEvents } from '../../src/chain/verified-events.ts'
 import { concatBytes, utf8 } from '../../src/codec/bytes.ts'
 import { VerifyPool, type VerifyPoolOptions } from '../../src/verify/pool.ts'
 import { finalize, testBlock, testChain, testEvent } from '../chain/fixture.ts'
@@ -94,6 +95,19 @@ describe('a pool of real workers', () => {
     const workers = pool()
     expect(await workers.checkProposed(blockBytes)).toEqual(checkProposed(genesis, blockBytes))
     expect(await workers.checkProposed(utf8('nonsense'))).toMatchObject({ failure: { code: 'NON_CANONICAL' } })
+  })
+
+  test('shares what it verified with its threads and with whoever else has the memory', async () => {
+    const verified = new VerifiedEvents(genesis.hash, VerifiedEvents.memoryFor(64))
+    const workers = pool({ size: 2, verified })
+    const { blockBytes } = testBlock(chain, { events })
+    const { blockBytes: reversed } = testBlock(chain, { events: [...events].reverse() })
+    expect(verified.isSigned(testEvent(chain, 0))).toBe(true)
+    expect(await workers.checkProposed(blockBytes)).toEqual(checkProposed(genesis, blockBytes))
+    expect([verified.checked, verified.spared]).toEqual([20, 1])
+    expect(await workers.checkProposed(reversed)).toEqual(checkProposed(genesis, reversed))
+    expect(verified.isSigned(testEvent(chain, 19))).toBe(true)
+    expect([verified.checked, verified.spared]).toEqual([20, 22])
   })
 
   test('checks history by what its hash vouches for, and no signature', async () => {

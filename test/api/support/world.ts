@@ -6,6 +6,7 @@ import { Api, type ApiOptions } from '../../../src/api/app.ts'
 import type { ApiSource, PeerBook, PendingView, SyncView } from '../../../src/api/source.ts'
 import type { CheckedEvent } from '../../../src/chain/event.ts'
 import { Mempool } from '../../../src/chain/mempool.ts'
+import { VerifiedEvents } from '../../../src/chain/verified-events.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import { silentLog } from '../../../src/log.ts'
@@ -117,6 +118,7 @@ export class World {
     const ingress = new EventIngress({
       genesis: maker.genesis,
       mempool,
+      verified: new VerifiedEvents(maker.genesis.hash, VerifiedEvents.memoryFor(64)),
       isFinalized: (id) => ledger.hasRecentEvent(id),
       save: (events) => ledger.saveMempool(events),
       offer: () => {},
