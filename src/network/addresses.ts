@@ -1,3 +1,4 @@
+import { BlockList } from 'node:net'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { messageOf } from '../error.ts'
@@ -28,6 +29,9 @@ export function ipOf(address: Multiaddr): string | undefined {
   return address.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')?.value
 }
 
+/** Of one peer: an honest one listens on one or two ports. */
+const MAX_CLAIMED_ADDRESSES = 8
+
 /**
  * Of the listen addresses that a peer claims, those worth keeping: where its connection comes from, at another port. What
  * else it says may be anybody's: a peer must not make us dial whom it names.
@@ -35,7 +39,38 @@ export function ipOf(address: Multiaddr): string | undefined {
 export function dialable(claimed: Iterable<Multiaddr>, remote: Multiaddr, peerId: string): string[] {
   const ip = ipOf(remote)
   if (ip === undefined) return []
-  return [...claimed].filter((address) => ipOf(address) === ip).map((address) => withPeerId(address, peerId))
+  const same = [...claimed].filter((address) => ipOf(address) === ip)
+  return same.slice(0, MAX_CLAIMED_ADDRESSES).map((address) => withPeerId(address, peerId))
+}
+
+/** Of one peer on the local network: an honest one has one for each of its interfaces. */
+const MAX_LOCAL_ADDRESSES = 8
+
+const LOCAL = new BlockList()
+for (const [net, bits] of [
+  ['10.0.0.0', 8],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16]
+] as const) {
+  LOCAL.addSubnet(net, bits, 'ipv4')
+}
+LOCAL.addAddress('::1', 'ipv6')
+LOCAL.addSubnet('fc00::', 7, 'ipv6')
+LOCAL.addSubnet('fe80::', 10, 'ipv6')
+
+/**
+ * Of the addresses that somebody on the local network says a peer has, those that can be on it: it must not make us dial
+ * the rest of the world.
+ */
+export function localOnly(claimed: Iterable<Multiaddr>, peerId: string): string[] {
+  const local = [...claimed].filter((address) => {
+    const ip = address.getComponents()[0]
+    if (ip?.value === undefined || (ip.name !== 'ip4' && ip.name !== 'ip6')) return false
+    return LOCAL.check(ip.value, ip.name === 'ip4' ? 'ipv4' : 'ipv6')
+  })
+  return local.slice(0, MAX_LOCAL_ADDRESSES).map((address) => withPeerId(address, peerId))
 }
 
 /** @returns the id as everything here has it @throws MolochError BAD_PEER_ID, one line that says what would be accepted */

@@ -1,4 +1,5 @@
-import { dialable, parseAddress, withPeerId } from './addresses.ts'
+import type { PeerInfo } from '@libp2p/interface'
+import { dialable, localOnly, parseAddress, withPeerId } from './addresses.ts'
 import type { Host } from './libp2p.ts'
 import type { Parts } from './parts.ts'
 import type { Peer } from './peer.ts'
@@ -35,7 +36,7 @@ export function followSessions(parts: Parts): void {
 
 /** What follows from libp2p's events. */
 export function followHost(host: Host, parts: Parts): void {
-  const { sessions, handshake, dialer } = parts
+  const { sessions, handshake } = parts
   host.addEventListener('connection:open', ({ detail: connection }) => {
     const peer = sessions.connected(connection)
     if (peer.session.state !== 'CLOSED') void handshake.run(peer, connection)
@@ -48,10 +49,12 @@ export function followHost(host: Host, parts: Parts): void {
     peer.claimed = dialable(listenAddrs, connection.remoteAddr, peer.id)
     if (isOpen(peer.session)) remember(parts, peer)
   })
-  host.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
-    const peerId = id.toString()
-    for (const address of multiaddrs) dialer.add(withPeerId(address, peerId), { peerId })
-  })
+}
+
+/** mDNS found a peer. Anybody on the local network may have said so: whether it is there is tried, and no more. */
+export function found({ dialer }: Parts, { id, multiaddrs }: PeerInfo): void {
+  const peerId = id.toString()
+  for (const address of localOnly(multiaddrs, peerId)) dialer.add(address, { peerId, quiet: true })
 }
 
 /** Where a peer that passed Hello can be met again. */

@@ -3,21 +3,30 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { ipOf } from './addresses.ts'
 
 export interface GaterOptions {
+  readonly self: string
   readonly maxPerIp: number
   /** Remote addresses of the connections there are. */
   readonly connected: () => Iterable<Multiaddr>
   /** Whether the peer is held out. */
   readonly isHeld: (peerId: string) => boolean
+  /** Whether this node itself has chosen to dial the address. */
+  readonly isChosen: (address: Multiaddr) => boolean
 }
 
-/** Who may connect, as libp2p asks it: no peer that is held out, and not too many from one address. */
+/**
+ * Who may connect and what may be dialled, as libp2p asks it: no peer that is held out, not too many from one address, and
+ * only addresses that we chose.
+ */
 export function gaterOf(options: GaterOptions): ConnectionGater {
   const isHeld = (peerId: PeerId): boolean => options.isHeld(peerId.toString())
   return {
     denyDialPeer: isHeld,
+    denyDialMultiaddr: (address) => !options.isChosen(address),
     denyOutboundEncryptedConnection: isHeld,
     denyInboundEncryptedConnection: isHeld,
-    denyInboundConnection: ({ remoteAddr }: MultiaddrConnection) => isCrowded(remoteAddr, options)
+    denyInboundConnection: ({ remoteAddr }: MultiaddrConnection) => isCrowded(remoteAddr, options),
+    // Where others are is in our own address book (known-peers.ts): what libp2p's has, others have written.
+    filterMultiaddrForPeer: (peerId) => peerId.toString() === options.self
   }
 }
 

@@ -8,7 +8,7 @@ export interface Rpc {
     ihave: unknown[]
     iwant: unknown[]
     graft: { topicID?: string }[]
-    prune: { topicID?: string }[]
+    prune: { topicID?: string; peers?: unknown[] }[]
     idontwant: unknown[]
   }
 }
@@ -41,6 +41,8 @@ export class GossipGate {
   wrap(handle: Handle): Handle {
     this.#handle = handle
     return async (from, rpc) => {
+      // Peer exchange: whom a stranger would have us dial. Its score keeps it out as well (gossip-params.ts).
+      for (const prune of rpc.control?.prune ?? []) prune.peers = []
       const id = from.toString()
       if (this.#passed(id)) await handle(from, rpc)
       else this.#hold(id, from, rpc)

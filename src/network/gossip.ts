@@ -1,11 +1,12 @@
 import type { GossipSub } from '@libp2p/gossipsub'
-import { gossipsub, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub'
+import { gossipsub, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { networkError } from './errors.ts'
 import { GossipCounters } from './gossip-counters.ts'
 import { GossipGate, type Rpc } from './gossip-gate.ts'
+import { GOSSIP_PARAMS } from './gossip-params.ts'
 import { scoreParams } from './gossip-score.ts'
 import { messageId } from './message-id.ts'
 import type { NetworkSettings } from './settings.ts'
@@ -16,11 +17,6 @@ import { Validating } from './validating.ts'
 
 /** One RPC frame: the largest message and what rides with it. it-length-prefixed itself stops at 4 MiB. */
 const MAX_RPC_BYTES = 4 << 20
-/**
- * How long a message id is remembered. Longer than messages travel and are told of (five heartbeats); shorter than
- * events wait in the outbox before they are offered again, for those bytes would be taken for seen, here and elsewhere.
- */
-const SEEN_MS = 10_000
 /**
  * A peer whose gossip stream did not open when it was tried again waits this long for the next try: streams are opened
  * one after the other, and a peer that never answers would hold up all.
@@ -90,15 +86,9 @@ export class Gossip {
   service(): ReturnType<typeof gossipsub> {
     const { scope, settings, penaltyPoints } = this.#options
     return gossipsub({
-      globalSignaturePolicy: StrictNoSign,
+      ...GOSSIP_PARAMS,
       msgIdFn: ({ topic, data }) => messageId(topic, data),
       allowedTopics: TOPICS.map((topic) => topicId(scope, topic)),
-      asyncValidation: true,
-      emitSelf: false,
-      fallbackToFloodsub: false,
-      allowPublishToZeroTopicPeers: true,
-      ignoreDuplicatePublishError: true,
-      seenTTL: SEEN_MS,
       heartbeatInterval: settings.gossipHeartbeatMs,
       maxInboundDataLength: MAX_RPC_BYTES,
       maxOutboundBufferSize: settings.gossipBufferBytes,

@@ -4,7 +4,7 @@ import { messageOf } from '../error.ts'
 import type { Hold } from '../store/peer-store.ts'
 import { assertPeerId, parseAddress, peerIdIn } from './addresses.ts'
 import { networkError } from './errors.ts'
-import { followHost, followSessions } from './follow.ts'
+import { followHost, followSessions, found } from './follow.ts'
 import { createHost, type Host } from './libp2p.ts'
 import { causes, listenFailure } from './listen-failure.ts'
 import type { NetworkOptions } from './options.ts'
@@ -74,9 +74,10 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       privateKey: peerKey,
       listen,
       announce,
-      mdns,
+      onFound: mdns ? (peer) => found(this.#parts, peer) : undefined,
       userAgent,
       gater: this.#parts.gater,
+      resolver: this.#parts.dialGate.resolver,
       pubsub: this.#parts.gossip.service(),
       settings: this.#parts.settings
     })
@@ -237,7 +238,8 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     const timer = setTimeout(() => deadline.abort(new Error(`no connection within ${dialMs} ms`)), dialMs)
     if (known !== undefined) this.sessions.dialing(known, address)
     try {
-      const connection = await host.dial(target, { signal: deadline.signal })
+      const dial = () => host.dial(target, { signal: deadline.signal })
+      const connection = await this.#parts.dialGate.choose(target, dial)
       return connection.remotePeer.toString()
     } catch (error) {
       const why = deadline.signal.aborted ? messageOf(deadline.signal.reason) : causes(error)

@@ -4,6 +4,7 @@ import { maxTrustedHeaderBytes } from '../chain/check-header.ts'
 import { scope } from '../chain/genesis.ts'
 import { maxChunkBytes } from '../chain/snapshot-chunks.ts'
 import { Certifier } from './certify.ts'
+import { DialGate } from './dial-gate.ts'
 import { Dialer } from './dialer.ts'
 import { Discipline } from './discipline.ts'
 import { gaterOf } from './gater.ts'
@@ -39,6 +40,7 @@ export interface Parts {
   readonly sessions: PeerSessions
   readonly gossip: Gossip
   readonly gater: ConnectionGater
+  readonly dialGate: DialGate
   readonly known: KnownPeers
   readonly refill: Refill
   readonly dialer: Dialer
@@ -77,7 +79,14 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     log
   })
   const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)
-  const gater = gaterOf({ ...settings, connected, isHeld: (peer) => known.holdOn(peer) !== undefined })
+  const dialGate = new DialGate()
+  const gater = gaterOf({
+    self: peerId.toString(),
+    maxPerIp: settings.maxPerIp,
+    connected,
+    isHeld: (peer) => known.holdOn(peer) !== undefined,
+    isChosen: (address) => dialGate.allows(address)
+  })
   const isConnected = (peer: string): boolean => (sessions.find(peer)?.connections.size ?? 0) > 0
   const dialer = new Dialer({ settings, connect: hooks.connect, isConnected, random, now, log })
   const discipline = new Discipline({ known, penalties, dialer, disconnect: hooks.disconnect, now: Date.now, log })
@@ -116,5 +125,5 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     maxChunkBytes: maxChunkBytes(genesis)
   })
   const about = { peerId: peerId.toString(), settings, limits, scope: chain }
-  return { ...about, sessions, gossip, gater, known, refill, dialer, discipline, handshake, status, requests }
+  return { ...about, sessions, gossip, gater, dialGate, known, refill, dialer, discipline, handshake, status, requests }
 }

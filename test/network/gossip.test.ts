@@ -1,5 +1,5 @@
 import { type GossipSub, gossipsub, StrictNoSign } from '@libp2p/gossipsub'
-import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import type { Connection, ConnectionGater, PeerId, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import { scope } from '../../src/chain/genesis.ts'
@@ -29,6 +29,10 @@ function hostOf(node: TestNode): Host {
   const { host } = node.network as Libp2pNetwork
   if (host === undefined) throw new Error('not started')
   return host
+}
+
+function gaterOf(of: TestNode): ConnectionGater {
+  return (hostOf(of) as unknown as { components: { connectionGater: ConnectionGater } }).components.connectionGater
 }
 
 /** The class inside, for faults that only a test makes. */
@@ -228,6 +232,7 @@ describe('gossip', () => {
         side.newest = detail
       })
     }
+    gaterOf(a).denyDialMultiaddr = () => false
     await hostOf(a).dial(multiaddr(b.address), { force: true })
     const stream = (side: (typeof sides)[number]) => streams(side.from).get(side.to.network.peerId)?.rawStream
     const moved = () => sides.every((side) => side.newest?.streams.some((one) => one === stream(side)))

@@ -127,11 +127,12 @@ describe('verdicts', () => {
 })
 
 describe('who may connect', () => {
+  const RULES = { self: 'me', maxPerIp: 2, connected: () => [], isHeld: () => false, isChosen: () => true }
   const from = (address: string) => ({ remoteAddr: multiaddr(address) }) as MultiaddrConnection
 
   it('not too many from one address', async () => {
     const connected = ['/ip4/10.0.0.1/tcp/1', '/ip4/10.0.0.1/tcp/2', '/ip6/::1/tcp/3'].map((one) => multiaddr(one))
-    const rules = gaterOf({ maxPerIp: 2, connected: () => connected, isHeld: () => false })
+    const rules = gaterOf({ ...RULES, connected: () => connected })
     const denied = (address: string) => rules.denyInboundConnection?.(from(address))
     expect([
       await denied('/ip4/10.0.0.1/tcp/9'),
@@ -143,7 +144,7 @@ describe('who may connect', () => {
   it('no peer that is held out', async () => {
     const id = peerIdFromString('12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf')
     const held = new Set([id.toString()])
-    const rules = gaterOf({ maxPerIp: 2, connected: () => [], isHeld: (peer) => held.has(peer) })
+    const rules = gaterOf({ ...RULES, isHeld: (peer) => held.has(peer) })
     const asked = async () => [
       await rules.denyDialPeer?.(id),
       await rules.denyInboundEncryptedConnection?.(id, from('/ip4/10.0.0.1/tcp/1')),

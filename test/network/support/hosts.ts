@@ -2,6 +2,7 @@ import '../../../src/polyfill.ts'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { gossipsub } from '@libp2p/gossipsub'
 import type { Connection } from '@libp2p/interface'
+import { dnsaddrResolver } from 'libp2p'
 import { afterEach } from 'vitest'
 import { createHost, type Host } from '../../../src/network/libp2p.ts'
 import { DEFAULT_SETTINGS, DEVNET_SETTINGS } from '../../../src/network/settings.ts'
@@ -24,9 +25,10 @@ export async function host(pubsub = gossipsub()): Promise<Host> {
     privateKey: await generateKeyPair('Ed25519'),
     listen: ['/ip4/127.0.0.1/tcp/0'],
     announce: [],
-    mdns: false,
+    onFound: undefined,
     userAgent: 'test',
     gater: {},
+    resolver: dnsaddrResolver,
     pubsub,
     settings: { ...DEFAULT_SETTINGS, ...DEVNET_SETTINGS }
   })
