@@ -1,11 +1,12 @@
 import { type Header, Header as HeaderCodec } from '../codec/generated/chain.ts'
 import { splitBlock, splitNewBlock } from '../codec/raw.ts'
-import { NEW_BLOCK } from '../codec/rules.ts'
+import { BLOCK, NEW_BLOCK } from '../codec/rules.ts'
 import { checkEvents } from './check-events.ts'
 import {
   type CheckedBlock,
   type CheckResult,
   canonicalFailure,
+  foreignEventsFailure,
   inspectBlock,
   markChecked,
   sealFailure,
@@ -82,8 +83,9 @@ export interface CheapProposal {
 const NEW_BLOCK_OVERHEAD_BYTES = 128
 
 /**
- * The checks of §10 that every role makes before it forwards a NewBlock; only their failure is a reject. What the
- * block says is not looked at: a deeper fault is evidence against the proposer, not against the relay.
+ * The checks of §9 that every role makes before it forwards a NewBlock; only their failure is a reject. They find
+ * whatever a relay can have changed. What the block says is not looked at: a deeper fault is evidence against the
+ * proposer, not against the relay.
  */
 export function cheapBlockCheck(
   genesis: Genesis,
@@ -95,7 +97,7 @@ export function cheapBlockCheck(
     canonicalFailure(NEW_BLOCK, newBlockBytes)
   if (early !== undefined) return { ok: false, failure: early }
   const { round, validRound, block: blockBytes, signature } = splitNewBlock(newBlockBytes)
-  const { header: headerBytes, seal } = splitBlock(blockBytes)
+  const { header: headerBytes, seal, events } = splitBlock(blockBytes)
   const header = HeaderCodec.decode(headerBytes)
   const hash = blockHash(genesis.hash, header)
   const slot = { height: header.height, round, validRound, blockHash: hash }
@@ -103,9 +105,30 @@ export function cheapBlockCheck(
     sizeFailure('block', blockBytes, maxBlockBytes) ??
     turnFailure(genesis, header, round, validRound) ??
     sealFailure(genesis, header, hash, seal) ??
-    checkProposal(genesis, slot, signature)
+    checkProposal(genesis, slot, signature) ??
+    // No signature is over the events themselves: last, as it is the longest.
+    foreignEventsFailure(genesis, header, events)
   if (fault !== undefined) return { ok: false, failure: fault }
   return { ok: true, header, hash, round, validRound, blockBytes, signature }
+}
+
+/**
+ * Of a block that was asked for by its hash: what is wrong with these bytes rather than with every block of that hash.
+ * @param hash of `header`, which is the block's
+ */
+export function foreignBlockFailure(
+  genesis: Genesis,
+  blockBytes: Uint8Array,
+  header: Header,
+  hash: Uint8Array
+): Failure | undefined {
+  const malformed = canonicalFailure(BLOCK, blockBytes)
+  if (malformed !== undefined) return malformed
+  const { seal, events } = splitBlock(blockBytes)
+  const unsealed = sealFailure(genesis, header, hash, seal)
+  // Who it says it is by is under its hash.
+  if (unsealed !== undefined && unsealed.code !== 'BAD_PROPOSER') return unsealed
+  return foreignEventsFailure(genesis, header, events)
 }
 
 /** A fresh proposal is by the one whose turn it is; a re-proposal keeps the header that an earlier proposer made. */

@@ -8,7 +8,7 @@ import { BLOCK, EVENT_BODY, type MessageRule } from '../codec/rules.ts'
 import { verify } from '../crypto/ed25519.ts'
 import { messageOf } from '../error.ts'
 import { blockHash, sealMessage } from './domain.ts'
-import { hashEvents } from './event-hashes.ts'
+import { hashEventIds, hashEvents } from './event-hashes.ts'
 import { type Failure, failure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
 import { HEADER_VERSION } from './header.ts'
@@ -102,9 +102,8 @@ export function inspectContent(genesis: Genesis, blockBytes: Uint8Array, walked:
   if (malformed !== undefined) return malformed
   const { header: headerBytes, seal, events } = splitBlock(blockBytes)
   // Before any work for each event.
-  if (events.length > params.maxBlockEvents) {
-    return failure('TOO_LARGE', `block has ${events.length} events; accepted: at most ${params.maxBlockEvents}`)
-  }
+  const tooMany = tooManyFailure(genesis, events.length)
+  if (tooMany !== undefined) return tooMany
   const body = bodiesFailure(events)
   if (body !== undefined) return body
   const header = Header.decode(headerBytes)
@@ -122,6 +121,23 @@ export function inspectContent(genesis: Genesis, blockBytes: Uint8Array, walked:
 
 function faulty(parts: Pick<Inspected, 'header' | 'hash' | 'seal' | 'events'>, deferred: Failure): Inspected {
   return { ...parts, eventIds: NONE, keyHashes: NONE, deferred }
+}
+
+function tooManyFailure({ params }: Genesis, count: number): Failure | undefined {
+  if (count <= params.maxBlockEvents) return undefined
+  return failure('TOO_LARGE', `block has ${count} events; accepted: at most ${params.maxBlockEvents}`)
+}
+
+/**
+ * Whether a canonical block holds the events that its hash is over. If it does, and its seal is good, then whatever else
+ * is wrong with it is so of every block of that hash: its proposer is at fault. If not, it is whoever sent these bytes.
+ */
+export function foreignEventsFailure(
+  genesis: Genesis,
+  header: Header,
+  events: readonly Uint8Array[]
+): Failure | undefined {
+  return tooManyFailure(genesis, events.length) ?? eventsRootFailure(header, hashEventIds(events))
 }
 
 /** Event bodies are bytes to the block's walk; they have to be canonical too (protocol §3). */

@@ -25,16 +25,9 @@ export function hashEvents(events: readonly Uint8Array[]): EventHashes {
     const event = events[i] as Uint8Array
     findEventSpans(event, 0, spans)
     findBodySpans(event, spans.body, spans.bodyEnd, parts)
-    const actor = event.subarray(spans.actor, spans.actor + ACTOR)
-    // 0x00 ‖ actor ‖ signature ‖ body
-    const leaf = scratch(1 + ACTOR + SIGNATURE + spans.bodyEnd - spans.body)
-    leaf[0] = 0
-    leaf.set(actor, 1)
-    leaf.set(event.subarray(spans.signature, spans.signature + SIGNATURE), 1 + ACTOR)
-    leaf.set(event.subarray(spans.body, spans.bodyEnd), 1 + ACTOR + SIGNATURE)
-    sha256Into(eventIds, leaf, HASH * i)
+    idInto(eventIds, event, spans, i)
     const at = 3 * HASH * i
-    sha256Into(keyHashes, actor, at)
+    sha256Into(keyHashes, event.subarray(spans.actor, spans.actor + ACTOR), at)
     // kind ‖ 0x00 ‖ id
     const kindLength = parts.kindEnd - parts.kind
     const key = scratch(kindLength + 1 + parts.idEnd - parts.id)
@@ -45,6 +38,28 @@ export function hashEvents(events: readonly Uint8Array[]): EventHashes {
     sha256Into(keyHashes, event.subarray(parts.action, parts.actionEnd), at + 2 * HASH)
   }
   return { eventIds, keyHashes }
+}
+
+/** `eventIds` alone, whatever the bodies hold. @param events encoded SignedEvents, canonical */
+export function hashEventIds(events: readonly Uint8Array[]): Bytes {
+  const eventIds = new Uint8Array(HASH * events.length)
+  const spans = emptyEventSpans()
+  for (let i = 0; i < events.length; i++) {
+    const event = events[i] as Uint8Array
+    findEventSpans(event, 0, spans)
+    idInto(eventIds, event, spans, i)
+  }
+  return eventIds
+}
+
+function idInto(eventIds: Bytes, event: Uint8Array, spans: ReturnType<typeof emptyEventSpans>, i: number): void {
+  // 0x00 ‖ actor ‖ signature ‖ body
+  const leaf = scratch(1 + ACTOR + SIGNATURE + spans.bodyEnd - spans.body)
+  leaf[0] = 0
+  leaf.set(event.subarray(spans.actor, spans.actor + ACTOR), 1)
+  leaf.set(event.subarray(spans.signature, spans.signature + SIGNATURE), 1 + ACTOR)
+  leaf.set(event.subarray(spans.body, spans.bodyEnd), 1 + ACTOR + SIGNATURE)
+  sha256Into(eventIds, leaf, HASH * i)
 }
 
 let buffer = new Uint8Array(4 << 10)

@@ -4,7 +4,7 @@
  * rejected; what is stale, early, known or more than we keep is ignored.
  */
 import { type CheckedBlock, maxFinalizedBytes } from '../chain/check-block.ts'
-import { type CheapProposal, cheapBlockCheck } from '../chain/check-proposal.ts'
+import { type CheapProposal, cheapBlockCheck, foreignBlockFailure } from '../chain/check-proposal.ts'
 import { blockHash } from '../chain/domain.ts'
 import type { Failure } from '../chain/failures.ts'
 import { checkProposal, decodeProposal } from '../chain/proposal.ts'
@@ -158,6 +158,9 @@ export class Intake {
     if (header.height !== height.height || !height.machine.book.missing(height.machine.round).includes(toHex(hash))) {
       return IGNORE
     }
+    // Its hash is not over all of it: what its proposer never made must not stand for what it did.
+    const foreign = foreignBlockFailure(genesis, blockBytes, header, hash)
+    if (foreign !== undefined) return reject(foreign.code)
     void height.blocks.add(toHex(hash), header, blockBytes)
     return ACCEPT
   }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { cheapBlockCheck, checkLink, checkProposed } from '../../src/chain/check-block.ts'
+import { foreignBlockFailure } from '../../src/chain/check-proposal.ts'
 import { EventBody } from '../../src/chain/event.ts'
 import { checkProposal, decodeProposal, encodeProposal, signProposal } from '../../src/chain/proposal.ts'
 import { concatBytes } from '../../src/codec/bytes.ts'
-import { joinNewBlock } from '../../src/codec/raw.ts'
+import { joinBlock, joinNewBlock, splitBlock } from '../../src/codec/raw.ts'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import {
   type BlockChanges,
@@ -149,6 +150,50 @@ describe('what gossip checks before it forwards', () => {
     const most = 1_000_000 + genesis.params.maxBlockBytes - block(1_000_000).blockBytes.byteLength
     expect(code({ block: block(most) })).toBeUndefined()
     expect(code({ block: block(most + 1) })).toBe('TOO_LARGE')
+  })
+
+  test('events that are not under the hash: none left out, added, changed or moved', () => {
+    const { header: headerBytes, seal } = splitBlock(good.blockBytes)
+    const changed = new Uint8Array(bytes[1] as Uint8Array)
+    changed[changed.length - 1] = (changed.at(-1) as number) ^ 1
+    const [a, b, c] = bytes as [Uint8Array, Uint8Array, Uint8Array]
+    for (const others of [[], [a, b], [a, b, c, c], [a, changed, c], [b, a, c]]) {
+      const blockBytes = joinBlock(headerBytes, seal, others)
+      expect(code({ block: { ...good, blockBytes } })).toBe('BAD_EVENTS_ROOT')
+      const failure = foreignBlockFailure(genesis, blockBytes, good.header, good.hash)
+      expect(failure?.code).toBe('BAD_EVENTS_ROOT')
+    }
+    const many = testChain(4, { params: { maxBlockEvents: 2 } })
+    const block = testBlock(many, { events: bytes })
+    const slot = { height: 1, round: 0, blockHash: block.hash }
+    const signature = signProposal(
+      many.genesis.hash,
+      many.keys[many.genesis.validators.proposer(1, 0)] as KeyPair,
+      slot
+    )
+    const result = cheapBlockCheck(
+      many.genesis,
+      joinNewBlock({ round: 0, validRound: undefined, block: block.blockBytes, signature })
+    )
+    expect(result.ok ? undefined : result.failure.code).toBe('TOO_LARGE')
+  })
+
+  test('of a block by its hash: what another sender could have changed, and nothing that is under the hash', () => {
+    const failure = (blockBytes: Uint8Array, { header, hash } = good) =>
+      foreignBlockFailure(genesis, blockBytes, header, hash)?.code
+    expect(failure(good.blockBytes)).toBeUndefined()
+    expect(failure(concatBytes(good.blockBytes, Uint8Array.of(0x20, 1)))).toBe('NON_CANONICAL')
+    const { header, events: parts } = splitBlock(good.blockBytes)
+    expect(failure(joinBlock(header, new Uint8Array(64), parts))).toBe('BAD_SEAL')
+    const odd = oddEvent(chain, EventBody.encode(eventFields(1, { action: 'Capitals' })))
+    for (const changes of [
+      { header: { proposer: new Uint8Array(32) } },
+      { header: { eventCount: 7 } },
+      { events: [odd] }
+    ]) {
+      const block = testBlock(chain, changes)
+      expect(failure(block.blockBytes, block)).toBeUndefined()
+    }
   })
 
   test('NON_CANONICAL', () => {

@@ -1,7 +1,11 @@
 /** Peers without any key that say again, in another form, what validators have signed: nobody follows, nobody is blamed. */
 import { describe, expect, it, vi } from 'vitest'
 import { decodeVote, encodeVote } from '../../src/chain/vote.ts'
+import { toHex } from '../../src/codec/bytes.ts'
+import { joinBlock, joinNewBlock, splitBlock, splitNewBlock } from '../../src/codec/raw.ts'
+import { noVotes } from '../../src/consensus/catch-up.ts'
 import type { ConsensusTopic } from '../../src/consensus/ports.ts'
+import { Lab } from './support/lab.ts'
 import { Network, type TestNode } from './support/rig.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -43,5 +47,47 @@ describe('nil votes, said again as votes for 32 zero bytes', () => {
     expect(new Set(verdicts)).toEqual(new Set(['reject']))
     expect((await v0.ledger.headerAt(1))?.header.proposer).toEqual(network.keys[2]?.publicKey)
     await nobodyIsBlamed(network.nodes)
+  })
+})
+
+describe('proposals with other events', () => {
+  /** As it was signed, but for its last event. */
+  const mangled = (payload: Uint8Array): Uint8Array | undefined => {
+    const { block, ...proposal } = splitNewBlock(payload)
+    const { header, seal, events } = splitBlock(block)
+    if (events.length === 0) return undefined
+    return joinNewBlock({ ...proposal, block: joinBlock(header, seal, events.slice(0, -1)) })
+  }
+
+  it('are refused, whoever brings them first; the real ones are decided in their round', async () => {
+    const network = new Network()
+    const nodes = Array.from({ length: 4 }, () => network.add())
+    const verdicts = relay(network, 'block', mangled)
+    for (const node of nodes) await node.start()
+    const events = Array.from({ length: 3 }, () => network.event())
+    network.submit(...events)
+    await Promise.all(nodes.map((node) => node.reaches(3)))
+    expect(new Set(verdicts)).toEqual(new Set(['reject']))
+    for (const { id } of events) expect(await nodes[0]?.ledger.event(id)).toBeDefined()
+    await nobodyIsBlamed(nodes)
+  })
+
+  it('are refused as answers, and the answer of another peer is taken', async () => {
+    const lab = await Lab.start()
+    const block = lab.build(0, [lab.network.event()])
+    const { header, seal } = splitBlock(block.blockBytes)
+    const blocks: Record<string, Uint8Array> = { liar: joinBlock(header, seal, []), other: block.blockBytes }
+    lab.node.answer = async (request, peer) => {
+      expect(toHex(request.blockHash)).toBe(toHex(block.hash))
+      return { ...noVotes(), block: new Uint8Array(blocks[peer]!) }
+    }
+    for (const validator of [0, 2, 3]) await lab.node.gossip('vote', lab.precommit(validator, block))
+    lab.node.driver.peerReady('liar')
+    await vi.waitFor(() => expect(lab.node.penalties).toHaveLength(1))
+    lab.node.driver.peerReady('other')
+    await lab.node.reaches(1)
+    expect(lab.node.penalties).toEqual(['BAD_EVENTS_ROOT'])
+    expect(lab.node.tip.hash).toBe(toHex(block.hash))
+    expect([await lab.node.ledger.evidence(), lab.node.errors]).toEqual([[], []])
   })
 })

@@ -98,6 +98,8 @@ export class TestNode {
   readonly requests: GetVotes[] = []
   /** What the signer writes with; a test may hold it up. */
   write: (store: SignerStore, writes: readonly SignerWrite[]) => Promise<void> = (store, writes) => store.write(writes)
+  /** Answers in the place of the other nodes. */
+  answer: ((request: GetVotes, peer: string) => Promise<RawVotes>) | undefined
   /** Whether it holds the last two windows. */
   maySign = true
   ledger!: Ledger
@@ -214,6 +216,7 @@ export class TestNode {
 
   async #ask(name: string, request: GetVotes): Promise<RawVotes> {
     this.requests.push(request)
+    if (this.answer !== undefined) return this.answer(request, name)
     const peer = this.#others().find((node) => node.name === name)
     if (peer === undefined) throw new Error('gone')
     const asked = GetVotes.decode(GetVotes.encode(request))
