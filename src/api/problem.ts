@@ -107,8 +107,8 @@ export function sendProblem(
 export function handleErrors(app: FastifyInstance, log: Log): void {
   app.setErrorHandler((error: FastifyError | MolochError, request, reply) => {
     if (error instanceof MolochError && (statusOf(error.code) !== 500 || error.details.httpStatus !== undefined)) {
-      const { httpStatus = statusOf(error.code), results } = error.details
-      const more = results === undefined ? {} : { results }
+      const { httpStatus = statusOf(error.code), results, event_id } = error.details
+      const more = { ...(results !== undefined && { results }), ...(event_id !== undefined && { event_id }) }
       return sendProblem(reply, Number(httpStatus), { code: error.code, detail: error.message, more })
     }
     const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500

@@ -286,7 +286,11 @@ export type SubmittedJson = Type.Static<typeof SubmittedJson>
 
 export const SubmitResultJson = Type.Union([
   SubmittedJson,
-  Type.Object({ code: Type.String(), message: Type.String() })
+  Type.Object({
+    event_id: Type.Optional(Type.String({ description: 'hex; of what is an event at all' })),
+    code: Type.String(),
+    message: Type.String()
+  })
 ])
 export type SubmitResultJson = Type.Static<typeof SubmitResultJson>
 export const SubmittedBatchJson = Type.Object({ results: Type.Array(SubmitResultJson) })

@@ -3,7 +3,7 @@ import { toHex } from '../codec/bytes.ts'
 import { hasCode, MolochError } from '../error.ts'
 import { batchesOf } from './batches.ts'
 import type { ApiClient } from './client.ts'
-import { postBatch, type Submitted } from './submit.ts'
+import { type Progress, postBatch, type Submitted } from './submit.ts'
 
 /** Between questions to a node that holds no request, because its api.max_wait_ms is short or too many wait already. */
 const PAUSE_MS = 250
@@ -15,13 +15,13 @@ const LAST_ANSWER_MS = 1000
 /**
  * Waits until what is pending is final. A node answers after api.max_wait_ms at the latest, final or not, so it is asked
  * again: by submitting again, which changes nothing for an event that it has, and gives it back one that it lost.
- * @returns the same events in the same order; what is still pending was not final in time
+ * @returns the same events in the same order; what is still pending was not final in time, or before the failure
  */
 export async function awaitFinal(
   api: ApiClient,
   submitted: readonly Submitted[],
   timeoutMs: number
-): Promise<Submitted[]> {
+): Promise<Progress> {
   const end = performance.now() + timeoutMs
   const all = [...submitted]
   const pending = [...all.keys()].filter((index) => isPending(all[index] as Submitted))
@@ -42,8 +42,10 @@ export async function awaitFinal(
           all[index] = { event, result }
       }
     } catch (error) {
-      // The node holds requests for longer than this one was given.
-      if (!hasCode(error, 'NO_NODE') || performance.now() - asked < requestMs - 1) throw error
+      if (!(error instanceof MolochError)) throw error
+      // Else the node holds requests for longer than this one was given.
+      if (!hasCode(error, 'NO_NODE') || performance.now() - asked < requestMs - 1)
+        return { submitted: all, failure: error }
     }
     const still = batch.filter(({ index }) => isPending(all[index] as Submitted))
     if (still.length === 0) continue
@@ -52,7 +54,7 @@ export async function awaitFinal(
     const pause = Math.min(PAUSE_MS - (performance.now() - asked), end - performance.now())
     if (pause > 0) await sleep(pause)
   }
-  return all
+  return { submitted: all }
 }
 
 /** @throws MolochError NOT_FINAL, one line that names the first that is not */

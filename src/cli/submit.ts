@@ -47,23 +47,40 @@ async function genesisOf(home: string, api: ApiClient): Promise<Genesis> {
   return parseGenesis(await api.text('/v1/genesis', GENESIS_MAX_BYTES))
 }
 
-/** @throws MolochError with the API's code */
+/** What is known of the events that were handed in, in their order, and why it is not more. */
+export interface Progress {
+  readonly submitted: readonly Submitted[]
+  readonly failure?: MolochError
+}
+
+/** @throws MolochError with the API's code, naming the event */
 export async function submitOne(api: ApiClient, event: CheckedEvent): Promise<Submitted> {
-  return { event, result: await api.post('/v1/events', bodyOf(event), SubmittedJson) }
+  try {
+    return { event, result: await api.post('/v1/events', bodyOf(event), SubmittedJson) }
+  } catch (error) {
+    if (!(error instanceof MolochError)) throw error
+    throw new MolochError(error.code, `event ${toHex(event.id)}: ${error.message}`, error.details)
+  }
 }
 
 /**
  * Submits in batches, and again what a full mempool refused. What is answered has the order of the events. A batch is
  * signed when its turn comes: of a long file the last would else be out of the chain's window by then.
  */
-export async function submitAll(api: ApiClient, events: readonly Fields[], { sign }: Signer): Promise<Submitted[]> {
-  const all: Submitted[] = []
+export async function submitAll(api: ApiClient, events: readonly Fields[], { sign }: Signer): Promise<Progress> {
+  const submitted: Submitted[] = []
   for (const batch of batchesOf(events)) {
     const signed = batch.map(sign)
-    const results = await submitBatch(api, signed)
-    all.push(...signed.map((event, index) => ({ event, result: results[index] as SubmitResultJson })))
+    try {
+      const results = await submitBatch(api, signed)
+      submitted.push(...signed.map((event, index) => ({ event, result: results[index] as SubmitResultJson })))
+    } catch (error) {
+      if (!(error instanceof MolochError)) throw error
+      const rest = `${submitted.length} of ${events.length} events were handed in before, which is all that is known`
+      return { submitted, failure: new MolochError(error.code, `${error.message}; ${rest}`, error.details) }
+    }
   }
-  return all
+  return { submitted }
 }
 
 async function submitBatch(api: ApiClient, events: readonly CheckedEvent[], tries = 1): Promise<SubmitResultJson[]> {

@@ -63,6 +63,17 @@ export class EventFates {
     return fates
   }
 
+  /**
+   * Whether an event, whoever accepted it, is in a block: `expired` if it is in none and can get in none any more; `unknown`
+   * if a block that may have it is not held, or is yet to come.
+   * @param tipTime timestamp of the tip, Unix ms
+   */
+  async fateOf(event: CheckedEvent, tipTime: number): Promise<EventFate> {
+    const fate = await this.#fateOf(event, this.#heldSince)
+    const passed = event.fields.timestamp + this.#genesis.params.eventWindowMs <= tipTime
+    return fate === 'expired' && !passed ? 'unknown' : fate
+  }
+
   /** Takes events whose window has passed out of those that wait. @throws MolochError STORE_FAILED */
   async settle(events: readonly CheckedEvent[]): Promise<void> {
     const count = { final: 0, expired: 0, unknown: 0, dropped: 0 }

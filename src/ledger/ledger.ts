@@ -5,7 +5,7 @@ import type { Failure } from '../chain/failures.ts'
 import { hasCode } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
-import type { StoredEvent } from '../store/mempool-store.ts'
+import type { EventFate, StoredEvent } from '../store/mempool-store.ts'
 import { Applier, type ApplyResult } from './apply.ts'
 import { type BlockInput, type BuiltBlock, buildBlock } from './build-block.ts'
 import { type Conflict, conflictError, conflictOf } from './conflict.ts'
@@ -191,6 +191,15 @@ export class Ledger extends ReadableLedger {
    */
   expireMempool(events: readonly CheckedEvent[]): Promise<void> {
     return this.#fates.settle(events)
+  }
+
+  /**
+   * What became of an event of any age: `final`; `expired`, in no block now or ever; or `unknown`, for a block that may have
+   * it is not held here, or is yet to come.
+   * @throws MolochError STORE_CORRUPT
+   */
+  fateOf(event: CheckedEvent): Promise<EventFate> {
+    return this.#fates.fateOf(event, this.tip.header.timestamp)
   }
 
   /**

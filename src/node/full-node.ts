@@ -118,6 +118,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
     mempool,
     verified,
     isFinalized: (id) => ledger.hasRecentEvent(id),
+    fateOf: (event) => ledger.fateOf(event),
     save: (events) => ledger.saveMempool(events),
     offer: (event) => outbox.add(event),
     added: () => driver.mempoolChanged(),

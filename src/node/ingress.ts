@@ -11,6 +11,7 @@ import type { VerifiedEvents } from '../chain/verified-events.ts'
 import { toHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
 import type { Verdict } from '../network/types.ts'
+import type { EventFate } from '../store/mempool-store.ts'
 
 export type SubmitStatus = 'pending' | 'finalized'
 
@@ -24,8 +25,10 @@ export interface IngressPorts {
   readonly mempool: Mempool
   /** Takes note of what was checked: a block that is proposed with it costs no second check. */
   readonly verified: VerifiedEvents
-  /** Whether the event was finalized within the last two windows: older ones are refused for their time. */
+  /** Whether the event was finalized within the last two windows, from memory. */
   readonly isFinalized: (id: Uint8Array) => boolean
+  /** What became of an event of any age: it may be looked for on the disk. */
+  readonly fateOf: (event: CheckedEvent) => Promise<EventFate>
   /** Resolves once the events are fsynced. */
   readonly save: (events: readonly CheckedEvent[]) => Promise<void>
   /** Takes care that the event reaches the validators. */
@@ -45,25 +48,36 @@ export class EventIngress {
   }
 
   /**
-   * Takes one SignedEvent from an API caller. It is on disk when this resolves.
+   * Takes one SignedEvent from an API caller. It is on disk when this resolves. Doing it again changes nothing: what is
+   * final is said to be so at any age, by a node that is halted too, and what waits goes on to wait.
    * @param source who the quota is counted against, e.g. `api:127.0.0.1`
-   * @throws MolochError with an EventFailureCode, MEMPOOL_FULL, or the code of what has halted this node
+   * @throws MolochError with an EventFailureCode, MEMPOOL_FULL, UNAVAILABLE (too old to be taken, and whether it is final
+   * cannot be told here), or the code of what has halted this node; `details.event_id` is there once the event has one
    */
   async submit(bytes: Uint8Array, source: string): Promise<Submitted> {
+    const event = checkEvent(bytes, this.#ports.genesis.params)
+    if (this.#ports.isFinalized(event.id)) return { id: event.id, status: 'finalized' }
+    try {
+      return await this.#take(event, source)
+    } catch (error) {
+      if (!(error instanceof MolochError)) throw error
+      const details = { ...error.details, event_id: toHex(event.id) }
+      throw new MolochError(error.code, error.message, details, { cause: error.cause })
+    }
+  }
+
+  async #take(event: CheckedEvent, source: string): Promise<Submitted> {
     const { mempool, halt } = this.#ports
+    const waits = mempool.has(event.id)
+    if (!waits && this.#outsideWindow(event) && (await this.#isFinal(event)))
+      return { id: event.id, status: 'finalized' }
     const reason = halt()
     if (reason !== undefined) throw new MolochError(reason.code, reason.message, { httpStatus: 503 })
-    const event = this.#check(bytes)
-    if (this.#ports.isFinalized(event.id)) return { id: event.id, status: 'finalized' }
+    if (!waits) this.#assertValid(event)
     const outcome = mempool.add(event, { source })
     if (outcome !== 'added' && outcome !== 'known') {
-      throw new MolochError(
-        'MEMPOOL_FULL',
-        `the mempool takes no more events (${outcome}); try again in some seconds`,
-        {
-          outcome
-        }
-      )
+      const message = `the mempool takes no more events (${outcome}); try again in some seconds`
+      throw new MolochError('MEMPOOL_FULL', message, { outcome })
     }
     await this.#ports.save([event])
     // Known by gossip or not: it is this node's now to see through.
@@ -112,9 +126,23 @@ export class EventIngress {
     return events
   }
 
-  #check(bytes: Uint8Array): CheckedEvent {
+  /**
+   * Whether an event that is outside of the window is in a block.
+   * @throws MolochError UNAVAILABLE: it may be, in one that is not here. Nobody should sign it again for being told no.
+   */
+  async #isFinal(event: CheckedEvent): Promise<boolean> {
+    const fate = await this.#ports.fateOf(event)
+    const past = event.fields.timestamp < this.#ports.now()
+    // One from the future would be in a block from the future.
+    if (fate !== 'unknown' || !past) return fate === 'final'
+    const message =
+      'this event is too old to be taken, and whether it is final cannot be told here: a block that may have it is not held'
+    throw new MolochError('UNAVAILABLE', message)
+  }
+
+  /** @throws MolochError EVENT_ACTOR_UNKNOWN | EVENT_OUTSIDE_WINDOW | EVENT_BAD_SIGNATURE */
+  #assertValid(event: CheckedEvent): void {
     const { genesis, verified } = this.#ports
-    const event = checkEvent(bytes, genesis.params)
     if (!this.#mayPost(event)) {
       throw new MolochError('EVENT_ACTOR_UNKNOWN', `actor ${toHex(event.actor)} is not among the genesis's actors`)
     }
@@ -126,7 +154,6 @@ export class EventIngress {
       )
     }
     if (!verified.isSigned(event)) throw badSignature()
-    return event
   }
 
   #mayPost(event: CheckedEvent): boolean {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type CheckedBlock, checkHistory } from '../../src/chain/check-block.ts'
 import { toHex } from '../../src/codec/bytes.ts'
-import { joinFinalized } from '../../src/codec/raw.ts'
+import { joinFinalized, splitBlock } from '../../src/codec/raw.ts'
 import { ChainMaker } from '../support/chain-maker.ts'
 import { World, type WorldOptions } from './support/world.ts'
 
@@ -48,6 +48,15 @@ test('what may be in history that is not held is no "unknown"', async () => {
   for (const path of [`/v1/events/${idAt(BASE)}`, `/v1/blocks/${BASE}`, `/v1/headers/${BASE}`, '/v1/blocks/0']) {
     expect(await world.get(path), path).toMatchObject({ status: 200 })
   }
+})
+
+test('an old event that is handed in again is final, or nobody can tell: never refused as if it were in no block', async () => {
+  const world = await World.open(options)
+  const protobuf = { headers: { 'content-type': 'application/x-protobuf' } }
+  const eventAt = (height: number) => splitBlock(blockOf(height).blockBytes).events[0] as Uint8Array
+  const final = { event_id: idAt(BASE), status: 'finalized', height: BASE }
+  expect(await world.post(eventAt(BASE), protobuf)).toMatchObject({ status: 200, body: final })
+  expect(await world.post(eventAt(3), protobuf)).toMatchObject(unavailable(/cannot be told here/))
 })
 
 /** All pages of a listing, and the answer that it ends with if that is no page. */

@@ -37,6 +37,24 @@ describe('what is taken', () => {
     })
   })
 
+  test('a final event is so at any age, whoever hands it in; one that no block took is refused and named', async () => {
+    const world = await World.open({ spec: { params: { eventWindowMs: 2000 } } })
+    const [event, lost] = [world.maker.event(), world.maker.event()]
+    await world.finalize([event])
+    // Both windows that are in memory pass.
+    for (let i = 0; i < 8; i++) await world.finalize()
+    const final = { event_id: toHex(event.id), status: 'finalized', height: 1 }
+    expect(await world.post(json(event))).toMatchObject({ status: 200, body: final })
+    expect(await world.post(json(event), { query: '?wait=finalized' })).toMatchObject({ status: 200, body: final })
+    const refused = { event_id: toHex(lost.id), code: 'EVENT_OUTSIDE_WINDOW', message: expect.stringMatching(/2000/) }
+    const both = await world.post({ events: [json(event), json(lost)] })
+    expect(both).toMatchObject({ status: 202, body: { results: [final, refused] } })
+    const { event_id, code } = refused
+    expect(await world.post(json(lost))).toMatchObject({ status: 422, body: { event_id, code } })
+    const none = await world.post({ events: [json(lost)] })
+    expect(none).toMatchObject({ status: 422, body: { code: 'EVENTS_REFUSED', results: [refused] } })
+  })
+
   test('a large batch', async () => {
     const world = await World.open()
     const events = world.maker.events(300)

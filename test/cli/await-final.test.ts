@@ -43,7 +43,8 @@ test('a node that answers before the end is asked again', async () => {
     // Of the second question only the second event is left.
     response.end(JSON.stringify({ results: asked === 3 ? results.slice(1) : results }))
   })
-  const final = await awaitFinal(client, submitted, 20_000)
+  const { submitted: final, failure } = await awaitFinal(client, submitted, 20_000)
+  expect(failure).toBeUndefined()
   expect(final.map(({ result }) => result)).toEqual(
     submitted.map(({ result }) => ({ ...result, status: 'finalized', height: 7 }))
   )
@@ -54,7 +55,7 @@ test('a node that answers before the end is asked again', async () => {
 test('what is not final in time stays pending and is a fault of one line, even if the node holds the request', async () => {
   const client = await api((request) => request.resume())
   const submitted = [pending(1)]
-  const final = await awaitFinal(client, submitted, 50)
+  const { submitted: final } = await awaitFinal(client, submitted, 50)
   expect(final).toEqual(submitted)
   const id = toHex((submitted[0] as (typeof submitted)[0]).event.id)
   expect(() => assertFinal(final, 120)).toThrow(
@@ -64,5 +65,7 @@ test('what is not final in time stays pending and is a fault of one line, even i
 
 test('a node that is gone is said at once', async () => {
   const client = await api((request) => request.destroy())
-  await expect(awaitFinal(client, [pending(1)], 20_000)).rejects.toMatchObject({ code: 'NO_NODE' })
+  const submitted = [pending(1)]
+  const progress = await awaitFinal(client, submitted, 20_000)
+  expect(progress).toMatchObject({ submitted, failure: { code: 'NO_NODE' } })
 })

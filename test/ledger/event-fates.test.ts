@@ -105,6 +105,21 @@ test('after a warp an event whose block may not be held is not called expired be
   expect(await listed(ledger)).toEqual({ passed: [], expired: hex([lost, edge, late]) })
 })
 
+test('what became of an event of any age is told only where all blocks that may have it are held', async () => {
+  const ledger = await opened(await databaseOf(TIP, BASE))
+  const window = WINDOW / 1000
+  expect(await ledger.fateOf(taken(BASE + 1))).toBe('final')
+  expect(await ledger.fateOf(untaken(BASE + window))).toBe('expired')
+  // A block below the first may have it.
+  expect(await ledger.fateOf(untaken(BASE + window - 1))).toBe('unknown')
+  expect(await ledger.fateOf(taken(BASE - 1))).toBe('unknown')
+  // One after the tip may.
+  expect(await ledger.fateOf(untaken(TIP - window))).toBe('expired')
+  expect(await ledger.fateOf(untaken(TIP - window + 1))).toBe('unknown')
+  await ledger.history.put(1, history(1, BASE - 1))
+  expect(await ledger.fateOf(taken(BASE - 1))).toBe('final')
+})
+
 /** What a validator would propose now. */
 function proposed(ledger: Ledger, mempool: Mempool): string[] {
   const clock = { now: () => ledger.tip.header.timestamp, monotonic: () => 0, after: () => () => {} }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { CheckedEvent } from '../../src/chain/event.ts'
+import { type CheckedEvent, checkEvent } from '../../src/chain/event.ts'
 import { createGenesis } from '../../src/chain/genesis.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
@@ -22,6 +22,7 @@ function setUp(changes: Partial<IngressPorts> = {}) {
     mempool,
     verified: new VerifiedEvents(chain.genesis.hash, VerifiedEvents.memoryFor(64)),
     isFinalized: () => false,
+    fateOf: async () => 'expired',
     save: async (events) => void saved.push(...events),
     offer: (one) => offered.push(one),
     added: () => void added++,
@@ -90,6 +91,49 @@ describe('events from the API', () => {
     const late = event.fields.timestamp + chain.genesis.params.eventWindowMs + 1
     const { ingress } = setUp({ now: () => late })
     await expect(ingress.submit(event.bytes, 'api')).rejects.toThrow(/600001 ms from now; at most 600000/)
+  })
+
+  test('that are final are said to be at any age, and by a node that is halted', async () => {
+    const { chain, event } = setUp()
+    const late = event.fields.timestamp + chain.genesis.params.eventWindowMs + 1
+    const halt = () => ({ code: 'CONFLICTING_FINALITY', message: 'two blocks' })
+    const { ingress, saved } = setUp({ now: () => late, fateOf: async () => 'final', halt })
+    await expect(ingress.submit(event.bytes, 'api')).resolves.toEqual({ id: event.id, status: 'finalized' })
+    await expect(setUp({ halt, isFinalized: () => true }).ingress.submit(event.bytes, 'api')).resolves.toMatchObject({
+      status: 'finalized'
+    })
+    expect(saved).toHaveLength(0)
+  })
+
+  test('that may be in a block that is not here are neither final nor refused; those from the future are', async () => {
+    const { chain, event } = setUp()
+    const away = chain.genesis.params.eventWindowMs + 1
+    const at = (now: number) => setUp({ now: () => now, fateOf: async () => 'unknown' }).ingress
+    await expect(at(event.fields.timestamp + away).submit(event.bytes, 'api')).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { event_id: toHex(event.id) }
+    })
+    await expect(at(event.fields.timestamp - away).submit(event.bytes, 'api')).rejects.toMatchObject({
+      code: 'EVENT_OUTSIDE_WINDOW'
+    })
+  })
+
+  test('that wait go on to wait when their window is over here: the chain says when they have expired', async () => {
+    const chain = testChain()
+    const event = testEvent(chain, 1)
+    let now = event.fields.timestamp
+    const { ingress, saved } = setUp({ now: () => now })
+    await ingress.submit(event.bytes, 'api')
+    now += chain.genesis.params.eventWindowMs + 1
+    await expect(ingress.submit(event.bytes, 'api')).resolves.toEqual({ id: event.id, status: 'pending' })
+    expect(saved).toHaveLength(2)
+  })
+
+  test('that are refused are named, once they are events at all', async () => {
+    const { ingress, event } = setUp()
+    const { id } = checkEvent(forged(event), testChain().genesis.params)
+    await expect(ingress.submit(forged(event), 'api')).rejects.toMatchObject({ details: { event_id: toHex(id) } })
+    await expect(ingress.submit(event.bytes.subarray(1), 'api')).rejects.toMatchObject({ details: {} })
   })
 
   test('of an actor that the genesis does not list are refused', async () => {

@@ -78,9 +78,9 @@ export function submitRoutes(app: App, source: ApiSource, waiters: FinalityWaite
 }
 
 function faultJson(error: SubmittedView | MolochError): SubmitResultJson {
-  return error instanceof MolochError
-    ? { code: error.code, message: error.message }
-    : { event_id: toHex(error.id), status: error.status }
+  if (!(error instanceof MolochError)) return { event_id: toHex(error.id), status: error.status }
+  const { event_id } = error.details
+  return { ...(typeof event_id === 'string' && { event_id }), code: error.code, message: error.message }
 }
 
 function goneSignal(reply: FastifyReply): AbortSignal {

@@ -1,16 +1,19 @@
 import { type Command, Option } from 'commander'
 import type { SubmitResultJson } from '../../api/schemas.ts'
 import type { EventBody } from '../../chain/event.ts'
+import { toHex } from '../../codec/bytes.ts'
 import { MolochError } from '../../error.ts'
 import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { collectAssignments, resourceName, timeOption, wholeNumber } from '../parsers.ts'
-import type { Fields, Submitted } from '../submit.ts'
+import type { Fields, Progress, Submitted } from '../submit.ts'
 
 /** Seconds that --wait waits: a chain that finalizes nothing for so long has a fault that somebody must see. */
 const DEFAULT_TIMEOUT = 120
 const MAX_TIMEOUT = 86_400
+/** Of an event that is too old to be taken, and may be in a block that the node does not hold. */
+const UNKNOWN = 'UNAVAILABLE'
 
 interface SubmitOptions extends ApiOptions {
   readonly key?: string
@@ -56,30 +59,44 @@ export function eventSubmitCommand(cli: Cli): Command {
       if (options.file === undefined) {
         const fields = fieldsOf(options)
         const signer = await openSigner(cli, api, options)
-        const [submitted] = (await final([await submitOne(api, signer.sign(fields))])) as [Submitted]
-        const { result } = submitted
-        if ('code' in result) throw new MolochError(result.code, result.message)
-        if (options.json) printJson(cli, result)
-        else cli.out(line(result))
-        if (options.wait) assertFinal([submitted], options.timeout)
+        const { submitted, failure } = await final({ submitted: [await submitOne(api, signer.sign(fields))] })
+        const [one] = submitted as readonly [Submitted]
+        if ('code' in one.result) throw new MolochError(one.result.code, line(one))
+        if (options.json) printJson(cli, one.result)
+        else cli.out(line(one))
+        if (failure !== undefined) throw failure
+        if (options.wait) assertFinal(submitted, options.timeout)
         return
       }
       refuseBesideFile(options)
       const signer = await openSigner(cli, api, options)
       // All lines are read, and found good, before the first is sent.
       const events = await readEventLines(cli, options.file, signer.genesis.params.maxEventBytes)
-      const submitted = await final(await submitAll(api, events, signer))
-      const results = submitted.map(({ result }) => result)
-      if (options.json) printJson(cli, { results })
-      else for (const result of results) ('code' in result ? cli.err : cli.out)(line(result))
-      const refused = results.filter((result) => 'code' in result).length
-      if (refused > 0) throw new MolochError('EVENTS_REFUSED', `${refused} of ${results.length} events were refused`)
+      const { submitted, failure } = await final(await submitAll(api, events, signer))
+      if (options.json) printJson(cli, { results: submitted.map(named) })
+      else for (const one of submitted) ('code' in one.result ? cli.err : cli.out)(line(one))
+      if (failure !== undefined) throw failure
+      assertTaken(submitted)
       if (options.wait) assertFinal(submitted, options.timeout)
 
-      async function final(submitted: Submitted[]): Promise<Submitted[]> {
-        return options.wait ? awaitFinal(api, submitted, options.timeout * 1000) : submitted
+      /** What was not handed in is not waited for: whoever is asked would be gone. */
+      async function final(progress: Progress): Promise<Progress> {
+        if (!options.wait || progress.failure !== undefined) return progress
+        return awaitFinal(api, progress.submitted, options.timeout * 1000)
       }
     })
+}
+
+/** @throws MolochError EVENTS_REFUSED */
+function assertTaken(submitted: readonly Submitted[]): void {
+  const failed = submitted.flatMap(({ result }) => ('code' in result ? [result.code] : []))
+  const unknown = failed.filter((code) => code === UNKNOWN).length
+  const told = unknown === 0 ? '' : `; of ${unknown} more this node cannot tell whether they are final`
+  if (failed.length === 0) return
+  throw new MolochError(
+    'EVENTS_REFUSED',
+    `${failed.length - unknown} of ${submitted.length} events were refused${told}`
+  )
 }
 
 function fieldsOf(options: SubmitOptions): Fields {
@@ -106,7 +123,14 @@ function refuseBesideFile(options: SubmitOptions): void {
   )
 }
 
-function line(result: SubmitResultJson): string {
-  if ('code' in result) return `refused: ${result.message} (${result.code})`
-  return `${result.event_id} ${result.status}${result.height === undefined ? '' : ` in block ${result.height}`}`
+function line({ event, result }: Submitted): string {
+  const id = toHex(event.id)
+  if ('code' in result)
+    return `${id} ${result.code === UNKNOWN ? 'unknown' : 'refused'}: ${result.message} (${result.code})`
+  return `${id} ${result.status}${result.height === undefined ? '' : ` in block ${result.height}`}`
+}
+
+/** The node names what it can read; here it is known of all. */
+function named({ event, result }: Submitted): SubmitResultJson {
+  return { ...result, event_id: toHex(event.id) }
 }

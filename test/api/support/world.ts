@@ -120,6 +120,7 @@ export class World {
       mempool,
       verified: new VerifiedEvents(maker.genesis.hash, VerifiedEvents.memoryFor(64)),
       isFinalized: (id) => ledger.hasRecentEvent(id),
+      fateOf: (event) => ledger.fateOf(event),
       save: (events) => ledger.saveMempool(events),
       offer: () => {},
       added: () => {},
