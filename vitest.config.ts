@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/byzantine/**', 'test/browser/**'],
+          exclude: ['test/e2e/**', 'test/byzantine/**', 'test/browser/**', 'test/interop/**'],
           globalSetup: 'test/support/build-workers.ts',
           testTimeout: 20_000,
           hookTimeout: 20_000
@@ -68,6 +68,17 @@ export default defineConfig({
           globalSetup: 'test/support/build-all.ts',
           testTimeout: 30_000,
           hookTimeout: 60_000
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: 'interop',
+          include: ['test/interop/**/*.test.ts'],
+          globalSetup: 'test/support/build-all.ts',
+          // The first build of the other client fetches and compiles its packages.
+          testTimeout: 600_000,
+          hookTimeout: 120_000
         }
       },
       {

@@ -14,7 +14,7 @@ export type ApiErrorCode =
   /** No such endpoint. */
   | 'NOT_FOUND'
   | 'BLOCK_UNKNOWN'
-  | 'EVENT_UNKNOWN'
+  | 'UNKNOWN_EVENT'
   /** The peer to be let in again is not held out. */
   | 'NOT_BANNED'
   /** None of a batch's events was taken; `results` says why for each. */
@@ -45,7 +45,6 @@ const STATUSES: Readonly<Record<string, number>> = {
   UNSUPPORTED_MEDIA_TYPE: 415,
   NOT_FOUND: 404,
   BLOCK_UNKNOWN: 404,
-  EVENT_UNKNOWN: 404,
   NOT_BANNED: 404,
   UNKNOWN_EVENT: 404,
   // An anchor that does not cover the event never will.

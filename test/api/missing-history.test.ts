@@ -102,7 +102,7 @@ test('a listing ends where blocks are not held, and says so', async () => {
   expect(world.ledger.earliestHeight).toBe(BASE)
   const none = 'ab'.repeat(32)
   for (const [path, code] of [
-    [`/v1/events/${none}`, 'EVENT_UNKNOWN'],
+    [`/v1/events/${none}`, 'UNKNOWN_EVENT'],
     [`/v1/blocks/${none}`, 'BLOCK_UNKNOWN'],
     [`/v1/proofs/events/${none}`, 'UNKNOWN_EVENT']
   ] as const) {
@@ -113,7 +113,7 @@ test('a listing ends where blocks are not held, and says so', async () => {
   expect(await listed(world, '')).toEqual({ ids: all(...every), end: undefined })
   expect(await world.get(`/v1/events/${'ab'.repeat(32)}`)).toMatchObject({
     status: 404,
-    body: { code: 'EVENT_UNKNOWN' }
+    body: { code: 'UNKNOWN_EVENT' }
   })
 })
 

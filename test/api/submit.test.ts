@@ -201,7 +201,7 @@ describe('queries that are refused', () => {
     ['/v1/blocks/1.5', 400, 'BAD_REQUEST', /height/],
     ['/v1/headers/x', 400, 'BAD_REQUEST', /height must be integer/],
     ['/v1/headers/9', 404, 'BLOCK_UNKNOWN', /no block 9/],
-    [`/v1/events/${'ab'.repeat(32)}`, 404, 'EVENT_UNKNOWN', /no event/],
+    [`/v1/events/${'ab'.repeat(32)}`, 404, 'UNKNOWN_EVENT', /no event/],
     ['/v1/events/12', 400, 'BAD_REQUEST', /64 hex digits/],
     ['/v1/events?actr=1', 400, 'BAD_REQUEST', /unknown querystring parameter "actr"/],
     ['/v1/events?actor=AB', 400, 'BAD_REQUEST', /actor must match/],

@@ -1,5 +1,5 @@
 /** A reader and writer of the schema by another library, from the schema's text as go-libp2p-pubsub has it. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -9,12 +9,13 @@ import { silentLog } from '../../src/log.ts'
 import { TRACE_TYPES, type TraceEvent } from '../../src/trace/event.ts'
 import { decodeNdjson, encodeNdjson } from '../../src/trace/ndjson.ts'
 import { decodeProtobuf, encodeProtobuf } from '../../src/trace/protobuf.ts'
+import { TraceReader } from '../../src/trace/reader.ts'
 import { TraceWriter } from '../../src/trace/writer.ts'
 import { runs } from '../support/runs.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { TYPES, traceEventOf } from './support/arbitraries.ts'
 import { GO_SCHEMA } from './support/go-schema.ts'
-import { filesIn, numbered } from './support/traces.ts'
+import { eventsOf, filesIn, numbered } from './support/traces.ts'
 
 const schema = protobuf.parse(GO_SCHEMA, { keepCase: true }).root.lookupType('pubsub.pb.TraceEvent')
 
@@ -76,6 +77,17 @@ it.each(['pb', 'pb.gz'] as const)('finds every event in a file: %s', async (form
   const times: string[] = []
   while (reader.pos < reader.len) times.push(String(schema.decodeDelimited(reader).toJSON().timestamp))
   expect(times).toEqual(Array.from({ length: 3000 }, (_, i) => String(numbered(i).timestamp)))
+})
+
+it('reads past the records that only that library writes, and says how many', async () => {
+  const { peerID, timestamp } = asJson(encodeProtobuf(numbered(0)))
+  const completed = { sendTo: peerID, writeDurationNanos: 12_000 }
+  const theirs = schema.fromObject({ type: 13, peerID, timestamp, sendRPCCompleted: completed })
+  const path = join(tempDir(), 'go.pb')
+  writeFileSync(path, Buffer.concat([schema.encodeDelimited(theirs).finish(), encodeProtobuf(numbered(1))]))
+  const reader = new TraceReader(path)
+  expect(await eventsOf(reader)).toEqual([numbered(1)])
+  expect(reader.skipped).toBe(1)
 })
 
 it.each(own)('%s is passed over by a reader of the schema', (type) => {

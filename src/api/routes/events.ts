@@ -66,7 +66,7 @@ export function eventRoutes(app: App, source: ApiSource): void {
     if (expired !== undefined) return keptJson(expired, 'expired')
     const passed = await chain.passedEvent(bytes)
     if (passed !== undefined) return keptJson(passed, 'passed')
-    if (chain.holdsAll) throw apiError('EVENT_UNKNOWN', `no event ${id} here`)
+    if (chain.holdsAll) throw apiError('UNKNOWN_EVENT', `no event ${id} here`)
     throw notHeld(`event ${id} is unknown, or in`, chain.earliestHeight)
   })
 }

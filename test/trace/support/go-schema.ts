@@ -20,6 +20,7 @@ message TraceEvent {
   optional Leave leave = 14;
   optional Graft graft = 15;
   optional Prune prune = 16;
+  optional SendRPCCompleted sendRPCCompleted = 17;
 
   enum Type {
     PUBLISH_MESSAGE = 0;
@@ -35,6 +36,7 @@ message TraceEvent {
     LEAVE = 10;
     GRAFT = 11;
     PRUNE = 12;
+    SEND_RPC_COMPLETED = 13;
   }
 
   message PublishMessage { optional bytes messageID = 1; optional string topic = 2; }
@@ -50,6 +52,7 @@ message TraceEvent {
   message OnClosedOutboundStream { optional bytes peerID = 1; }
   message RecvRPC { optional bytes receivedFrom = 1; optional RPCMeta meta = 2; }
   message SendRPC { optional bytes sendTo = 1; optional RPCMeta meta = 2; }
+  message SendRPCCompleted { optional bytes sendTo = 1; optional RPCMeta meta = 2; optional int64 writeDurationNanos = 3; }
   message DropRPC { optional bytes sendTo = 1; optional RPCMeta meta = 2; }
   message Join { optional string topic = 1; }
   message Leave { optional string topic = 2; }
