@@ -1,8 +1,9 @@
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { Commit } from '../codec/generated/chain.ts'
 import { type FinalizedParts, splitFinalized } from '../codec/raw.ts'
-import { FINALIZED_BLOCK } from '../codec/rules.ts'
+import { COMMIT, FINALIZED_BLOCK } from '../codec/rules.ts'
 import { checkEvents } from './check-events.ts'
+import type { ProposedBlock } from './check-proposal.ts'
 import {
   type CheckedBlock,
   type CheckResult,
@@ -67,6 +68,28 @@ export function checkFinalized(genesis: Genesis, bytes: Uint8Array, options: Che
       commit,
       eventIds,
       keyHashes,
+      ...(deferred === undefined ? {} : { deferred })
+    })
+  }
+}
+
+/**
+ * checkFinalized of a block that was checked as a proposal, with its commit: only the commit is left to look at.
+ * @param proposed without a deferred fault
+ */
+export function certify(genesis: Genesis, proposed: ProposedBlock, commitBytes: Uint8Array): CheckResult {
+  const early = canonicalFailure(COMMIT, commitBytes) ?? sizeFailure('commit', commitBytes, maxCommitBytes(genesis))
+  if (early !== undefined) return { ok: false, failure: early }
+  const { eventTimestamps: _, ...block } = proposed
+  const commit = Commit.decode(commitBytes)
+  const deferred = checkCommit(genesis, commit, block)
+  return {
+    ok: true,
+    block: markChecked({
+      ...block,
+      checked: 'finalized' as const,
+      commitBytes: commitBytes as Uint8Array<ArrayBuffer>,
+      commit,
       ...(deferred === undefined ? {} : { deferred })
     })
   }

@@ -269,7 +269,7 @@ export class Driver extends Emitter<DriverEvents> {
     mempool.remove(block.eventIds)
     const height = this.#height
     if (height === undefined || block.height < height.height) return
-    if (block.height === height.height) resolveFork(height, block, this.#options)
+    if (block.height === height.height) resolveFork(height, block, { ...this.#options, clock: this.#clock })
     if (ledger.tip.height < height.height) return
     height.stop()
     if (!this.#running || block.height < ledger.tip.height) return

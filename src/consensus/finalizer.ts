@@ -2,11 +2,11 @@
  * What happens to a decided block: its commit is made, both are written to the ledger (fsynced), and only then is it
  * published. Certified blocks that come by gossip or as an answer are written here too.
  */
-import type { CheckedBlock } from '../chain/check-block.ts'
+import { type CheckedBlock, type CheckResult, certify } from '../chain/check-block.ts'
 import { buildCommit, encodeCommit } from '../chain/commit.ts'
 import type { Failure } from '../chain/failures.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
-import { joinFinalized, joinTrustedHeader, splitBlock } from '../codec/raw.ts'
+import { joinFinalized, joinTrustedHeader, sealedHeaderOf } from '../codec/raw.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Decision } from './height.ts'
@@ -87,12 +87,12 @@ export class Finalizer {
     this.#publication.seen(height, hash)
   }
 
-  async #write({ height, hash, header, blockBytes, precommits }: Decision): Promise<void> {
-    const { ledger, verifier, self } = this.#ports
+  async #write({ height, hash, header, blockBytes, checked, precommits }: Decision): Promise<void> {
+    const { ledger, self } = this.#ports
     const { genesis } = ledger
     const commit = encodeCommit(buildCommit(genesis, precommits))
     const finalized = joinFinalized(blockBytes, commit)
-    const [result] = await retryCrashed(() => verifier.check([finalized]))
+    const result = checked === undefined ? await this.#check(finalized) : certify(genesis, checked, commit)
     if (result === undefined) return
     const failure = result.ok ? await this.apply(result.block) : result.failure
     if (failure !== undefined) throw new MolochError(failure.code, `the decided block is refused: ${failure.message}`)
@@ -102,10 +102,16 @@ export class Finalizer {
       hash: fromHex(hash, 32) as Uint8Array,
       proposer: genesis.validators.indexOf(header.proposer)
     }
-    const { header: headerBytes, seal } = splitBlock(blockBytes)
+    const { header: headerBytes, seal } = sealedHeaderOf(blockBytes)
     const mmrRoot = await ledger.rootAfter(height, block.hash)
     const trusted = joinTrustedHeader({ header: headerBytes, seal, commit, mmrRoot })
     if (this.#open) this.#publication.decided(self(), block, { finalized, header: trusted })
+  }
+
+  /** An own block, or one of the signer's log: nobody has looked at it yet. */
+  async #check(finalized: Uint8Array): Promise<CheckResult | undefined> {
+    const [result] = await retryCrashed(() => this.#ports.verifier.check([finalized]))
+    return result
   }
 
   async #track<T>(write: Promise<T>): Promise<T> {

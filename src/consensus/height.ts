@@ -3,6 +3,7 @@
  * shell that runs the machine's actions; when the height ends it is stopped and left behind, and whatever was under way
  * for it comes to nothing.
  */
+import type { ProposedBlock } from '../chain/check-block.ts'
 import { encodeProposal } from '../chain/proposal.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
 import type { Header, Vote } from '../codec/generated/chain.ts'
@@ -40,6 +41,8 @@ export interface Decision {
   readonly hash: string
   readonly header: Header
   readonly blockBytes: Uint8Array
+  /** The block as its check as a proposal left it, if it had one. */
+  readonly checked: ProposedBlock | undefined
   /** q or more of one round. */
   readonly precommits: readonly Vote[]
 }
@@ -290,6 +293,7 @@ export class Height {
     this.#timers.clearAll()
     this.#paced = undefined
     const header = headerOfBlock(blockBytes)
-    this.#ports.decided({ height: this.height, round, hash, header, blockBytes, precommits })
+    const checked = this.blocks.checked(hash)
+    this.#ports.decided({ height: this.height, round, hash, header, blockBytes, checked, precommits })
   }
 }

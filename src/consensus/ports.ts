@@ -44,7 +44,7 @@ export async function retryCrashed<T>(check: () => Promise<T>): Promise<T> {
   }
 }
 
-export type MempoolPort = Pick<Mempool, 'hasSelectable' | 'select' | 'readd' | 'remove'>
+export type MempoolPort = Pick<Mempool, 'has' | 'hasSelectable' | 'select' | 'readd' | 'remove'>
 
 /** Gossip (protocol §10). `publish` resolves to how many peers it was sent to. */
 export interface GossipPort {

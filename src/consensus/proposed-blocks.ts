@@ -1,6 +1,9 @@
 /** The blocks of one height that are not final: their bytes, and their validation off the main loop. */
+import type { ProposedBlock } from '../chain/check-block.ts'
+import { hashEventIds } from '../chain/event-hashes.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Header } from '../codec/generated/chain.ts'
+import { splitBlock } from '../codec/raw.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { type LedgerPort, retryCrashed, type VerifierPort } from './ports.ts'
@@ -15,35 +18,57 @@ export interface ProposedBlocksPorts {
   readonly validated: (hash: string, header: Header, failure: Failure | undefined) => void
 }
 
+/** A block that was found valid. */
+export interface ValidBlock {
+  readonly hash: string
+  readonly bytes: Uint8Array
+  /** 32·n bytes. */
+  readonly eventIds: () => Uint8Array
+}
+
+interface Held {
+  /** Not of a block that is invalid: nobody needs it. */
+  bytes: Uint8Array | undefined
+  /** What validation made of it; undefined while that is under way, and of blocks that needed none. */
+  checked: ProposedBlock | undefined
+  valid: boolean
+  verdict: Promise<Failure | undefined>
+}
+
 export class ProposedBlocks {
   readonly #ports: ProposedBlocksPorts
-  readonly #bytes = new Map<string, Uint8Array>()
-  readonly #valid = new Set<string>()
-  readonly #verdicts = new Map<string, Promise<Failure | undefined>>()
+  readonly #held = new Map<string, Held>()
 
   constructor(ports: ProposedBlocksPorts) {
     this.#ports = ports
   }
 
   get(hash: string): Uint8Array | undefined {
-    return this.#bytes.get(hash)
+    return this.#held.get(hash)?.bytes
   }
 
-  /** Held, or being validated. */
+  /** Held, being validated, or known to be invalid: there is nothing to fetch. */
   has(hash: string): boolean {
-    return this.#bytes.has(hash)
+    return this.#held.has(hash)
   }
 
-  /** Blocks that were found valid. */
-  valid(): [hash: string, bytes: Uint8Array][] {
-    return [...this.#bytes].filter(([hash]) => this.#valid.has(hash))
+  /** The block as its checker left it, if it was checked here and found valid. */
+  checked(hash: string): ProposedBlock | undefined {
+    const held = this.#held.get(hash)
+    return held?.valid === true ? held.checked : undefined
+  }
+
+  valid(): ValidBlock[] {
+    return [...this.#held].flatMap(([hash, { valid, bytes, checked }]) =>
+      valid && bytes !== undefined
+        ? [{ hash, bytes, eventIds: () => checked?.eventIds ?? hashEventIds(splitBlock(bytes).events) }]
+        : []
+    )
   }
 
   /** Own blocks, and those of the signer's log: valid without a check. */
   addValid(hash: string, bytes: Uint8Array): void {
-    this.#bytes.set(hash, bytes)
-    this.#valid.add(hash)
-    this.#verdicts.set(hash, Promise.resolve(undefined))
+    this.#held.set(hash, { bytes, checked: undefined, valid: true, verdict: Promise.resolve(undefined) })
   }
 
   /**
@@ -51,37 +76,39 @@ export class ProposedBlocks {
    * @returns what is wrong with it; undefined also when that could not be found out
    */
   add(hash: string, header: Header, bytes: Uint8Array): Promise<Failure | undefined> {
-    let verdict = this.#verdicts.get(hash)
-    if (verdict === undefined) {
-      // A copy: payloads are views of larger buffers.
-      const own = new Uint8Array(bytes)
-      this.#bytes.set(hash, own)
-      verdict = this.#validate(hash, header, own)
-      this.#verdicts.set(hash, verdict)
-    }
-    return verdict
+    const known = this.#held.get(hash)
+    if (known !== undefined) return known.verdict
+    // A copy: payloads are views of larger buffers.
+    const own = new Uint8Array(bytes)
+    const held: Held = { bytes: own, checked: undefined, valid: false, verdict: Promise.resolve(undefined) }
+    this.#held.set(hash, held)
+    held.verdict = this.#validate(hash, header, own, held)
+    return held.verdict
   }
 
   forget(hash: string): void {
-    this.#bytes.delete(hash)
-    this.#valid.delete(hash)
-    this.#verdicts.delete(hash)
+    this.#held.delete(hash)
   }
 
-  async #validate(hash: string, header: Header, bytes: Uint8Array): Promise<Failure | undefined> {
+  async #validate(hash: string, header: Header, bytes: Uint8Array, held: Held): Promise<Failure | undefined> {
     const { ledger, isOver, validated, log } = this.#ports
     try {
-      const checked = await retryCrashed(() => this.#ports.verifier.checkProposed(bytes))
+      const result = await retryCrashed(() => this.#ports.verifier.checkProposed(bytes))
       // The tip may have moved on before the news of it: then nothing can be said of the block.
       if (isOver() || ledger.tip.height + 1 !== header.height) return undefined
-      const failure = checked.ok ? ledger.checkProposal(checked.block) : checked.failure
-      if (failure === undefined) this.#valid.add(hash)
+      const failure = result.ok ? ledger.checkProposal(result.block) : result.failure
+      if (result.ok && failure === undefined) {
+        // Its bytes are the checker's own copy: one is enough.
+        held.bytes = result.block.blockBytes
+        held.checked = result.block
+        held.valid = true
+      }
       validated(hash, header, failure)
-      if (failure !== undefined) this.#bytes.delete(hash)
+      if (failure !== undefined) held.bytes = undefined
       return failure
     } catch (error) {
       // Nothing is known of the block; it may come again.
-      this.forget(hash)
+      if (this.#held.get(hash) === held) this.forget(hash)
       if (!isOver()) log.warn({ hash, reason: messageOf(error) }, 'a proposed block could not be validated')
       return undefined
     }

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type CheckedBlock, checkFinalized, checkLink, maxFinalizedBytes } from '../../src/chain/check-block.ts'
+import {
+  type CheckedBlock,
+  certify,
+  checkFinalized,
+  checkLink,
+  checkProposed,
+  maxFinalizedBytes
+} from '../../src/chain/check-block.ts'
 import { buildCommit, encodeCommit } from '../../src/chain/commit.ts'
 import { blockHash } from '../../src/chain/domain.ts'
 import { indexKeys } from '../../src/chain/event.ts'
@@ -234,4 +241,35 @@ describe('--verify-events', () => {
 test('the hash is over the header and the genesis', () => {
   expect(blockHash(genesis.hash, good.header)).toEqual(good.hash)
   expect(blockHash(testChain(4, { chainId: 'other' }).genesis.hash, good.header)).not.toEqual(good.hash)
+})
+
+describe('a block that was checked as a proposal, with its commit', () => {
+  const proposed = checkProposed(genesis, good.blockBytes)
+  if (!proposed.ok) throw new Error(proposed.failure.message)
+  const { block } = proposed
+  const commitOf = (signers: readonly number[], hash = good.hash) => {
+    const { height, round, blockHash, signatures } = buildCommit(genesis, precommits(chain, hash, [0, 1, 2]))
+    const every = precommits(chain, hash, signers).map(({ validator, signature }) => ({ validator, signature }))
+    return encodeCommit({ height, round, blockHash, signatures: signers.length === 3 ? signatures : every })
+  }
+  const broken = commitOf([0, 1, 2]).slice()
+  broken[broken.length - 1] = (broken.at(-1) as number) ^ 1
+
+  test.each([
+    ['good', commitOf([0, 1, 2])],
+    ['of too few', commitOf([0, 1])],
+    ['of one signer twice', commitOf([0, 1, 1, 2])],
+    ['out of order', commitOf([3, 2, 1, 0])],
+    ['for another block', commitOf([0, 1, 2], other)],
+    ['with a false signature', broken],
+    ['that is not canonical', concatBytes(commitOf([0, 1, 2]), Uint8Array.of(0))],
+    ['too large', new Uint8Array(2000)]
+  ])('is what a whole check makes of it: a commit that is %s', (_, commit) => {
+    expect(certify(genesis, block, commit).ok).toBe(checkFinalized(genesis, joinFinalized(good.blockBytes, commit)).ok)
+    const whole = checkFinalized(genesis, joinFinalized(good.blockBytes, commit))
+    if (whole.ok && whole.block.deferred === undefined) expect(certify(genesis, block, commit)).toEqual(whole)
+    else if (whole.ok)
+      expect(certify(genesis, block, commit)).toMatchObject({ block: { deferred: whole.block.deferred } })
+    else expect(certify(genesis, block, commit)).toMatchObject({ failure: { code: whole.failure.code } })
+  })
 })
