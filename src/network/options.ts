@@ -30,4 +30,6 @@ export interface NetworkOptions {
   readonly trace?: TraceSink
   /** 0 … 1, for jitter; a seeded one makes tests repeatable. */
   readonly random?: () => number
+  /** Own clock as peers are told of it, Unix ms; the system's if there is none. */
+  readonly wallClock?: () => number
 }

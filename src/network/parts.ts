@@ -114,6 +114,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     limits: { ...limits, maxFrameBytes: MAX_STATUS_BYTES },
     penalise: (peer, code, message) => discipline.penalise(peer, code, message),
     random,
+    wallClock: options.wallClock ?? Date.now,
     log
   })
   const requests = new Requests({

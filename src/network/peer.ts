@@ -1,4 +1,5 @@
 import type { Connection, PeerId } from '@libp2p/interface'
+import type { ClockReading } from './clock-reading.ts'
 import { NEW_SESSION, type Session } from './session.ts'
 import type { Head, NodeMode, PeerView } from './types.ts'
 
@@ -30,6 +31,7 @@ export interface Peer {
   statusAt: number
   /** Monotonic ms of its last Status, or of its connection: liveness is no matter of a clock that is set. */
   heardAt: number
+  clock: ClockReading | undefined
   /** What it has heard from us. */
   told: Pick<Head, 'height' | 'earliestHeight'>
   /** Monotonic ms of the last Status that we sent unasked. */
@@ -68,6 +70,7 @@ export function newPeer(id: string, peerId: PeerId | undefined, address: string,
     peerCount: 0,
     statusAt: 0,
     heardAt: performance.now(),
+    clock: undefined,
     told: { height: -1, earliestHeight: 0 },
     pushedAt: 0,
     pushCanWait: false,
@@ -99,6 +102,7 @@ export function viewOf(peer: Peer, standing: Standing): PeerView {
     ...standing,
     connectedAt: peer.connectedAt,
     statusAt: peer.statusAt,
+    clock: peer.clock,
     reason: session.state === 'CLOSED' ? session.reason : undefined
   }
 }

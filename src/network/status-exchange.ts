@@ -2,6 +2,7 @@ import type { Status } from '../codec/generated/sync.ts'
 import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Certifier } from './certify.ts'
+import { betterReading, readClock } from './clock-reading.ts'
 import { openConnection, type Peer } from './peer.ts'
 import { isOpen } from './session.ts'
 import type { PeerSessions } from './sessions.ts'
@@ -34,6 +35,8 @@ export interface StatusOptions {
   readonly penalise: (peerId: string, code: string, message: string) => void
   /** 0 … 1. */
   readonly random: () => number
+  /** Own clock, Unix ms. */
+  readonly wallClock: () => number
   readonly log: Log
 }
 
@@ -80,17 +83,17 @@ export class StatusExchange {
   readonly serve: Handler = (frame, asker) => this.#answer(frame, asker)
 
   async *#answer(frame: Frame, { peerId }: Asker): AsyncGenerator<Uint8Array> {
-    const { sessions, head } = this.#options
+    const { sessions, head, wallClock } = this.#options
     const peer = sessions.find(peerId)
     const status = readStatus(frame, peerId)
     if (peer !== undefined) this.#take(peer, status)
     const now = head()
     if (peer !== undefined) peer.told = toldOf(now)
-    yield makeStatus(now, sessions.open().length)
+    yield makeStatus(now, sessions.open().length, wallClock())
   }
 
   async #exchange(peer: Peer): Promise<void> {
-    const { head, sessions, protocol, limits, log } = this.#options
+    const { head, sessions, protocol, limits, wallClock, log } = this.#options
     const connection = openConnection(peer)
     if (peer.exchanging || connection === undefined) return
     peer.exchanging = true
@@ -98,8 +101,13 @@ export class StatusExchange {
     try {
       const told = head()
       peer.told = toldOf(told)
-      const answer = await requestOne(connection, protocol, makeStatus(told, sessions.open().length), limits)
-      this.#take(peer, readStatus(answer, peer.id))
+      const message = makeStatus(told, sessions.open().length, wallClock())
+      const sent = performance.now()
+      const answer = await requestOne(connection, protocol, message, limits)
+      const received = performance.now()
+      const status = readStatus(answer, peer.id)
+      peer.clock = betterReading(peer.clock, readClock(status.time, sent, received))
+      this.#take(peer, status)
     } catch (error) {
       log.debug({ peer: peer.id, err: messageOf(error) }, 'status failed')
       if (error instanceof MolochError && FAULTS.has(error.code)) {

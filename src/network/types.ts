@@ -5,6 +5,7 @@
 import type { Commit, Header } from '../codec/generated/chain.ts'
 import type { GetProof, GetVotes, Proof, RawVotes } from '../codec/generated/sync.ts'
 import type { Hold } from '../store/peer-store.ts'
+import type { ClockReading } from './clock-reading.ts'
 import type { TopicCounts } from './gossip-counters.ts'
 import type { Fault } from './penalties.ts'
 import type { RequestOptions } from './request-options.ts'
@@ -101,6 +102,8 @@ export interface PeerView {
   readonly connectedAt: number
   /** Unix ms of the last Status; 0 = none. */
   readonly statusAt: number
+  /** The peer's own word about its clock; undefined: it gave none. */
+  readonly clock: ClockReading | undefined
   /** Why it was closed. */
   readonly reason: string | undefined
 }

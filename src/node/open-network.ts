@@ -33,6 +33,7 @@ export async function openNetwork(
     records,
     settings: { ...networkSettings(config), ...tuning.network },
     ports,
+    ...(tuning.clock && { wallClock: () => tuning.clock?.now() ?? Date.now() }),
     ...(trace && { trace: (event) => trace.record(event) }),
     log
   })

@@ -1,3 +1,4 @@
+import type { Clock } from '../consensus/ports.ts'
 import type { LedgerTuning } from '../ledger/ledger.ts'
 import type { NetworkSettings } from '../network/settings.ts'
 import type { SyncOptions } from '../sync/types.ts'
@@ -13,4 +14,6 @@ export interface NodeTuning {
   readonly ledger?: LedgerTuning
   /** Between a light node's comparisons of its tip with peers'. */
   readonly crossCheckMs?: number
+  /** In place of the system's, for whatever compares times of the chain with it. */
+  readonly clock?: Clock
 }

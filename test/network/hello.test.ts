@@ -144,7 +144,7 @@ describe('hello between nodes', () => {
     const limits = { ...LIMITS, maxFrameBytes: 1 << 20 }
     const blocks = await requestOne(connection, protocolId(id, 'blocks'), makeGetBlocks(1, 2), limits)
     expect(Blocks.decode(blocks).refusal?.code).toBe('NOT_READY')
-    const status = makeStatus(new ChainPorts(5).head(), 1)
+    const status = makeStatus(new ChainPorts(5).head(), 1, 0)
     const answer = await requestOne(connection, protocolId(id, 'status'), status, limits)
     expect(Status.decode(answer).refusal?.code).toBe('NOT_READY')
     expect(b.network.sessions.list()[0]?.claimedHeight).toBe(0)

@@ -144,6 +144,25 @@ describe('status', () => {
     expect([a, b].flatMap(({ log }) => log.of('debug', 'session closed'))).toEqual([])
   })
 
+  it('tells the sender’s clock, which is held against a monotonic one: how far apart two are shows when one is set', async () => {
+    let offset = 0
+    const settings = { statusIntervalMs: 100 }
+    const [a, b] = [
+      await node({ height: 4, settings }),
+      await node({ height: 4, settings, wallClock: () => Date.now() + offset })
+    ]
+    await connect(a, b)
+    const ahead = (): number => {
+      const { at, unix } = view(a, b)?.clock ?? { at: 0, unix: Number.NaN }
+      return unix + performance.now() - at - Date.now()
+    }
+    const error = (): number => view(a, b)?.clock?.errorMs ?? 0
+    expect(Math.abs(ahead())).toBeLessThanOrEqual(error() + 1000)
+    offset = 3_600_000
+    await until('the clock that was set', () => ahead() > 1_800_000)
+    expect(Math.abs(ahead() - offset)).toBeLessThanOrEqual(error() + 1000)
+  })
+
   it('answers with what is shown: mode, earliest height, syncing, peers', async () => {
     const ports = new ChainPorts(9)
     ports.lie = { syncing: true, earliestHeight: 3 }

@@ -6,8 +6,11 @@ import { throwIfRefused } from './refusal.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-/** Request and answer are the same message. */
-export function makeStatus(head: Head, peerCount: number): Uint8Array {
+/**
+ * Request and answer are the same message.
+ * @param time own clock, Unix ms
+ */
+export function makeStatus(head: Head, peerCount: number, time: number): Uint8Array {
   return Status.encode({
     height: head.height,
     headHash: head.hash as Bytes,
@@ -16,6 +19,7 @@ export function makeStatus(head: Head, peerCount: number): Uint8Array {
     syncing: head.syncing,
     earliestHeight: head.earliestHeight,
     head: head.header,
+    time: Math.max(0, Math.floor(time)),
     ...(head.commit === undefined ? {} : { commit: head.commit })
   })
 }
@@ -29,6 +33,7 @@ export function readStatus(frame: Uint8Array, peer: string): Status {
   throwIfRefused(status.refusal, 'status', peer)
   assertHeight('status height', status.height)
   assertHeight('status earliest_height', status.earliestHeight)
+  assertHeight('status time', status.time)
   assertBytes('status head_hash', status.headHash)
   assertBytes('status mmr_root', status.mmrRoot)
   // Block 0 follows from the genesis: who holds no other has no header to show.

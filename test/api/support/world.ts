@@ -210,6 +210,7 @@ export function peer(view: Partial<PeerView> = {}): PeerView {
     fault: undefined,
     connectedAt: 1_700_000_000_000,
     statusAt: 1_700_000_000_500,
+    clock: undefined,
     reason: undefined,
     ...view
   }

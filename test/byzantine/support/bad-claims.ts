@@ -28,7 +28,7 @@ export function claiming(prove: (forge: Forge, header: Header) => Commit | undef
       ports.lie = claim(ports.head(), peer.forge, prove)
       return ports
     },
-    answers: { status: telling((peer) => [framed(makeStatus(peer.head, 0))]) }
+    answers: { status: telling((peer) => [framed(makeStatus(peer.head, 0, 0))]) }
   }
 }
 
@@ -38,7 +38,7 @@ export function insisting(): Role {
     ...claiming(() => undefined),
     attack: async (peer, target) => {
       const connection = await session(peer, target)
-      const status = makeStatus(peer.head, 0)
+      const status = makeStatus(peer.head, 0, 0)
       while (peer.isAlive && connection.status === 'open') {
         await requestOne(connection, protocolOf('status'), status, LIMITS).catch(() => {})
         await peer.pause(20)
@@ -59,7 +59,9 @@ export function otherCommit(): Commit {
 
 /** Answers Status with two frames where there is one. */
 export function twoStatuses(): Role {
-  return { answers: { status: telling((peer) => [peer.head, peer.head].map((head) => framed(makeStatus(head, 0)))) } }
+  return {
+    answers: { status: telling((peer) => [peer.head, peer.head].map((head) => framed(makeStatus(head, 0, 0)))) }
+  }
 }
 
 export function garbledStatus(): Role {
