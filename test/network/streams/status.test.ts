@@ -3,7 +3,7 @@ import { Status } from '../../../src/codec/generated/sync.ts'
 import { makeStatus, readStatus } from '../../../src/network/streams/status.ts'
 import { ChainPorts } from '../support/nodes.ts'
 
-const shown = (height: number): Status => Status.decode(makeStatus(new ChainPorts(height).head(), 3))
+const shown = (height: number): Status => Status.decode(makeStatus(new ChainPorts(height).head(), 3, 1_700_000_000_000))
 const read = (status: Status): Status => readStatus(Status.encode(status), 'peer')
 
 describe('a Status', () => {
