@@ -1,18 +1,56 @@
+/** The check of the `events` topic's messages: see gossip-rules.ts for what it may rest on. */
+import { toHex } from '../codec/bytes.ts'
 import { assertCanonical } from '../codec/canonical.ts'
 import { splitEvents } from '../codec/raw.ts'
 import { EVENTS } from '../codec/rules.ts'
 import { MolochError } from '../error.ts'
+import { mayAct } from './check-events.ts'
+import { type CheckedEvent, checkEvent } from './event.ts'
+import type { Genesis } from './genesis.ts'
+import { type Checked, refusal } from './gossip-rules.ts'
 
 /** More events than this in one gossip message are refused unread: a decode flood. */
 const GOSSIP_MAX_EVENTS = 2048
-/** Checks between which others get a turn: 2048 in a row would hold the loop for 150 ms. */
-export const SIGNATURES_A_TURN = 50
+/** Events looked at between which others get a turn: 2048 in a row would hold the loop for 150 ms. */
+const EVENTS_A_TURN = 50
+
+export interface EventsContext {
+  /** `verifyEventSignature`, however it spares itself what was checked before. */
+  readonly isSigned: (event: CheckedEvent) => boolean
+  /** Lets others have their turn. */
+  readonly giveWay: () => Promise<unknown>
+}
 
 /**
- * The encoded SignedEvents of a message of the `events` topic: views of it, their bodies unchecked.
- * @throws MolochError NON_CANONICAL | EVENT_MALFORMED
+ * Every event in full, whether it is of use here or not: of one that was passed over a node whose clock differs would say
+ * that who forwarded it should never have.
  */
-export function splitGossipEvents(payload: Uint8Array): readonly Uint8Array[] {
+export async function checkEventsMessage(
+  genesis: Genesis,
+  payload: Uint8Array,
+  { isSigned, giveWay }: EventsContext
+): Promise<Checked<readonly CheckedEvent[]>> {
+  const parts = attempt(() => partsOf(payload))
+  if (!parts.ok) return parts
+  const events: CheckedEvent[] = []
+  const ids = new Set<string>()
+  for (const [index, bytes] of parts.message.entries()) {
+    if (index > 0 && index % EVENTS_A_TURN === 0) await giveWay()
+    const checked = attempt(() => checkEvent(bytes, genesis.params))
+    if (!checked.ok) return checked
+    const event = checked.message
+    const id = toHex(event.id)
+    if (ids.has(id)) return refusal('EVENT_REPEATED')
+    ids.add(id)
+    if (!mayAct(genesis, event.actor)) return refusal('EVENT_ACTOR_UNKNOWN')
+    if (!isSigned(event)) return refusal('EVENT_BAD_SIGNATURE')
+    events.push(event)
+  }
+  return { ok: true, message: events }
+}
+
+/** Views of the encoded SignedEvents. @throws MolochError NON_CANONICAL | EVENT_MALFORMED */
+function partsOf(payload: Uint8Array): readonly Uint8Array[] {
   assertCanonical(EVENTS, payload)
   const parts = splitEvents(payload)
   if (parts.length > 0 && parts.length <= GOSSIP_MAX_EVENTS) return parts
@@ -20,4 +58,14 @@ export function splitGossipEvents(payload: Uint8Array): readonly Uint8Array[] {
     'EVENT_MALFORMED',
     `${parts.length} events in a message; 1 to ${GOSSIP_MAX_EVENTS} are accepted`
   )
+}
+
+/** What is thrown for the bytes' sake is a refusal. */
+function attempt<Result>(read: () => Result): Checked<Result> {
+  try {
+    return { ok: true, message: read() }
+  } catch (error) {
+    if (error instanceof MolochError) return refusal(error.code)
+    throw error
+  }
 }

@@ -3,7 +3,14 @@
  * decided, serves and asks for votes, and gets out of the way while range sync writes blocks. An observer is the same
  * without a signer.
  */
-import type { CheckedBlock } from '../chain/check-block.ts'
+import type { CheckedBlock, CheckResult } from '../chain/check-block.ts'
+import {
+  checkFinalMessage,
+  checkHeaderMessage,
+  checkNewBlockMessage,
+  checkVoteMessage,
+  type FinalContext
+} from '../chain/gossip-checks.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
@@ -23,6 +30,7 @@ import {
   type GossipPort,
   type LedgerPort,
   type MempoolPort,
+  retryCrashed,
   systemClock,
   type VerifierPort,
   type VotePeersPort
@@ -31,6 +39,7 @@ import { quietLog } from './quiet-log.ts'
 import { resolveFork } from './rollback.ts'
 import { Seat } from './seat.ts'
 import type { Signer } from './signer.ts'
+import { NEWS_HEIGHTS } from './told.ts'
 import { VotesExchange } from './votes-exchange.ts'
 import { Watch } from './watch.ts'
 
@@ -73,6 +82,7 @@ export class Driver extends Emitter<DriverEvents> {
   readonly #clock: Clock
   /** For what others can bring about. */
   readonly #quiet: Log
+  readonly #checking: FinalContext
   readonly #intake: Intake
   readonly #headers: HeaderIntake
   readonly #asker: Asker
@@ -118,9 +128,9 @@ export class Driver extends Emitter<DriverEvents> {
       self: () => this.#seat.index,
       failed: (error) => this.#halt(error)
     })
+    this.#checking = { verify: (payload) => verified(verifier, payload), held: (height) => recentBlock(ledger, height) }
     this.#intake = new Intake({
       ledger,
-      verifier,
       clock,
       early: this.#early,
       current: () => this.#current(),
@@ -136,6 +146,7 @@ export class Driver extends Emitter<DriverEvents> {
     this.#exchange = new VotesExchange({
       ledger,
       intake: this.#intake,
+      checking: this.#checking,
       height: () => this.#height,
       penalise: (peer, code) => peers.penalise(peer, code)
     })
@@ -152,13 +163,26 @@ export class Driver extends Emitter<DriverEvents> {
   /** Begins at the height after the ledger's tip. */
   start(): void {
     const { gossip, ledger } = this.#options
+    const { genesis } = ledger
     this.#unsubscribe = [
       ledger.on('finalized', ({ block }) => this.finalizedElsewhere(block)),
       ledger.on('conflict', ({ description }) => this.#halt(new MolochError('CONFLICTING_FINALITY', description))),
-      gossip.subscribe('vote', async (payload) => this.#intake.vote(payload).verdict),
-      gossip.subscribe('block', async (payload) => (await this.#intake.block(payload)).verdict),
-      gossip.subscribe('finalized', async (payload, from) => (await this.#intake.finalized(payload, from)).verdict),
-      gossip.subscribe('header', async (payload, from) => (await this.#headers.header(payload, from)).verdict)
+      gossip.subscribe('vote', {
+        check: (payload) => checkVoteMessage(genesis, payload),
+        take: (vote) => this.#intake.takeVote(vote)
+      }),
+      gossip.subscribe('block', {
+        check: (payload) => checkNewBlockMessage(genesis, payload),
+        take: (proposal) => this.#intake.takeBlock(proposal)
+      }),
+      gossip.subscribe('finalized', {
+        check: (payload) => checkFinalMessage(genesis, payload, this.#checking),
+        take: (message, from) => this.#intake.takeFinal(message, from)
+      }),
+      gossip.subscribe('header', {
+        check: (payload) => checkHeaderMessage(genesis, payload),
+        take: (header, from) => this.#headers.take(header, from)
+      })
     ]
     this.#finalizer.open()
     const { conflict } = ledger
@@ -331,6 +355,20 @@ export class Driver extends Emitter<DriverEvents> {
       this.#options.log.debug({ topic, reason: messageOf(error) }, 'not published; peers will ask for it')
     })
   }
+}
+
+async function verified(verifier: VerifierPort, payload: Uint8Array): Promise<CheckResult> {
+  const [result] = await retryCrashed(() => verifier.check([payload]))
+  if (result === undefined) throw new MolochError('VERIFY_CRASHED', 'a final block was not checked')
+  return result
+}
+
+/** Of what was applied lately: those are the blocks that copies come of. */
+async function recentBlock(ledger: LedgerPort, height: number): Promise<Uint8Array | undefined> {
+  if (height > ledger.tip.height || height <= ledger.tip.height - NEWS_HEIGHTS) return undefined
+  const block = await ledger.blockAt(height)
+  // Without a commit it is history of which only the hash was looked at, not the seal.
+  return block === undefined || block.commitBytes.byteLength === 0 ? undefined : block.blockBytes
 }
 
 function headersOf(ledger: LedgerPort): HeadersPort {

@@ -1,16 +1,14 @@
 /**
- * The header topic (protocol §10). A node that holds the chain has no use for headers itself: it looks at them so that
- * light clients hear of each final block once and of nothing false. A light node follows the chain by it. To both a
- * certified header of another chain is evidence.
+ * The header topic (protocol §9), of headers that were checked in full but for the root after them. A node that holds the
+ * chain has no use for headers itself: it takes them so that light clients hear of each final block once and of nothing
+ * false. A light node follows the chain by it. To both a certified header of another chain is evidence.
  */
-import { type CheckedHeader, checkHeader, maxTrustedHeaderBytes } from '../chain/check-header.ts'
-import { blockHash } from '../chain/domain.ts'
+import type { CheckedHeader } from '../chain/check-header.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
+import type { Taken } from '../chain/gossip-rules.ts'
 import { equalBytes } from '../codec/bytes.ts'
-import { TrustedHeader } from '../codec/generated/chain.ts'
 import { hasCode } from '../error.ts'
-import { ACCEPT, IGNORE, type Judgement, reject } from './judgement.ts'
 import { Told } from './told.ts'
 
 /** A ledger, or a light node's chain of headers. */
@@ -42,56 +40,36 @@ export class HeaderIntake {
     this.#told = new Told(() => ports.chain.tip.height)
   }
 
-  /** Where it stands is looked at first, its signatures after. */
-  async header(payload: Uint8Array, from: string): Promise<Judgement> {
+  async take(header: CheckedHeader, from: string): Promise<Taken> {
     const { chain, behind } = this.#ports
-    const { genesis } = chain
-    if (payload.byteLength > maxTrustedHeaderBytes(genesis)) return reject('TOO_LARGE')
-    const seen = peek(genesis.hash, payload)
-    if (seen === undefined) return reject('NON_CANONICAL')
-    const { height, hash } = seen
+    const { height, hash } = header
     const ours = await this.#hashAt(height)
-    if (ours !== undefined && equalBytes(ours, hash) && !this.#told.isNews(height, hash)) return IGNORE
-    // Skipped, pruned or from before the checkpoint: there is nothing to compare it with, and its signatures cost time.
-    if (height <= chain.tip.height && ours === undefined) return IGNORE
+    if (ours !== undefined && equalBytes(ours, hash) && !this.#told.isNews(height, hash)) return 'ignore'
+    // Skipped, pruned or from before the checkpoint: there is nothing to compare it with.
+    if (height <= chain.tip.height && ours === undefined) return 'ignore'
     // Which of the two chains is ours is not for this node to say any more.
-    if (chain.conflict !== undefined) return IGNORE
-    const checked = checkHeader(genesis, payload)
-    if (!checked.ok) return reject(checked.failure.code)
-    const { header } = checked
-    if (header.deferred !== undefined) return reject(header.deferred.code)
+    if (chain.conflict !== undefined) return 'ignore'
     if (height > chain.tip.height + 1) {
       behind(height, from)
-      return IGNORE
+      return 'ignore'
     }
     let failure: Failure | undefined
     try {
       failure = await chain.compareHeader(header)
     } catch (error) {
-      if (hasCode(error, 'LEDGER_CLOSED')) return IGNORE
+      if (hasCode(error, 'LEDGER_CLOSED')) return 'ignore'
       // Evidence is kept by now, and it is said. Others shall see it too: that is how they learn of it.
-      if (hasCode(error, 'CONFLICTING_FINALITY')) return this.#told.add(height, hash) ? ACCEPT : IGNORE
+      if (hasCode(error, 'CONFLICTING_FINALITY')) return this.#told.add(height, hash) ? 'accept' : 'ignore'
       throw error
     }
-    // The root is under no signature: a copy with another would keep light clients from the true one.
-    if (failure !== undefined) return reject(failure.code)
-    return this.#told.isNews(height, hash) && this.#told.add(height, hash) ? ACCEPT : IGNORE
+    // A false root is under no signature, and who does not hold the chain cannot tell: it is no fault of who passed it on.
+    if (failure !== undefined) return 'ignore'
+    return this.#told.isNews(height, hash) && this.#told.add(height, hash) ? 'accept' : 'ignore'
   }
 
   async #hashAt(height: number): Promise<Uint8Array | undefined> {
     const { chain } = this.#ports
     if (height === chain.tip.height) return chain.tip.hash
     return height < chain.tip.height ? chain.hashAt(height) : undefined
-  }
-}
-
-/** Enough to know the slot; unchecked. Block 0 is nobody's to tell of. */
-function peek(genesisHash: Uint8Array, payload: Uint8Array): { height: number; hash: Uint8Array } | undefined {
-  try {
-    const { header } = TrustedHeader.decode(payload)
-    if (header === undefined || header.height === 0) return undefined
-    return { height: header.height, hash: blockHash(genesisHash, header) }
-  } catch {
-    return undefined
   }
 }

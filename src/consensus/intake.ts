@@ -1,23 +1,25 @@
 /**
- * What comes in for consensus, by gossip or as an answer to GetVotes: its slot is looked at first, its signature after,
- * and then the machine is told (protocol §8, §10). The verdicts are gossip's: only what nobody should ever have sent is
- * rejected; what is stale, early, known or more than we keep is ignored.
+ * What comes in for consensus. Gossip's messages are checked in full before they come here (protocol §9); what is stale,
+ * early, known or more than we keep is ignored. Of an answer to GetVotes whether it is of use is looked at first, and its
+ * signatures after, since answers repeat much; only what no honest peer can have held is rejected.
  */
-import { type CheckedBlock, maxFinalizedBytes } from '../chain/check-block.ts'
-import { type CheapProposal, cheapBlockCheck, foreignBlockFailure } from '../chain/check-proposal.ts'
+import type { CheckedBlock } from '../chain/check-block.ts'
+import { type CheapProposal, foreignBlockFailure } from '../chain/check-proposal.ts'
 import { blockHash } from '../chain/domain.ts'
 import type { Failure } from '../chain/failures.ts'
+import type { FinalMessage } from '../chain/gossip-checks.ts'
+import type { Taken } from '../chain/gossip-rules.ts'
 import { checkProposal, decodeProposal } from '../chain/proposal.ts'
 import { checkVote, checkVoteForm, decodeVote } from '../chain/vote.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import type { Header, Vote } from '../codec/generated/chain.ts'
 import type { Early } from './early.ts'
-import { FinalNews } from './final-news.ts'
 import type { Height } from './height.ts'
 import { headerOfBlock, heldProposal, heldVote } from './held.ts'
 import { ACCEPT, IGNORE, type Judgement, reject } from './judgement.ts'
-import { commitFailure, peekFinalized, peekProposal, type SeenFinalized } from './peek.ts'
-import { type Clock, type LedgerPort, retryCrashed, type VerifierPort } from './ports.ts'
+import type { Clock, LedgerPort } from './ports.ts'
+import { Told } from './told.ts'
+import type { HeldVote, Slot } from './types.ts'
 
 /**
  * A proposal is forwarded when its deep checks are done, and in any case after this: a block of thousands of events
@@ -29,7 +31,6 @@ const ASK_SOON_MS = 200
 
 export interface IntakePorts {
   readonly ledger: LedgerPort
-  readonly verifier: VerifierPort
   readonly clock: Clock
   readonly early: Early
   /** The height that is being decided; undefined while blocks come by range sync. */
@@ -45,19 +46,71 @@ export interface IntakePorts {
 
 export class Intake {
   readonly #ports: IntakePorts
-  readonly #news: FinalNews
+  /** The final blocks that were told on. */
+  readonly #told: Told
 
   constructor(ports: IntakePorts) {
     this.#ports = ports
-    this.#news = new FinalNews(ports.ledger)
+    this.#told = new Told(() => ports.ledger.tip.height)
   }
 
-  vote(payload: Uint8Array): Judgement {
+  /** A checked Vote. */
+  takeVote(vote: Vote): Taken {
+    const { ask, current, early, ledger } = this.#ports
+    const height = current()
+    if (height === undefined || vote.height < height.height) return 'ignore'
+    const held = heldVote(ledger.genesis.validators, vote)
+    const slot = this.#slot(height, vote.height, held)
+    if (vote.height > height.height) {
+      if (slot === 'known' || slot === 'surplus') return 'ignore'
+      ask(ASK_SOON_MS)
+      if (slot !== 'new') return 'ignore'
+      early.addVote(held)
+      return 'accept'
+    }
+    if (slot !== 'new' && slot !== 'conflict') return 'ignore'
+    const ahead = vote.round > height.machine.round
+    height.addVote(held)
+    if (ahead) ask(ASK_SOON_MS)
+    return 'accept'
+  }
+
+  #slot(height: Height, at: number, held: HeldVote): Slot {
+    if (at > height.height) return this.#ports.early.classifyVote(at, held)
+    const { book } = height.machine
+    return book.votes.classify(held, (hash) => book.isWanted(hash))
+  }
+
+  /** A checked NewBlock: its form, its seal and its proposer's signature. */
+  async takeBlock(checked: CheapProposal): Promise<Taken> {
+    const { early, current, ask } = this.#ports
+    const { header, blockBytes } = checked
+    const height = current()
+    if (height === undefined || header.height < height.height) return 'ignore'
+    const proposal = heldProposal(proposalOf(checked))
+    const next = header.height > height.height
+    const slot = next
+      ? early.classifyProposal(header.height, proposal.round, proposal.hash)
+      : height.machine.book.proposals.classify(proposal)
+    if (slot !== 'new' && slot !== 'conflict') return 'ignore'
+    if (next) {
+      early.addProposal({ proposal, header, blockBytes })
+      ask(ASK_SOON_MS)
+      return 'accept'
+    }
+    // The block first: told of the proposal alone, the machine would have it fetched.
+    const validation = height.blocks.add(proposal.hash, header, blockBytes)
+    height.addProposal(proposal)
+    const failure = await this.#within(validation)
+    return failure === undefined ? 'accept' : 'ignore'
+  }
+
+  /** A Vote from an answer to GetVotes. */
+  vote(bytes: Uint8Array): Judgement {
     const { ledger, current } = this.#ports
-    const { validators } = ledger.genesis
     let vote: Vote
     try {
-      vote = decodeVote(payload)
+      vote = decodeVote(bytes)
     } catch {
       return reject('NON_CANONICAL')
     }
@@ -65,60 +118,10 @@ export class Intake {
     if (malformed !== undefined) return reject(malformed.code)
     const height = current()
     if (height === undefined || vote.height < height.height) return IGNORE
-    if (vote.height > height.height) return this.#earlyVote(vote)
-    const held = heldVote(validators, vote)
-    const { book } = height.machine
-    const slot = book.votes.classify(held, (hash) => book.isWanted(hash))
+    const slot = this.#slot(height, vote.height, heldVote(ledger.genesis.validators, vote))
     if (slot !== 'new' && slot !== 'conflict') return IGNORE
     const failure = checkVote(ledger.genesis, vote)
-    if (failure !== undefined) return reject(failure.code)
-    const ahead = vote.round > height.machine.round
-    height.addVote(held)
-    if (ahead) this.#ports.ask(ASK_SOON_MS)
-    return ACCEPT
-  }
-
-  #earlyVote(vote: Vote): Judgement {
-    const { ledger, early, ask } = this.#ports
-    const held = heldVote(ledger.genesis.validators, vote)
-    const slot = early.classifyVote(vote.height, held)
-    if (slot === 'known' || slot === 'surplus') return IGNORE
-    const failure = checkVote(ledger.genesis, vote)
-    if (failure !== undefined) return reject(failure.code)
-    ask(ASK_SOON_MS)
-    if (slot !== 'new') return IGNORE
-    early.addVote(held)
-    return ACCEPT
-  }
-
-  /** A NewBlock from gossip. */
-  async block(payload: Uint8Array): Promise<Judgement> {
-    const { ledger, early, current, ask } = this.#ports
-    const { genesis } = ledger
-    const height = current()
-    if (height === undefined) return IGNORE
-    const seen = peekProposal(genesis.hash, payload)
-    if (seen === undefined) return reject('NON_CANONICAL')
-    if (seen.height < height.height) return IGNORE
-    const next = seen.height > height.height
-    const slot = next
-      ? early.classifyProposal(seen.height, seen.round, seen.hash)
-      : height.machine.book.proposals.classify(seen)
-    if (slot !== 'new' && slot !== 'conflict') return IGNORE
-    const checked = cheapBlockCheck(genesis, payload)
-    if (!checked.ok) return reject(checked.failure.code)
-    const { header, blockBytes } = checked
-    const proposal = heldProposal(proposalOf(checked))
-    if (next) {
-      early.addProposal({ proposal, header, blockBytes })
-      ask(ASK_SOON_MS)
-      return ACCEPT
-    }
-    // The block first: told of the proposal alone, the machine would have it fetched.
-    const validation = height.blocks.add(seen.hash, header, blockBytes)
-    height.addProposal(proposal)
-    const failure = await this.#within(validation)
-    return failure === undefined ? ACCEPT : IGNORE
+    return failure === undefined ? { verdict: this.takeVote(vote) } : reject(failure.code)
   }
 
   /** A Proposal from an answer to GetVotes; its block comes apart. */
@@ -165,45 +168,33 @@ export class Intake {
     return ACCEPT
   }
 
-  async finalized(payload: Uint8Array, from: string): Promise<Judgement> {
-    const { ledger, verifier, current, published } = this.#ports
-    const { genesis, tip } = ledger
-    if (payload.byteLength > maxFinalizedBytes(genesis)) return reject('TOO_LARGE')
-    const seen = peekFinalized(genesis.hash, payload)
-    if (seen === undefined) return reject('NON_CANONICAL')
-    const { height, hash } = seen
-    if (height > tip.height + 1 || (height > tip.height && current() === undefined)) return this.#ahead(seen, from)
-    if (height <= tip.height) {
-      const ours = height === tip.height ? tip.hash : (await ledger.blockAt(height))?.hash
-      if (ours === undefined) return IGNORE
-      if (equalBytes(ours, hash)) return this.#finalHere(seen)
+  /** A certified block that was checked in full. */
+  async takeFinal({ height, hash, block }: FinalMessage, from: string): Promise<Taken> {
+    const { behind, current, finalize, ledger, published } = this.#ports
+    const { tip } = ledger
+    if (height > tip.height + 1 || (height > tip.height && current() === undefined)) {
+      behind(height, from)
+      return 'ignore'
     }
-    const [result] = await retryCrashed(() => verifier.check([payload]))
-    if (result === undefined) return IGNORE
-    if (!result.ok) return reject(result.failure.code)
-    if (result.block.deferred !== undefined) return reject(result.block.deferred.code)
-    if ((await this.#ports.finalize(result.block)) !== undefined) return IGNORE
-    // Our own write of it may be under way: it is not to be published a second time.
+    const ours = await this.#hashAt(height)
+    // Pruned: there is nothing to compare it with.
+    if (height <= tip.height && ours === undefined) return 'ignore'
+    if (ours === undefined || !equalBytes(ours, hash)) {
+      if (block === undefined || (await finalize(block)) !== undefined) return 'ignore'
+    } else if (!this.#told.isNews(height, hash)) {
+      return 'ignore'
+    }
+    // Who decided it by votes has no use for it, but a peer that hears of it by us alone has; and our own write of it may be
+    // under way: it is not to be published a second time.
     published(height, hash)
     // Of copies with other commits that were checked at the same time one goes on.
-    return this.#news.told(height, hash) ? ACCEPT : IGNORE
+    return this.#told.add(height, hash) ? 'accept' : 'ignore'
   }
 
-  /** Who decided it by votes has no use for it, but a peer that hears of it by us alone has. */
-  async #finalHere(seen: SeenFinalized): Promise<Judgement> {
-    const news = await this.#news.judge(seen)
-    if (news === 'old') return IGNORE
-    if (news !== 'new') return reject(news)
-    this.#ports.published(seen.height, seen.hash)
-    return ACCEPT
-  }
-
-  /** Whether it is certified is all that is looked at: the rest of it is of no use yet. */
-  #ahead({ height, hash, commitBytes }: SeenFinalized, from: string): Judgement {
-    const failure = commitFailure(this.#ports.ledger.genesis, commitBytes, { height, hash })
-    if (failure !== undefined) return reject(failure)
-    this.#ports.behind(height, from)
-    return IGNORE
+  async #hashAt(height: number): Promise<Uint8Array | undefined> {
+    const { ledger } = this.#ports
+    if (height > ledger.tip.height) return undefined
+    return height === ledger.tip.height ? ledger.tip.hash : (await ledger.blockAt(height))?.hash
   }
 
   #within(verdict: Promise<Failure | undefined>): Promise<Failure | undefined> {

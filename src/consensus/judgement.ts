@@ -1,11 +1,7 @@
-import type { Verdict } from './ports.ts'
-
-/** What is wrong with it (`reject`), or how it is dealt with. */
-export interface Judgement {
-  readonly verdict: Verdict
-  /** Of a rejected message: the failure's code. */
-  readonly code?: string
-}
+/** What is wrong with a part of an answer (`reject`, with a failure's code), or how it is dealt with. */
+export type Judgement =
+  | { readonly verdict: 'accept' | 'ignore' }
+  | { readonly verdict: 'reject'; readonly code: string }
 
 export const ACCEPT: Judgement = { verdict: 'accept' }
 export const IGNORE: Judgement = { verdict: 'ignore' }

@@ -2,18 +2,14 @@
  * What the driver needs of the rest of the node, one small port a concern: the functions of the lower floors' parts
  * that it calls, so that these fit as they are and tests can wire it without a network.
  */
+import type { TopicRules } from '../chain/gossip-rules.ts'
 import type { Mempool } from '../chain/mempool.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { hasCode } from '../error.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { VerifyPool } from '../verify/pool.ts'
 
-/** What gossip does with a message: forward it, drop it silently, drop it and blame who sent it (protocol §10). */
-export type Verdict = 'accept' | 'ignore' | 'reject'
-
 export type ConsensusTopic = 'block' | 'vote' | 'finalized' | 'header'
-
-export type GossipHandler = (payload: Uint8Array, from: string) => Promise<Verdict>
 
 export type LedgerPort = Pick<
   Ledger,
@@ -49,8 +45,8 @@ export type MempoolPort = Pick<Mempool, 'has' | 'hasSelectable' | 'select' | 're
 /** Gossip (protocol §10). `publish` resolves to how many peers it was sent to. */
 export interface GossipPort {
   publish(topic: ConsensusTopic, payload: Uint8Array): Promise<number>
-  /** Returns what removes the handler. */
-  subscribe(topic: ConsensusTopic, handler: GossipHandler): () => void
+  /** Returns what ends it. */
+  subscribe<Message>(topic: ConsensusTopic, rules: TopicRules<Message>): () => void
 }
 
 /** The peers that serve `votes` streams (protocol §9). */

@@ -1,7 +1,7 @@
 import { toHex } from '../codec/bytes.ts'
 
 /** Final blocks are news up to so far below the tip: what was published at about the same time comes in any order. */
-const NEWS_HEIGHTS = 16
+export const NEWS_HEIGHTS = 16
 
 /** Of the last heights, the blocks of which others were told: two of one height are news of their own. */
 export class Told {

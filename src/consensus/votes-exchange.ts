@@ -1,15 +1,17 @@
 /** GetVotes from both ends: what this node serves of the height it is at, and what it does with an answer. */
+import { checkFinalMessage, type FinalContext } from '../chain/gossip-checks.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { joinFinalized } from '../codec/raw.ts'
 import { noVotes, votesAnswer, votesRequest } from './catch-up.ts'
 import type { Height } from './height.ts'
 import type { Intake } from './intake.ts'
-import type { Judgement } from './judgement.ts'
+import { type Judgement, reject } from './judgement.ts'
 import type { LedgerPort } from './ports.ts'
 
 export interface VotesExchangePorts {
   readonly ledger: LedgerPort
   readonly intake: Intake
+  readonly checking: FinalContext
   /** The height last begun, which is served even when it is paused. */
   readonly height: () => Height | undefined
   readonly penalise: (peer: string, code: string) => void
@@ -54,13 +56,19 @@ export class VotesExchange {
     const parts: (() => Judgement | Promise<Judgement>)[] = votes.map((vote) => () => intake.vote(vote))
     if (block.byteLength > 0) parts.unshift(() => intake.blockAskedFor(request.blockHash, block))
     if (proposal.byteLength > 0) parts.unshift(() => intake.proposal(proposal))
-    if (finalized.byteLength > 0) parts.unshift(() => intake.finalized(finalized, peer))
+    if (finalized.byteLength > 0) parts.unshift(() => this.#finalized(finalized, peer))
     for (const part of parts) {
-      const { verdict, code } = await part()
-      if (verdict !== 'reject') continue
-      penalise(peer, code ?? 'BAD_VOTES')
+      const judgement = await part()
+      if (judgement.verdict !== 'reject') continue
+      penalise(peer, judgement.code)
       return false
     }
     return ledger.tip.height > before
+  }
+
+  async #finalized(bytes: Uint8Array, peer: string): Promise<Judgement> {
+    const { ledger, intake, checking } = this.#ports
+    const checked = await checkFinalMessage(ledger.genesis, bytes, checking)
+    return checked.ok ? { verdict: await intake.takeFinal(checked.message, peer) } : reject(checked.code)
   }
 }

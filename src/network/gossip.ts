@@ -1,6 +1,7 @@
 import type { GossipSub } from '@libp2p/gossipsub'
 import { gossipsub, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import { judge, type TopicRules, type Verdict } from '../chain/gossip-rules.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { networkError } from './errors.ts'
@@ -12,7 +13,7 @@ import { messageId } from './message-id.ts'
 import type { NetworkSettings } from './settings.ts'
 import { TOPICS, topicId } from './topics.ts'
 import { GossipTap, type TapOptions } from './trace/tap.ts'
-import type { Topic, TopicView, Verdict } from './types.ts'
+import type { Topic, TopicView } from './types.ts'
 import { Validating } from './validating.ts'
 
 /** One RPC frame: the largest message and what rides with it. it-length-prefixed itself stops at 4 MiB. */
@@ -22,8 +23,6 @@ const MAX_RPC_BYTES = 4 << 20
  * one after the other, and a peer that never answers would hold up all.
  */
 const REOPEN_EVERY_MS = 10_000
-
-export type GossipHandler = (payload: Uint8Array, from: string) => Promise<Verdict>
 
 /** What the class has and its interface has not; checked when it is attached, since a new version may have moved it. */
 interface RouterInternals {
@@ -68,7 +67,8 @@ export interface GossipOptions {
 export class Gossip {
   readonly #options: GossipOptions
   readonly #gate: GossipGate
-  readonly #handlers = new Map<string, GossipHandler>()
+  /** By topic id: what a message of it has to pass. */
+  readonly #readers = new Map<string, (payload: Uint8Array, from: string) => Promise<Verdict>>()
   readonly #validating: Validating
   readonly #counters = new GossipCounters()
   readonly #tried = new Map<string, number>()
@@ -126,7 +126,7 @@ export class Gossip {
   started(service: GossipSub): void {
     this.#router = service as Router
     this.#tap?.start()
-    for (const topic of this.#handlers.keys()) this.#router.subscribe(topic)
+    for (const topic of this.#readers.keys()) this.#router.subscribe(topic)
   }
 
   /** libp2p is about to stop. */
@@ -146,13 +146,13 @@ export class Gossip {
     this.#tried.delete(peerId)
   }
 
-  subscribe(topic: Topic, handler: GossipHandler): () => void {
+  subscribe<Message>(topic: Topic, rules: TopicRules<Message>): () => void {
     const id = topicId(this.#options.scope, topic)
-    if (this.#handlers.has(id)) throw new TypeError(`topic ${topic} has a handler already`)
-    this.#handlers.set(id, handler)
+    if (this.#readers.has(id)) throw new TypeError(`topic ${topic} has a reader already`)
+    this.#readers.set(id, (payload, from) => judge(rules, payload, from))
     this.#router?.subscribe(id)
     return () => {
-      if (!this.#handlers.delete(id)) return
+      if (!this.#readers.delete(id)) return
       this.#router?.unsubscribe(id)
     }
   }
@@ -180,7 +180,7 @@ export class Gossip {
     if (router === undefined) return []
     return TOPICS.flatMap((topic) => {
       const id = topicId(this.#options.scope, topic)
-      if (!this.#handlers.has(id)) return []
+      if (!this.#readers.has(id)) return []
       const subscribers = router.getSubscribers(id).map(String)
       return [{ topic, id, mesh: router.getMeshPeers(id), subscribers, counts: this.#counters.of(topic) }]
     })
@@ -215,13 +215,13 @@ export class Gossip {
   }
 
   async #validate(router: Router, id: string, from: string, topic: string, payload: Uint8Array): Promise<void> {
-    const handler = this.#handlers.get(topic)
+    const read = this.#readers.get(topic)
     let verdict: Verdict = 'ignore'
-    if (handler !== undefined && this.#validating.enter(from, payload.byteLength)) {
+    if (read !== undefined && this.#validating.enter(from, payload.byteLength)) {
       try {
-        verdict = await handler(payload, from)
+        verdict = await read(payload, from)
       } catch (error) {
-        this.#options.log.warn({ topic, peer: from, err: messageOf(error) }, 'a gossip handler failed')
+        this.#options.log.warn({ topic, peer: from, err: messageOf(error) }, 'a gossip message was not judged')
       }
       this.#validating.leave(from, payload.byteLength)
     }

@@ -1,3 +1,4 @@
+import type { TopicRules } from '../chain/gossip-rules.ts'
 import { toHex } from '../codec/bytes.ts'
 import { Emitter } from '../emitter.ts'
 import { messageOf } from '../error.ts'
@@ -13,18 +14,7 @@ import type { RequestOptions } from './request-options.ts'
 import { serveProtocols } from './serving.ts'
 import type { PeerSessions } from './sessions.ts'
 import type { ChunkWanted, ManifestWanted } from './snapshot-ports.ts'
-import type {
-  GetProof,
-  GetVotes,
-  GoodbyeName,
-  HeldPeer,
-  Network,
-  Proof,
-  RawVotes,
-  Topic,
-  TopicView,
-  Verdict
-} from './types.ts'
+import type { GetProof, GetVotes, GoodbyeName, HeldPeer, Network, Proof, RawVotes, Topic, TopicView } from './types.ts'
 
 export type { NetworkOptions } from './options.ts'
 
@@ -174,8 +164,8 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     return this.#parts.gossip.publish(topic, payload)
   }
 
-  subscribe(topic: Topic, handler: (payload: Uint8Array, from: string) => Promise<Verdict>): () => void {
-    return this.#parts.gossip.subscribe(topic, handler)
+  subscribe<Message>(topic: Topic, rules: TopicRules<Message>): () => void {
+    return this.#parts.gossip.subscribe(topic, rules)
   }
 
   topics(): TopicView[] {

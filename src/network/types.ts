@@ -2,6 +2,7 @@
  * What the floors above the network see of it. Peer ids are strings (base58 of the multihash); heights that count are
  * certified ones: a commit of the genesis's validators was verified for them.
  */
+import type { TopicRules } from '../chain/gossip-rules.ts'
 import type { Commit, Header } from '../codec/generated/chain.ts'
 import type { GetProof, GetVotes, Proof, RawVotes } from '../codec/generated/sync.ts'
 import type { Hold } from '../store/peer-store.ts'
@@ -20,9 +21,6 @@ export type NodeMode = 'FULL' | 'LIGHT' | 'WARP' | 'OBSERVER'
 export type SessionState = 'CONNECTING' | 'HANDSHAKING' | 'DETERMINING' | 'SYNCING' | 'SYNCED' | 'PROVIDING' | 'CLOSED'
 
 export type Topic = 'events' | 'block' | 'vote' | 'finalized' | 'header'
-
-/** What a gossip validator says. `reject` costs the sender score; `ignore` costs nothing; neither forwards. */
-export type Verdict = 'accept' | 'ignore' | 'reject'
 
 /** What a peer's fault ends in. See verdicts.ts for the table from codes to these. */
 export type PeerVerdict = 'ignore' | 'penalise' | 'disconnect' | 'ban'
@@ -236,8 +234,8 @@ export interface Network extends ProofRequests, SnapshotRequests {
    * @throws MolochError MESSAGE_TOO_LARGE
    */
   publish(topic: Topic, payload: Uint8Array): Promise<number>
-  /** One handler a topic; it is asked only about messages from peers that passed Hello. Returns the unsubscriber. */
-  subscribe(topic: Topic, handler: (payload: Uint8Array, from: string) => Promise<Verdict>): () => void
+  /** One reader a topic, of messages from peers that passed Hello. Returns the unsubscriber. */
+  subscribe<Message>(topic: Topic, rules: TopicRules<Message>): () => void
   /** Topics that this node follows. */
   topics(): TopicView[]
   /** Tell the network that our tip moved (head() says where): sessions follow and peers hear of it soon. */

@@ -3,14 +3,15 @@
  * from a peer's gossip (checked, held, forwarded). Both ways end in the mempool; neither changes anything on failure.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { mayAct } from '../chain/check-events.ts'
 import { type CheckedEvent, checkEvent } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
-import { SIGNATURES_A_TURN, splitGossipEvents } from '../chain/gossip-events.ts'
+import { checkEventsMessage } from '../chain/gossip-events.ts'
+import type { Taken, TopicRules } from '../chain/gossip-rules.ts'
 import type { Mempool } from '../chain/mempool.ts'
 import type { VerifiedEvents } from '../chain/verified-events.ts'
 import { toHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
-import type { Verdict } from '../network/types.ts'
 import type { EventFate } from '../store/mempool-store.ts'
 
 export type SubmitStatus = 'pending' | 'finalized'
@@ -42,9 +43,17 @@ export interface IngressPorts {
 
 export class EventIngress {
   readonly #ports: IngressPorts
+  /** The `events` topic: of a message with one bad event nothing is taken. */
+  readonly topic: TopicRules<readonly CheckedEvent[]>
 
   constructor(ports: IngressPorts) {
     this.#ports = ports
+    const { genesis, verified } = ports
+    const context = { isSigned: (event: CheckedEvent) => verified.isSigned(event), giveWay: nextTurn }
+    this.topic = {
+      check: (payload) => checkEventsMessage(genesis, payload, context),
+      take: (events, from) => this.#takeGossiped(events, from)
+    }
   }
 
   /**
@@ -86,44 +95,16 @@ export class EventIngress {
     return { id: event.id, status: 'pending' }
   }
 
-  /**
-   * A message of the `events` topic. Only what is malformed or falsely signed is charged to the peer that sent it; then
-   * nothing of the message is taken.
-   */
-  async gossiped(payload: Uint8Array, from: string): Promise<Verdict> {
-    let events: CheckedEvent[]
-    try {
-      events = await this.#checkAll(payload)
-    } catch (error) {
-      if (error instanceof MolochError) return 'reject'
-      throw error
-    }
-    let added = 0
+  #takeGossiped(events: readonly CheckedEvent[], from: string): Taken {
+    const { isFinalized, mempool, added } = this.#ports
+    let count = 0
     for (const event of events) {
-      // Asked again: others had their turn between the checks.
-      if (this.#ports.isFinalized(event.id)) continue
-      if (this.#ports.mempool.add(event, { source: from }) === 'added') added++
+      if (isFinalized(event.id) || this.#outsideWindow(event)) continue
+      if (mempool.add(event, { source: from }) === 'added') count++
     }
-    if (added === 0) return 'ignore'
-    this.#ports.added()
+    if (count === 0) return 'ignore'
+    added()
     return 'accept'
-  }
-
-  /** The events of a message that are of use here. @throws MolochError if it should never have been sent */
-  async #checkAll(payload: Uint8Array): Promise<CheckedEvent[]> {
-    const { genesis, mempool, isFinalized, verified } = this.#ports
-    const parts = splitGossipEvents(payload)
-    const events: CheckedEvent[] = []
-    let signatures = 0
-    for (const bytes of parts) {
-      const event = checkEvent(bytes, genesis.params)
-      if (mempool.has(event.id) || isFinalized(event.id)) continue
-      if (this.#outsideWindow(event) || !this.#mayPost(event)) continue
-      if (!verified.isSigned(event)) throw badSignature()
-      events.push(event)
-      if (++signatures % SIGNATURES_A_TURN === 0) await nextTurn()
-    }
-    return events
   }
 
   /**
@@ -143,7 +124,7 @@ export class EventIngress {
   /** @throws MolochError EVENT_ACTOR_UNKNOWN | EVENT_OUTSIDE_WINDOW | EVENT_BAD_SIGNATURE */
   #assertValid(event: CheckedEvent): void {
     const { genesis, verified } = this.#ports
-    if (!this.#mayPost(event)) {
+    if (!mayAct(genesis, event.actor)) {
       throw new MolochError('EVENT_ACTOR_UNKNOWN', `actor ${toHex(event.actor)} is not among the genesis's actors`)
     }
     if (this.#outsideWindow(event)) {
@@ -154,10 +135,6 @@ export class EventIngress {
       )
     }
     if (!verified.isSigned(event)) throw badSignature()
-  }
-
-  #mayPost(event: CheckedEvent): boolean {
-    return this.#ports.genesis.actors?.has(toHex(event.actor)) ?? true
   }
 
   #outsideWindow(event: CheckedEvent): boolean {

@@ -26,7 +26,7 @@ export interface Joined {
  * @returns meets the peers that are connected already, once consensus has started
  */
 export function join({ ledger, network, driver, sync, ingress, outbox, restored, faults, expiry }: Joined): () => void {
-  network.subscribe('events', (payload, from) => ingress.gossiped(payload, from))
+  network.subscribe('events', ingress.topic)
   const ready = ({ peerId, source }: PeerView): void => {
     // An observer keeps no chain: there is nothing to ask it for.
     if (source) driver.peerReady(peerId)

@@ -36,7 +36,7 @@ export interface DecodedEvents {
   readonly type: 'events'
   /** Of the message. */
   readonly eventCount: number
-  /** Those of them that had not been seen, may be posted now, and are truly signed. */
+  /** Those of them that had not been seen and are of this time. */
   readonly fresh: readonly CheckedEvent[]
 }
 

@@ -37,19 +37,13 @@ export class Finals {
     return this.#gaps[topic].seen(height)
   }
 
-  /** Whether it is of no use: seen before, or older than the watch, and nothing that contradicts what was seen. */
-  repeats({ type, height, hash }: Pick<DecodedFinalized, 'type' | 'height' | 'hash'>): boolean {
-    const sighting = this.#gaps[type].sighting(height)
-    const before = this.#hashes.get(String(height))
-    return (sighting === 'known' || sighting === 'old') && (before === undefined || before === hash)
-  }
-
   /** A block or header with its commit. @param now monotonic ms */
   finalized({ type, height, hash }: DecodedFinalized, now: number): FinalSighting {
     const sighting = this.#gaps[type].seen(height)
     this.certified(height, now)
     const before = this.#hashes.get(String(height))
-    if (before === undefined) this.#hashes.set(String(height), hash)
+    // Whoever repeats what is long final must not push out what is new.
+    if (before === undefined && sighting !== 'old') this.#hashes.set(String(height), hash)
     return before === undefined || before === hash ? sighting : 'conflict'
   }
 

@@ -3,7 +3,7 @@ import type { Topic } from '../network/types.ts'
 import type { Decoded } from './decoded.ts'
 import type { TopicGap } from './finals.ts'
 
-interface Received {
+export interface Received {
   /** Unix ms, when it came. */
   readonly at: number
   readonly topic: Topic

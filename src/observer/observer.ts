@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Genesis } from '../chain/genesis.ts'
+import type { Taken } from '../chain/gossip-rules.ts'
 import { genesisBlockHash, genesisHeader } from '../chain/header.ts'
 import { leafHash } from '../chain/merkle.ts'
 import { toHex } from '../codec/bytes.ts'
@@ -13,12 +14,11 @@ import { Emitter } from '../emitter.ts'
 import { networkError } from '../network/errors.ts'
 import { createNetwork, type NetworkOptions } from '../network/node.ts'
 import { TOPICS } from '../network/topics.ts'
-import type { Head, Network, NetworkPorts, PeerView, Topic, Verdict } from '../network/types.ts'
+import type { Head, Network, NetworkPorts, PeerView, Topic } from '../network/types.ts'
 import { checkMessage } from './check-message.ts'
-import { type Claim, claimOf } from './claim.ts'
 import type { Decoded } from './decoded.ts'
 import { Finals, type TopicGap } from './finals.ts'
-import type { Observation, ObserverCounts, SeenMessage } from './observations.ts'
+import type { Observation, ObserverCounts, Received, SeenMessage } from './observations.ts'
 import { Outages } from './outages.ts'
 import { Slots } from './slots.ts'
 
@@ -34,10 +34,13 @@ const TICK_MS = 200
 /** A peer that is gone without a word is missed after three of these: the watch should know when it sees nothing. */
 const STATUS_INTERVAL_MS = 5000
 
+/** Nodes take votes and proposals of the height that is decided and the one after it. */
+const HEIGHTS_AHEAD = 2
+
 const OPEN: ReadonlySet<string> = new Set(['DETERMINING', 'SYNCING', 'SYNCED', 'PROVIDING'])
 
 interface Judgement {
-  readonly verdict: Verdict
+  readonly taken: Taken
   readonly show: boolean
   readonly message: Decoded
   readonly conflict?: boolean
@@ -99,7 +102,7 @@ export class Observer extends Emitter<{ observed: [observation: Observation] }> 
   /** @throws MolochError LISTEN_FAILED */
   async start(): Promise<void> {
     const { sessions } = this.#network
-    for (const topic of TOPICS) this.#network.subscribe(topic, (payload, from) => this.#received(topic, payload, from))
+    for (const topic of TOPICS) this.#follow(topic)
     sessions.on('ready', (peer) => this.#ready(peer))
     // What it says of its height counts only with a commit that proves it.
     sessions.on('update', ({ height }) => this.#finals.certified(height, performance.now()))
@@ -117,24 +120,31 @@ export class Observer extends Emitter<{ observed: [observation: Observation] }> 
     await this.#network.stop()
   }
 
-  async #received(topic: Topic, payload: Uint8Array, from: string): Promise<Verdict> {
-    const claim = claimOf(this.#genesis, topic, payload)
-    if (claim !== undefined && this.#repeats(claim)) {
-      this.#counts.repeated++
-      return 'ignore'
-    }
-    const received = { at: Date.now(), topic, from, fromValidator: this.#validatorAt(from), bytes: payload.byteLength }
-    const checked = await checkMessage(this.#genesis, topic, payload, {
-      isKnown: (id) => this.#slots.hasEvent(id),
-      now: Date.now
+  #follow(topic: Topic): void {
+    const received = (from: string, bytes: number) => ({
+      at: Date.now(),
+      topic,
+      from,
+      fromValidator: this.#validatorAt(from),
+      bytes
     })
+    this.#network.subscribe(topic, {
+      check: async (payload) => {
+        const checked = await checkMessage(this.#genesis, topic, payload, (id) => this.#slots.hasEvent(toHex(id)))
+        return checked.ok ? { ok: true, message: { message: checked.message, bytes: payload.byteLength } } : checked
+      },
+      take: ({ message, bytes }, from) => this.#take(message, received(from, bytes)),
+      refused: (code, payload, from) => {
+        if (this.#tick === undefined) return
+        this.#counts.rejected++
+        this.emit('observed', { type: 'rejected', ...received(from, payload.byteLength), code })
+      }
+    })
+  }
+
+  #take(found: Decoded, received: Received): Taken {
     if (this.#tick === undefined) return 'ignore'
-    if (!checked.ok) {
-      this.#counts.rejected++
-      this.emit('observed', { type: 'rejected', ...received, code: checked.code })
-      return 'reject'
-    }
-    const { verdict, show, message, conflict = false, late = false } = this.#judge(checked.message)
+    const { taken, show, message, conflict = false, late = false } = this.#judge(found)
     const blockTime = this.#slots.timeOf(message)
     if (show) {
       this.#counts.shown++
@@ -143,38 +153,42 @@ export class Observer extends Emitter<{ observed: [observation: Observation] }> 
     } else {
       this.#counts.repeated++
     }
-    return verdict
+    return taken
   }
 
-  #repeats(claim: Claim): boolean {
-    return 'round' in claim ? this.#slots.repeats(claim) : this.#finals.repeats(claim)
-  }
-
-  /** What nodes of a chain ignore as stale or known is not sent on; the stale is shown all the same. */
+  /** What nodes of a chain ignore as stale, early or known is not sent on; what is not known is shown all the same. */
   #judge(message: Decoded): Judgement {
     switch (message.type) {
       case 'events': {
-        const fresh = this.#slots.takeEvents(message)
+        const ofNow = message.fresh.filter(({ fields }) => this.#isOfNow(fields.timestamp))
+        const fresh = this.#slots.takeEvents({ ...message, fresh: ofNow })
         const some = fresh.length > 0
-        return { verdict: some ? 'accept' : 'ignore', show: some, message: { ...message, fresh } }
+        return { taken: some ? 'accept' : 'ignore', show: some, message: { ...message, fresh } }
       }
       case 'finalized':
       case 'header': {
         const sighting = this.#finals.finalized(message, performance.now())
         const conflict = sighting === 'conflict'
         const late = sighting === 'late'
-        const verdict = sighting === 'new' || conflict ? 'accept' : 'ignore'
-        return { verdict, show: verdict === 'accept' || late, message, conflict, late }
+        const news = sighting === 'new' || conflict
+        // Without the chain the root that comes with a header is anybody's claim, and what is not checked is not sent on.
+        const taken = news && message.type === 'finalized' ? 'accept' : 'ignore'
+        return { taken, show: news || late, message, conflict, late }
       }
       default: {
         const isVote = message.type !== 'new-block'
         const placed = isVote ? this.#slots.vote(message) : this.#slots.proposal(message)
-        if (placed === 'known' || placed === 'surplus') return { verdict: 'ignore', show: false, message }
+        if (placed === 'known' || placed === 'surplus') return { taken: 'ignore', show: false, message }
         const late = this.#finals.seen(isVote ? 'vote' : 'block', message.height) === 'late'
-        const verdict = message.height > this.#finals.height ? 'accept' : 'ignore'
-        return { verdict, show: true, message, conflict: placed === 'conflict', late }
+        const above = message.height - this.#finals.height
+        const taken = above >= 1 && above <= HEIGHTS_AHEAD ? 'accept' : 'ignore'
+        return { taken, show: true, message, conflict: placed === 'conflict', late }
       }
     }
+  }
+
+  #isOfNow(timestamp: number): boolean {
+    return Math.abs(Date.now() - timestamp) <= this.#genesis.params.eventWindowMs
   }
 
   #ready({ peerId, height }: PeerView): void {

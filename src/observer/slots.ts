@@ -30,15 +30,6 @@ export class Slots {
     return place(this.#votes, ...voteEntry(vote))
   }
 
-  /** Whether `proposal` or `vote` would have no use for it. */
-  repeats(claim: SlotOfProposal | DecodedVote): boolean {
-    const placed =
-      claim.type === 'new-block'
-        ? placing(this.#proposals, ...proposalEntry(claim))
-        : placing(this.#votes, ...voteEntry(claim))
-    return placed === 'known' || placed === 'surplus'
-  }
-
   hasEvent(id: string): boolean {
     return this.#events.has(id)
   }

@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest'
 import { until } from '../network/support/hosts.ts'
 import { connect, node } from '../network/support/nodes.ts'
+import { ACCEPT_ALL, rulesBy } from '../network/support/rules.ts'
 import { World } from './support/world.ts'
 
 test('topics with their meshes, and what gossipsub has counted of each', async () => {
   const [a, b] = [await node(), await node({ keySeed: 2 })]
-  for (const { network } of [a, b]) network.subscribe('events', async () => 'accept')
-  b.network.subscribe('vote', async () => 'reject')
+  for (const { network } of [a, b]) network.subscribe('events', ACCEPT_ALL)
+  b.network.subscribe(
+    'vote',
+    rulesBy(() => 'reject')
+  )
   await connect(a, b)
   const world = await World.open()
   const shown = async (path: string) => (await world.get(path)).body

@@ -1,5 +1,8 @@
 /** The header topic at a node that holds the chain: what light clients are to hear, once, and nothing false. */
 import { describe, expect, it, vi } from 'vitest'
+import type { CheckedHeader } from '../../src/chain/check-header.ts'
+import { checkHeaderMessage } from '../../src/chain/gossip-checks.ts'
+import { judge, type TopicRules } from '../../src/chain/gossip-rules.ts'
 import { TrustedHeader } from '../../src/codec/generated/chain.ts'
 import { joinTrustedHeader, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
 import { HeaderIntake } from '../../src/consensus/header-intake.ts'
@@ -45,20 +48,27 @@ describe('a certified header', () => {
     expect([await gossip(lab, second), await gossip(lab, second)]).toEqual(['accept', 'ignore'])
   })
 
-  it('is rejected for what is wrong with it by itself, and for a root that is not the chain’s', async () => {
+  it('is rejected for what is wrong with it by itself, and not passed on with a root that is not the chain’s', async () => {
     const lab = await Lab.start()
-    const message = await headerOf(lab, lab.build())
+    const block = lab.build()
+    const message = await headerOf(lab, block)
     const wrong = [
       new Uint8Array([1, 2]),
       new Uint8Array(100_000),
       Uint8Array.from([...message, 0x78, 1]),
       changed(message, (header) => flip(header.seal)),
       changed(message, (header) => flip(header.commit?.signatures[0]?.signature)),
-      changed(message, (header) => header.commit?.signatures.pop()),
-      changed(message, (header) => flip(header.mmrRoot))
+      changed(message, (header) => header.commit?.signatures.pop())
     ]
     for (const payload of wrong) expect(await gossip(lab, payload)).toBe('reject')
-    expect(await gossip(lab, message)).toBe('accept')
+    // Under no signature: a node that does not hold the chain cannot tell, and may have passed it on.
+    const falseRoot = changed(message, (header) => flip(header.mmrRoot))
+    expect([await gossip(lab, falseRoot), await gossip(lab, message)]).toEqual(['ignore', 'accept'])
+    // Not even when it is known, or final.
+    for (const payload of wrong) expect(await gossip(lab, payload)).toBe('reject')
+    await lab.node.gossip('finalized', lab.finalized(block))
+    for (const payload of wrong) expect(await gossip(lab, payload)).toBe('reject')
+    expect(await gossip(lab, falseRoot)).toBe('ignore')
   })
 
   it('far above says that we are behind, if it is certified', async () => {
@@ -107,7 +117,7 @@ describe('a certified header', () => {
   })
 })
 
-it('one at or below the tip that is not held is passed over before any signature of it is checked', async () => {
+it('one at or below the tip that is not held is checked, and goes no further', async () => {
   const lab = await Lab.start()
   const message = await headerOf(lab, lab.build())
   const { genesis } = lab.network
@@ -125,8 +135,15 @@ it('one at or below the tip that is not held is passed over before any signature
     },
     behind: () => judged.push('behind')
   })
+  const rules: TopicRules<CheckedHeader> = {
+    check: (payload) => checkHeaderMessage(genesis, payload),
+    take: (header, from) => intake.take(header, from)
+  }
   const unsigned = changed(message, (header) => flip(header.seal))
-  expect((await intake.header(unsigned, 'someone')).verdict).toBe('ignore')
+  expect([await judge(rules, unsigned, 'someone'), await judge(rules, message, 'someone')]).toEqual([
+    'reject',
+    'ignore'
+  ])
   expect(judged).toEqual([])
 })
 

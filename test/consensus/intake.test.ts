@@ -49,10 +49,17 @@ describe('votes', () => {
     }
   })
 
-  it('for a slot that is taken are not even checked', async () => {
+  it('falsely signed are rejected wherever this node is: of no use, known, stale, early or while it syncs', async () => {
     const lab = await Lab.start()
-    await gossip(lab, lab.prevote(0, undefined))
-    expect(await gossip(lab, broken(lab.prevote(0, undefined)))).toBe('ignore')
+    const good = lab.prevote(0, undefined)
+    const far = encodeVote(lab.vote(VoteType.PREVOTE, 0, undefined, 1001))
+    await gossip(lab, good)
+    for (const vote of [good, far])
+      expect([await gossip(lab, broken(vote)), await gossip(lab, vote)]).toEqual(['reject', 'ignore'])
+    await lab.node.gossip('finalized', lab.finalized(lab.build()))
+    expect([await gossip(lab, broken(good)), await gossip(lab, good)]).toEqual(['reject', 'ignore'])
+    lab.node.driver.pause()
+    expect([await gossip(lab, broken(far)), await gossip(lab, far)]).toEqual(['reject', 'ignore'])
   })
 
   it('two different ones: both are accepted, and are evidence; a third is one too many', async () => {
@@ -146,7 +153,7 @@ describe('blocks', () => {
     expect(await gossip(lab, lab.newBlock(lab.build(1), 1))).toBe('accept')
     const old = lab.newBlock(lab.build())
     await lab.node.gossip('finalized', lab.finalized(lab.build()))
-    expect(await gossip(lab, old)).toBe('ignore')
+    expect([await gossip(lab, broken(old)), await gossip(lab, old)]).toEqual(['reject', 'ignore'])
   })
 
   it('a proposal of the next height waits for it', async () => {
@@ -202,10 +209,11 @@ describe('finalized blocks', () => {
     expect(await gossip(lab, message)).toBe('accept')
     const { block: bytes, commit } = splitFinalized(message)
     const { signatures, ...rest } = decodeCommit(commit)
-    const precommit = lab.vote(VoteType.PRECOMMIT, 3, block)
+    const precommit = lab.vote(VoteType.PRECOMMIT, 3, block, 0, 1)
     const all = [...signatures.slice(0, 3), { validator: precommit.validator, signature: precommit.signature }]
     expect(await gossip(lab, joinFinalized(bytes, encodeCommit({ ...rest, signatures: all })))).toBe('ignore')
     expect(await gossip(lab, message)).toBe('ignore')
+    expect(await gossip(lab, broken(message))).toBe('reject')
   })
 
   it('are rejected without a certificate', async () => {
@@ -247,6 +255,8 @@ it('while paused everything but news of how far others are is ignored', async ()
   lab.node.driver.pause()
   expect(await lab.node.gossip('vote', lab.prevote(0, undefined))).toBe('ignore')
   expect(await lab.node.gossip('block', lab.newBlock(block))).toBe('ignore')
+  expect(await lab.node.gossip('block', broken(lab.newBlock(block)))).toBe('reject')
+  expect(await lab.node.gossip('finalized', broken(lab.finalized(block)))).toBe('reject')
   const behind = vi.fn()
   lab.node.driver.on('behind', behind)
   expect(await lab.node.gossip('finalized', lab.finalized(block))).toBe('ignore')

@@ -13,6 +13,7 @@ import type { Parts } from '../../src/network/parts.ts'
 import { PeerMemory } from '../../src/network/peer-memory.ts'
 import { stopLater, until } from './support/hosts.ts'
 import { connect, determined, node, type TestNode, view } from './support/nodes.ts'
+import { ACCEPT_ALL } from './support/rules.ts'
 import { id, inside } from './support/traces.ts'
 
 interface ThirdParty {
@@ -66,7 +67,7 @@ describe('what is dialled', () => {
     const [attacker, target, third] = [await node(), await node(), await thirdParty()]
     const topics = ['vote', 'events'] as const
     for (const { network } of [attacker, target]) {
-      for (const topic of topics) network.subscribe(topic, async () => 'accept')
+      for (const topic of topics) network.subscribe(topic, ACCEPT_ALL)
     }
     await connect(attacker, target)
     for (let i = 0; i < 20; i += 1) {

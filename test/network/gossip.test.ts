@@ -3,26 +3,36 @@ import type { Connection, ConnectionGater, PeerId, Stream } from '@libp2p/interf
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import { scope } from '../../src/chain/genesis.ts'
+import type { Verdict } from '../../src/chain/gossip-rules.ts'
 import { GossipGate, type Rpc } from '../../src/network/gossip-gate.ts'
 import type { Host } from '../../src/network/libp2p.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
 import { topicId } from '../../src/network/topics.ts'
-import type { Verdict } from '../../src/network/types.ts'
 import { host, settled, until } from './support/hosts.ts'
 import { chain, connect, node, type TestNode, view } from './support/nodes.ts'
+import { ACCEPT_ALL, rulesBy } from './support/rules.ts'
 
 interface Heard {
   readonly messages: { payload: string; from: string }[]
+  /** Payloads that were asked about. */
+  readonly asked: string[]
 }
 
 /** Subscribes to votes with one verdict for all. */
 function listen(to: TestNode, verdict: Verdict | (() => Promise<Verdict>) = 'accept'): Heard {
   const messages: Heard['messages'] = []
-  to.network.subscribe('vote', async (payload, from) => {
-    messages.push({ payload: Buffer.from(payload).toString(), from })
-    return typeof verdict === 'function' ? verdict() : verdict
-  })
-  return { messages }
+  const asked: string[] = []
+  to.network.subscribe(
+    'vote',
+    rulesBy(
+      (payload) => {
+        asked.push(Buffer.from(payload).toString())
+        return typeof verdict === 'function' ? verdict() : verdict
+      },
+      (payload, from) => messages.push({ payload: Buffer.from(payload).toString(), from })
+    )
+  )
+  return { messages, asked }
 }
 
 function hostOf(node: TestNode): Host {
@@ -80,18 +90,19 @@ describe('gossip', () => {
 
   it('reject costs the sender score, ignore does not, and enough of it silences', async () => {
     const [a, b, c] = [await node(), await node(), await node()]
-    const verdicts = new Map<string, Verdict>([
-      [a.network.peerId, 'reject'],
-      [c.network.peerId, 'ignore']
-    ])
     let heard = 0
     const counts = new Map<string, number>()
     const heardOf = (peer: TestNode): number => counts.get(peer.network.peerId) ?? 0
-    b.network.subscribe('vote', async (_, from) => {
-      heard += 1
-      counts.set(from, (counts.get(from) ?? 0) + 1)
-      return verdicts.get(from) ?? 'accept'
-    })
+    b.network.subscribe(
+      'vote',
+      rulesBy(
+        (payload) => (Buffer.from(payload).toString().startsWith('dull') ? 'ignore' : 'reject'),
+        (_, from) => {
+          heard += 1
+          counts.set(from, (counts.get(from) ?? 0) + 1)
+        }
+      )
+    )
     listen(a)
     listen(c)
     await connect(a, b)
@@ -119,8 +130,8 @@ describe('gossip', () => {
     listen(a)
     await connect(a, b)
     await a.network.publish('vote', message('x'))
-    await until('it', () => heard.messages.length === 1)
-    await until('the line', () => b.log.of('warn', 'a gossip handler failed').length === 1)
+    await until('it', () => heard.asked.length === 1)
+    await until('the line', () => b.log.of('warn', 'a gossip message was not judged').length === 1)
     expect(view(b, a)?.score).toBeGreaterThanOrEqual(0)
   })
 
@@ -134,8 +145,8 @@ describe('gossip', () => {
     listen(a)
     await connect(a, b)
     for (let i = 0; i < 10; i += 1) await a.network.publish('vote', message(`m${i}`))
-    await until('three', () => heard.messages.length === 3)
-    expect(await settled(() => heard.messages.length, 500)).toBe(3)
+    await until('three', () => heard.asked.length === 3)
+    expect(await settled(() => heard.asked.length, 500)).toBe(3)
     release()
     await gate
     await a.network.publish('vote', message('after'))
@@ -146,11 +157,16 @@ describe('gossip', () => {
   it('a message above the limit is an error, one of the limit arrives', async () => {
     const [a, b] = [await node(), await node()]
     let got = 0
-    b.network.subscribe('finalized', async (payload) => {
-      got = payload.byteLength
-      return 'accept'
-    })
-    a.network.subscribe('finalized', async () => 'accept')
+    b.network.subscribe(
+      'finalized',
+      rulesBy(
+        () => 'accept',
+        (payload) => {
+          got = payload.byteLength
+        }
+      )
+    )
+    a.network.subscribe('finalized', ACCEPT_ALL)
     await connect(a, b)
     const limit = chain().genesis.params.maxBlockBytes + (64 << 10)
     await expect(a.network.publish('finalized', new Uint8Array(limit + 1))).rejects.toMatchObject({
@@ -163,8 +179,8 @@ describe('gossip', () => {
   it('unsubscribing ends it, and a topic has one handler', async () => {
     const [a, b] = [await node(), await node()]
     const heard: string[] = []
-    const off = b.network.subscribe('vote', async () => 'accept')
-    expect(() => b.network.subscribe('vote', async () => 'accept')).toThrow(/has a handler/)
+    const off = b.network.subscribe('vote', ACCEPT_ALL)
+    expect(() => b.network.subscribe('vote', ACCEPT_ALL)).toThrow(/has a reader/)
     listen(a)
     await connect(a, b)
     off()

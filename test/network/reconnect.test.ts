@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { host, until } from './support/hosts.ts'
 import { determined, node, view } from './support/nodes.ts'
+import { ACCEPT_ALL } from './support/rules.ts'
 
 /** Sockets and servers that keep a process alive. */
 function handles(): string[] {
@@ -84,7 +85,7 @@ describe('connections', () => {
     const b = await node({ height: 5 })
     const a = await node({ height: 1, bootstrap: [b.address, '/ip4/127.0.0.1/tcp/1'] })
     await Promise.all([determined(a, b), determined(b, a)])
-    a.network.subscribe('vote', async () => 'accept')
+    a.network.subscribe('vote', ACCEPT_ALL)
     b.ports.readVotes = () => new Promise(() => {})
     const asked = a.network
       .getVotes(b.network.peerId, { height: 1, round: 0, blockHash: new Uint8Array(0), have: [] })

@@ -5,13 +5,14 @@ import { silentLog } from '../../src/log.ts'
 import { GossipTap } from '../../src/network/trace/tap.ts'
 import { host, until } from './support/hosts.ts'
 import { connect } from './support/nodes.ts'
+import { ACCEPT_ALL, rulesBy } from './support/rules.ts'
 import { hex, id, idOf, inside, meshOf, of, plain, rawId, traced } from './support/traces.ts'
 
 describe('the trace of a pair', () => {
   it('has streams as they open and close, topics as they are joined and left', async () => {
     const [a, b] = [await traced(), await traced()]
-    const off = a.network.subscribe('vote', async () => 'accept')
-    b.network.subscribe('vote', async () => 'accept')
+    const off = a.network.subscribe('vote', ACCEPT_ALL)
+    b.network.subscribe('vote', ACCEPT_ALL)
     expect(of(a, 'JOIN').map(({ topic }) => topic)).toEqual([id('vote')])
     await connect(a, b)
     await until('meshed', () => meshOf(a).length === 1 && meshOf(b).length === 1)
@@ -32,7 +33,7 @@ describe('the trace of a pair', () => {
   it('of an orderly stop has the topics left and the streams closed, after all that waited', async () => {
     const [a, b] = [await traced(), await traced({ settings: { traceBatchMs: 3_600_000 } })]
     for (const topic of ['vote', 'block'] as const) {
-      for (const { network } of [a, b]) network.subscribe(topic, async () => 'accept')
+      for (const { network } of [a, b]) network.subscribe(topic, ACCEPT_ALL)
     }
     await connect(a, b)
     await until('meshed', () => meshOf(a).length === 1 && meshOf(b).length === 1)
@@ -51,7 +52,7 @@ describe('the trace of a pair', () => {
 
   it('has the whole of an RPC at both ends', async () => {
     const [a, b] = [await traced(), await traced()]
-    for (const { network } of [a, b]) network.subscribe('vote', async () => 'accept')
+    for (const { network } of [a, b]) network.subscribe('vote', ACCEPT_ALL)
     await connect(a, b)
     const ids = [1, 2, 3, 4].map((fill) => new Uint8Array(32).fill(fill))
     const data = Buffer.from('all of it')
@@ -83,8 +84,8 @@ describe('the trace of a pair', () => {
 
   it('says what gossipsub drops without a word', async () => {
     const [a, b] = [await traced(), await traced()]
-    a.network.subscribe('vote', async () => 'accept')
-    b.network.subscribe('vote', async () => 'accept')
+    a.network.subscribe('vote', ACCEPT_ALL)
+    b.network.subscribe('vote', ACCEPT_ALL)
     await connect(a, b)
     const messages = [
       { topic: 'another network', data: Buffer.from('x') },
@@ -106,11 +107,14 @@ describe('the trace of a pair', () => {
     }
     const [a, b] = [await traced({ trace: fails }), await traced({ trace: fails })]
     const heard: string[] = []
-    a.network.subscribe('vote', async () => 'accept')
-    b.network.subscribe('vote', async (bytes) => {
-      heard.push(Buffer.from(bytes).toString())
-      return 'accept'
-    })
+    a.network.subscribe('vote', ACCEPT_ALL)
+    b.network.subscribe(
+      'vote',
+      rulesBy(
+        () => 'accept',
+        (bytes) => heard.push(Buffer.from(bytes).toString())
+      )
+    )
     await connect(a, b)
     await a.network.publish('vote', Buffer.from('still here'))
     await until('it', () => heard.length === 1)
@@ -119,7 +123,7 @@ describe('the trace of a pair', () => {
 
   it('begins after Hello with what the peer said before it', async () => {
     const [a, b] = [await traced(), await traced()]
-    for (const { network } of [a, b]) network.subscribe('vote', async () => 'accept')
+    for (const { network } of [a, b]) network.subscribe('vote', ACCEPT_ALL)
     await connect(a, b)
     const said = of(b, 'RECV_RPC').flatMap(({ meta }) => meta.subscriptions)
     expect(said).toContainEqual({ subscribe: true, topic: id('vote') })
@@ -127,7 +131,7 @@ describe('the trace of a pair', () => {
 
   it('has nothing of a peer that never says hello, as gossipsub has not', async () => {
     const b = await traced({ settings: { handshakeMs: 60_000 } })
-    b.network.subscribe('vote', async () => 'accept')
+    b.network.subscribe('vote', ACCEPT_ALL)
     const stranger = await host(gossipsub({ globalSignaturePolicy: StrictNoSign }))
     await stranger.handle('/moloch/hello/1', () => {})
     const pubsub: GossipSub = stranger.services.pubsub
@@ -136,7 +140,7 @@ describe('the trace of a pair', () => {
     await until('its mesh', () => pubsub.getSubscribers(id('vote')).length === 1)
     await pubsub.publish(id('vote'), Buffer.from('early'))
     const a = await traced()
-    a.network.subscribe('vote', async () => 'accept')
+    a.network.subscribe('vote', ACCEPT_ALL)
     await connect(a, b)
     await a.network.publish('vote', Buffer.from('early'))
     await until('the good copy', () => of(b, 'DELIVER_MESSAGE').length === 1)

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Verdict } from '../../src/network/types.ts'
 import { TRACE_TYPES } from '../../src/trace/event.ts'
 import { settled, until } from './support/hosts.ts'
 import { connect } from './support/nodes.ts'
+import { ACCEPT_ALL, rulesBy } from './support/rules.ts'
 import { hex, id, idOf, inside, meshOf, messagesIn, of, rawId, type TracedNode, traced } from './support/traces.ts'
 
 const NODES = 5
@@ -19,10 +19,11 @@ async function mesh(): Promise<TracedNode[]> {
   const nodes: TracedNode[] = []
   for (let i = 0; i < NODES; i++) {
     const one = await traced({ settings: { gossipHeartbeatMs: HEARTBEAT_MS, traceScoresMs: 100 } })
-    one.network.subscribe('vote', async (bytes): Promise<Verdict> => {
-      const word = Buffer.from(bytes).toString().split(' ')[0] ?? ''
-      return verdicts[word as keyof typeof verdicts] ?? 'accept'
-    })
+    const word = (bytes: Uint8Array): string => Buffer.from(bytes).toString().split(' ')[0] ?? ''
+    one.network.subscribe(
+      'vote',
+      rulesBy((bytes) => verdicts[word(bytes) as keyof typeof verdicts] ?? 'accept')
+    )
     for (const other of nodes) await connect(one, other)
     nodes.push(one)
   }
@@ -124,7 +125,7 @@ describe('the trace of a mesh', () => {
     // What is to be sent to a peer without a stream is dropped.
     inside(a).streamsOutbound.get(b.network.peerId)?.rawStream.abort(new Error('a fault'))
     await until('closed', () => of(a, 'ON_CLOSED_OUTBOUND_STREAM').length > 0)
-    const off = a.network.subscribe('header', async () => 'accept')
+    const off = a.network.subscribe('header', ACCEPT_ALL)
     expect(of(a, 'DROP_RPC').map(({ peer, meta }) => [hex(peer), meta.subscriptions])).toEqual([
       [rawId(b), [{ subscribe: true, topic: id('header') }]]
     ])

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type CheckedEvent, checkEvent } from '../../src/chain/event.ts'
-import { createGenesis } from '../../src/chain/genesis.ts'
+import { createGenesis, type Genesis } from '../../src/chain/genesis.ts'
+import { judge } from '../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
 import { toHex } from '../../src/codec/bytes.ts'
@@ -33,6 +34,14 @@ function setUp(changes: Partial<IngressPorts> = {}) {
   return { chain, mempool, saved, offered, ingress, event, added: () => added }
 }
 
+/** The same chain, closed to those who signed the test's events. */
+function withActors({ chainId, timestamp, validators }: Genesis): Genesis {
+  const members = validators.keys.map((publicKey, index) => ({ name: validators.names[index] as string, publicKey }))
+  return createGenesis({ chainId, timestamp, validators: members, actors: [keyOf('somebody else').publicKey] })
+}
+
+const gossiped = (ingress: EventIngress, payload: Uint8Array) => judge(ingress.topic, payload, 'peer')
+
 /** The same event with another last byte of its signature. */
 function forged(event: CheckedEvent): Uint8Array {
   const bytes = event.bytes.slice()
@@ -53,7 +62,7 @@ describe('events from the API', () => {
 
   test('that gossip brought before are saved and offered all the same', async () => {
     const { ingress, event, saved, offered, added } = setUp()
-    await ingress.gossiped(joinEvents([event.bytes]), 'peer')
+    await gossiped(ingress, joinEvents([event.bytes]))
     await ingress.submit(event.bytes, 'api')
     expect(saved).toHaveLength(1)
     expect(offered).toHaveLength(1)
@@ -138,15 +147,7 @@ describe('events from the API', () => {
 
   test('of an actor that the genesis does not list are refused', async () => {
     const { chain, event } = setUp()
-    const { chainId, timestamp, validators } = chain.genesis
-    const members = validators.keys.map((publicKey, index) => ({ name: validators.names[index] as string, publicKey }))
-    const genesis = createGenesis({
-      chainId,
-      timestamp,
-      validators: members,
-      actors: [keyOf('somebody else').publicKey]
-    })
-    const { ingress } = setUp({ genesis })
+    const { ingress } = setUp({ genesis: withActors(chain.genesis) })
     await expect(ingress.submit(event.bytes, 'api')).rejects.toMatchObject({ code: 'EVENT_ACTOR_UNKNOWN' })
   })
 
@@ -163,8 +164,8 @@ describe('events from gossip', () => {
   test('are accepted once, then ignored', async () => {
     const { ingress, event, mempool, saved, added } = setUp()
     const payload = joinEvents([event.bytes])
-    await expect(ingress.gossiped(payload, 'peer')).resolves.toBe('accept')
-    await expect(ingress.gossiped(payload, 'peer')).resolves.toBe('ignore')
+    await expect(gossiped(ingress, payload)).resolves.toBe('accept')
+    await expect(gossiped(ingress, payload)).resolves.toBe('ignore')
     expect(mempool.has(event.id)).toBe(true)
     expect(saved).toHaveLength(0)
     expect(added()).toBe(1)
@@ -172,34 +173,64 @@ describe('events from gossip', () => {
 
   test('with a false signature, malformed or empty are charged to the peer', async () => {
     const { ingress, event, mempool } = setUp()
-    await expect(ingress.gossiped(joinEvents([forged(event)]), 'peer')).resolves.toBe('reject')
-    await expect(ingress.gossiped(joinEvents([event.bytes.subarray(1)]), 'peer')).resolves.toBe('reject')
-    await expect(ingress.gossiped(joinEvents([]), 'peer')).resolves.toBe('reject')
-    await expect(ingress.gossiped(new Uint8Array([0xff]), 'peer')).resolves.toBe('reject')
+    await expect(gossiped(ingress, joinEvents([forged(event)]))).resolves.toBe('reject')
+    await expect(gossiped(ingress, joinEvents([event.bytes.subarray(1)]))).resolves.toBe('reject')
+    await expect(gossiped(ingress, joinEvents([]))).resolves.toBe('reject')
+    await expect(gossiped(ingress, new Uint8Array([0xff]))).resolves.toBe('reject')
     expect(mempool.stats().events).toBe(0)
   })
 
   test('are not taken when one of the message is bad', async () => {
     const { chain, ingress, event, mempool } = setUp()
     const payload = joinEvents([testEvent(chain, 2).bytes, forged(event)])
-    await expect(ingress.gossiped(payload, 'peer')).resolves.toBe('reject')
+    await expect(gossiped(ingress, payload)).resolves.toBe('reject')
     expect(mempool.stats().events).toBe(0)
+  })
+
+  test('are checked each, whatever use they are here: one that is falsely signed is charged at any time', async () => {
+    const { chain, event } = setUp()
+    const good = testEvent(chain, 2)
+    const payload = joinEvents([forged(event), good.bytes])
+    const { eventWindowMs } = chain.genesis.params
+    // Of `forged` and `good` the first, then the second, then neither is within the window.
+    const at = [
+      event.fields.timestamp,
+      event.fields.timestamp - eventWindowMs - 1,
+      event.fields.timestamp + 10 * eventWindowMs
+    ]
+    const states = [
+      ...at.map((now) => setUp({ now: () => now })),
+      setUp({ isFinalized: () => true }),
+      setUp({ isFinalized: (id) => toHex(id) !== toHex(good.id) })
+    ]
+    for (const { ingress, mempool } of states) {
+      await expect(gossiped(ingress, payload)).resolves.toBe('reject')
+      expect(mempool.stats().events).toBe(0)
+    }
+  })
+
+  test('by an actor that may not sign any, and twice in a message, are charged', async () => {
+    const { chain, event, ingress } = setUp()
+    await expect(gossiped(ingress, joinEvents([event.bytes, event.bytes]))).resolves.toBe('reject')
+    const genesis = withActors(chain.genesis)
+    const closed = setUp({ genesis })
+    await expect(gossiped(closed.ingress, joinEvents([event.bytes]))).resolves.toBe('reject')
   })
 
   test('that are stale, final or more than fit are ignored, and nobody is charged', async () => {
     const { event } = setUp()
     const stale = setUp({ now: () => event.fields.timestamp + 600_001 })
-    await expect(stale.ingress.gossiped(joinEvents([event.bytes]), 'peer')).resolves.toBe('ignore')
+    await expect(gossiped(stale.ingress, joinEvents([event.bytes]))).resolves.toBe('ignore')
     const final = setUp({ isFinalized: () => true })
-    await expect(final.ingress.gossiped(joinEvents([event.bytes]), 'peer')).resolves.toBe('ignore')
+    await expect(gossiped(final.ingress, joinEvents([event.bytes]))).resolves.toBe('ignore')
     const { chain, ingress } = setUp()
-    await ingress.gossiped(joinEvents([1, 2].map((index) => testEvent(chain, index).bytes)), 'peer')
-    await expect(ingress.gossiped(joinEvents([testEvent(chain, 3).bytes]), 'peer')).resolves.toBe('ignore')
+    await gossiped(ingress, joinEvents([1, 2].map((index) => testEvent(chain, index).bytes)))
+    await expect(gossiped(ingress, joinEvents([testEvent(chain, 3).bytes]))).resolves.toBe('ignore')
   })
 
   test('do not keep the message alive that they came in', async () => {
     const { ingress, event, mempool } = setUp()
-    await ingress.gossiped(joinEvents([event.bytes]), 'peer')
+    await gossiped(ingress, joinEvents([event.bytes]))
     expect(mempool.get(event.id)?.bytes.buffer.byteLength).toBe(event.bytes.byteLength)
   })
 })

@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { decodeCommit } from '../../src/chain/commit.ts'
-import { signEvent } from '../../src/chain/event.ts'
+import { eventId, signEvent } from '../../src/chain/event.ts'
+import type { Checked } from '../../src/chain/gossip-rules.ts'
 import { signProposal } from '../../src/chain/proposal.ts'
 import { encodeVote, signVote, VoteType } from '../../src/chain/vote.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { TrustedHeader } from '../../src/codec/generated/chain.ts'
+import { SignedEvent } from '../../src/codec/generated/event.ts'
 import { joinEvents, joinFinalized, joinNewBlock, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import type { Topic } from '../../src/network/types.ts'
-import { type Checked, checkMessage } from '../../src/observer/check-message.ts'
+import { checkMessage } from '../../src/observer/check-message.ts'
+import type { Decoded } from '../../src/observer/decoded.ts'
 import { ChainMaker } from '../support/chain-maker.ts'
 
 const maker = new ChainMaker({ eventsPerBlock: 3 })
@@ -16,10 +19,9 @@ const { genesis, validators } = maker
 const built = maker.propose()
 const hash = toHex(built.hash)
 const events = maker.events()
-const now = events[0]?.fields.timestamp as number
 
-function check(topic: Topic, payload: Uint8Array, known: readonly string[] = []): Promise<Checked> {
-  return checkMessage(genesis, topic, payload, { isKnown: (id) => known.includes(id), now: () => now })
+function check(topic: Topic, payload: Uint8Array, verified: readonly string[] = []): Promise<Checked<Decoded>> {
+  return checkMessage(genesis, topic, payload, (id) => verified.includes(toHex(id)))
 }
 
 async function code(topic: Topic, payload: Uint8Array): Promise<string | undefined> {
@@ -126,16 +128,25 @@ describe('finalized, and header', () => {
 describe('events', () => {
   const payload = joinEvents(events.map(({ bytes }) => bytes))
 
-  test('are those not known and of this time', async () => {
-    const [first, second] = events.map(({ id }) => toHex(id)) as [string, string]
-    const checked = await check('events', payload, [second])
-    if (!checked.ok || checked.message.type !== 'events') throw new Error('rejected')
-    expect(checked.message.eventCount).toBe(3)
-    expect(checked.message.fresh.map(({ id }) => toHex(id))).toEqual([first, toHex(events[2]?.id as Uint8Array)])
+  test('are all of them, of whatever time', async () => {
     const { fields } = events[0] as (typeof events)[0]
-    const late = { ...fields, timestamp: now - genesis.params.eventWindowMs - 1 }
+    const late = { ...fields, timestamp: fields.timestamp + 10 * genesis.params.eventWindowMs }
     const old = signEvent(genesis.hash, maker.actors[0] as KeyPair, late)
-    expect(await check('events', joinEvents([old.bytes]))).toMatchObject({ ok: true, message: { fresh: [] } })
+    const checked = await check('events', joinEvents([...events, old].map(({ bytes }) => bytes)))
+    if (!checked.ok || checked.message.type !== 'events') throw new Error('rejected')
+    expect(checked.message.eventCount).toBe(4)
+    expect(checked.message.fresh.map(({ id }) => toHex(id))).toEqual([...events, old].map(({ id }) => toHex(id)))
+    expect(await code('events', joinEvents([broken(old.bytes)]))).toBe('EVENT_BAD_SIGNATURE')
+  })
+
+  test('that were found good once are not checked again', async () => {
+    const [first] = events as [(typeof events)[0]]
+    // Of no message: that it is taken for checked shows by its false signature.
+    const forged = broken(first.bytes)
+    const { actor, signature, body } = SignedEvent.decode(forged)
+    const id = toHex(eventId(actor, signature, body))
+    expect(await check('events', joinEvents([forged]), [id])).toMatchObject({ ok: true })
+    expect(await code('events', joinEvents([forged]))).toBe('EVENT_BAD_SIGNATURE')
   })
 
   test('are rejected if there are none, for form, and for one false signature', async () => {

@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type CheckedEvent, Outcome, signEvent } from '../../../src/chain/event.ts'
 import { createGenesis, type Genesis } from '../../../src/chain/genesis.ts'
+import { judge, type Verdict } from '../../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../../src/chain/mempool.ts'
 import type { Params } from '../../../src/chain/params.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
 import { GetVotes, RawVotes } from '../../../src/codec/generated/sync.ts'
 import { Driver } from '../../../src/consensus/driver.ts'
-import type { Clock, ConsensusTopic, GossipHandler, Verdict } from '../../../src/consensus/ports.ts'
+import type { Clock, ConsensusTopic } from '../../../src/consensus/ports.ts'
 import { Signer } from '../../../src/consensus/signer.ts'
 import { openSignerStore, type SignerStore, type SignerWrite } from '../../../src/consensus/signer-store.ts'
 import { type KeyPair, keyPairFromSeed } from '../../../src/crypto/ed25519.ts'
@@ -107,7 +108,7 @@ export class TestNode {
   running = false
   readonly #network: Network
   readonly #clock: Clock | undefined
-  readonly #handlers = new Map<ConsensusTopic, GossipHandler>()
+  readonly #readers = new Map<ConsensusTopic, (payload: Uint8Array, from: string) => Promise<Verdict>>()
   #signer: Signer | undefined
 
   constructor(network: Network, index: number, key: KeyPair | undefined, clock: Clock | undefined) {
@@ -142,9 +143,9 @@ export class TestNode {
       mempool: this.mempool,
       gossip: {
         publish: (topic, payload) => this.#publish(topic, payload),
-        subscribe: (topic, handler) => {
-          this.#handlers.set(topic, handler)
-          return () => this.#handlers.delete(topic)
+        subscribe: (topic, rules) => {
+          this.#readers.set(topic, (payload, from) => judge(rules, payload, from))
+          return () => this.#readers.delete(topic)
         }
       },
       peers: {
@@ -182,7 +183,7 @@ export class TestNode {
 
   /** A gossip message from somebody. */
   async gossip(topic: ConsensusTopic, payload: Uint8Array, from = 'someone'): Promise<Verdict | undefined> {
-    return this.#handlers.get(topic)?.(payload, from)
+    return this.#readers.get(topic)?.(payload, from)
   }
 
   /** Resolves when this node has finalized `height`. */

@@ -1,0 +1,48 @@
+/**
+ * How a gossip message is judged (protocol §9), in two steps that see different things. `check` sees the bytes and the
+ * genesis: what it refuses every node refuses, whatever its clock, tip and mempool are, so its sender is to blame. `take`
+ * sees this node, and for that reason cannot refuse: it only says whether the message goes on. Nothing reaches `take`, and
+ * so nothing is forwarded, of which a part was not checked.
+ */
+
+/** What gossip does with a message: forward it, drop it silently, drop it and blame who sent it. */
+export type Verdict = 'accept' | 'ignore' | 'reject'
+
+/** What a node may say of a message that every node finds well made. */
+export type Taken = Exclude<Verdict, 'reject'>
+
+export type Checked<Message> =
+  | { readonly ok: true; readonly message: Message }
+  | {
+      readonly ok: false
+      /** Of the first fault. */
+      readonly code: string
+    }
+
+/**
+ * A function of the payload and the genesis alone. What a node knows may spare it the work of finding the answer, and
+ * never changes the answer. It throws only for a fault of this node: then nothing is said of the message.
+ */
+export type MessageCheck<Message> = (payload: Uint8Array) => Checked<Message> | Promise<Checked<Message>>
+
+export interface TopicRules<Message> {
+  readonly check: MessageCheck<Message>
+  readonly take: (message: Message, from: string) => Taken | Promise<Taken>
+  /** Told of what `check` refused. */
+  readonly refused?: (code: string, payload: Uint8Array, from: string) => void
+}
+
+export async function judge<Message>(
+  { check, take, refused }: TopicRules<Message>,
+  payload: Uint8Array,
+  from: string
+): Promise<Verdict> {
+  const checked = await check(payload)
+  if (checked.ok) return take(checked.message, from)
+  refused?.(checked.code, payload, from)
+  return 'reject'
+}
+
+export function refusal(code: string): { readonly ok: false; readonly code: string } {
+  return { ok: false, code }
+}
