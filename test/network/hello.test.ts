@@ -23,6 +23,7 @@ import {
 import { sink } from '../../src/network/streams/sink.ts'
 import { makeStatus } from '../../src/network/streams/status.ts'
 import { protocolId } from '../../src/network/topics.ts'
+import { type Mutant, mutantsOf } from '../support/mutants.ts'
 import { host, until } from './support/hosts.ts'
 import { ChainPorts, chain, chainKey, connect, determined, node, view } from './support/nodes.ts'
 
@@ -217,6 +218,37 @@ describe('hello messages', () => {
     for (const ack of acks) {
       expect(() => checkAck(a, idb, nonce, ack, 'b')).toThrow(expect.objectContaining({ code: 'BAD_SIGNATURE' }))
     }
+  })
+
+  /**
+   * What a peer says of itself on a connection that is its own: nobody between can change it, and nothing rests on it that
+   * is not proven when it counts (a height by a certificate, a mode by what the peer then serves). Its key would not be
+   * believed any more for having signed it.
+   */
+  const OWN_CLAIMS = ['earliestHeight', 'headHash', 'headHeight', 'mode', 'version']
+
+  it('all that is not signed is what a peer claims of itself', () => {
+    const nonce = newNonce()
+    const claims = (mutants: Mutant<Uint8Array>[], passes: (bytes: Uint8Array) => boolean): string[] => {
+      const passed = mutants.filter(({ value }) => {
+        try {
+          return passes(value)
+        } catch {
+          return false
+        }
+      })
+      return [...new Set(passed.map(({ path }) => path))].sort()
+    }
+    const hellos = mutantsOf(Hello.decode(makeHello(a, idb, head, nonce))).map(({ path, value }) => ({
+      path,
+      value: Hello.encode(value)
+    }))
+    expect(claims(hellos, (bytes) => 'greeting' in checkHello(b, ida, bytes))).toEqual(OWN_CLAIMS)
+    const acks = mutantsOf(HelloAck.decode(makeAck(b, ida, head, nonce))).map(({ path, value }) => ({
+      path,
+      value: HelloAck.encode(value)
+    }))
+    expect(claims(acks, (bytes) => checkAck(a, idb, nonce, bytes, 'b') !== undefined)).toEqual(OWN_CLAIMS)
   })
 
   it('another major version is refused, another minor is not', () => {
