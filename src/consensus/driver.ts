@@ -18,6 +18,7 @@ import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Abstention } from './abstention.ts'
 import { Asker } from './asker.ts'
+import { BlockBudget } from './block-budget.ts'
 import { Early } from './early.ts'
 import { type Evidence, keepEvidence } from './evidence.ts'
 import { Finalizer } from './finalizer.ts'
@@ -91,6 +92,7 @@ export class Driver extends Emitter<DriverEvents> {
   readonly #watch: Watch
   readonly #seat: Seat
   readonly #early = new Early()
+  readonly #budget: BlockBudget
   #unsubscribe: (() => void)[] = []
   #height: Height | undefined
   #running = false
@@ -107,6 +109,7 @@ export class Driver extends Emitter<DriverEvents> {
     const clock = options.clock ?? systemClock
     this.#clock = clock
     this.#quiet = quietLog(log, clock)
+    this.#budget = new BlockBudget(ledger.genesis.params)
     this.#seat = new Seat({
       ledger,
       clock,
@@ -293,7 +296,10 @@ export class Driver extends Emitter<DriverEvents> {
     mempool.remove(block.eventIds)
     const height = this.#height
     if (height === undefined || block.height < height.height) return
-    if (block.height === height.height) resolveFork(height, block, { ...this.#options, clock: this.#clock })
+    if (block.height === height.height) {
+      this.#budget.learn(block, height.elapsedMs)
+      resolveFork(height, block, { ...this.#options, clock: this.#clock })
+    }
     if (ledger.tip.height < height.height) return
     height.stop()
     if (!this.#running || block.height < ledger.tip.height) return
@@ -320,6 +326,7 @@ export class Driver extends Emitter<DriverEvents> {
         log: this.#quiet,
         publish: (topic, payload) => this.#publish(topic, payload),
         ask: () => this.#asker.ask(),
+        allowance: (round) => this.#budget.at(round),
         accuse: (evidence) => this.#accuse(evidence),
         decided: (decision) => this.#finalizer.decided(decision),
         signerBroken: (error) => this.#seat.drop(error)

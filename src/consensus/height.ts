@@ -9,6 +9,7 @@ import { fromHex, toHex } from '../codec/bytes.ts'
 import type { Header, Vote } from '../codec/generated/chain.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
+import type { Allowance } from './block-budget.ts'
 import { type Evidence, evidenceOf, invalidProposal } from './evidence.ts'
 import { blockFacts, headerOfBlock, heldProposal, heldVote, restoredFrom } from './held.ts'
 import { Machine } from './machine.ts'
@@ -30,6 +31,8 @@ export interface HeightPorts {
   readonly publish: (topic: ConsensusTopic, payload: Uint8Array) => void
   /** Votes or a block may be missing: peers should be asked. */
   readonly ask: () => void
+  /** What a fresh block of that round may hold. */
+  readonly allowance: (round: number) => Allowance
   readonly accuse: (evidence: Evidence) => void
   readonly decided: (decision: Decision) => void
   readonly signerBroken: (error: unknown) => void
@@ -62,6 +65,9 @@ export class Height {
   /** What round 0 does at its moment. */
   #paced: (() => void) | undefined
   #over = false
+  /** When round 0 was due, and when the block was decided here, monotonic ms. */
+  #due: number | undefined
+  #decidedAt: number | undefined
 
   /** @param signer only if it may sign at this height */
   constructor(ports: HeightPorts, height: number, began: number, signer: Signer | undefined) {
@@ -107,6 +113,11 @@ export class Height {
 
   get isOver(): boolean {
     return this.#over
+  }
+
+  /** From the moment of round 0 to the decision, in ms; undefined unless it was decided here. */
+  get elapsedMs(): number | undefined {
+    return this.#due === undefined || this.#decidedAt === undefined ? undefined : this.#decidedAt - this.#due
   }
 
   /** Round 0 before its moment: nothing is late yet. */
@@ -215,6 +226,7 @@ export class Height {
     const moment = paceMoment(ledger.genesis.params, this.#began, this.#eventsSince)
     this.#timers.set('pace', Math.max(0, moment - clock.monotonic()), () => {
       this.#paced = undefined
+      this.#due = clock.monotonic()
       run()
     })
   }
@@ -223,7 +235,7 @@ export class Height {
     const { round, valid } = action
     if (this.#signer === undefined || this.machine.round !== round || this.machine.step !== 'propose') return
     try {
-      const { hash, block } = valid === undefined ? this.#newBlock(this.#signer) : this.#validBlock(valid)
+      const { hash, block } = valid === undefined ? this.#newBlock(this.#signer, round) : this.#validBlock(valid)
       this.#voter?.propose(action, hash, block)
     } catch (error) {
       this.#ports.log.error({ height: this.height, round, reason: messageOf(error) }, 'no block could be proposed')
@@ -238,8 +250,8 @@ export class Height {
     return { hash: fromHex(valid.hash, 32) as Uint8Array, block }
   }
 
-  #newBlock(signer: Signer): { hash: Uint8Array; block: Uint8Array } {
-    const { hash, header, blockBytes } = this.#proposer.build(signer.sealingKey)
+  #newBlock(signer: Signer, round: number): { hash: Uint8Array; block: Uint8Array } {
+    const { hash, header, blockBytes } = this.#proposer.build(signer.sealingKey, this.#ports.allowance(round))
     this.blocks.addValid(toHex(hash), blockBytes)
     this.#feedBlock(blockFacts(this.#ports.ledger.genesis, toHex(hash), header, true))
     return { hash, block: blockBytes }
@@ -290,6 +302,7 @@ export class Height {
     const { hash, round, precommits } = action
     const blockBytes = this.blocks.get(hash)
     if (blockBytes === undefined) throw new Error(`block ${hash} is decided and not held`)
+    this.#decidedAt = this.#ports.clock.monotonic()
     this.#timers.clearAll()
     this.#paced = undefined
     const header = headerOfBlock(blockBytes)

@@ -1,7 +1,7 @@
 /** Makes the block that this validator proposes. */
-import { HEADER_AND_SEAL_BYTES } from '../chain/params.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { BuiltBlock } from '../ledger/ledger.ts'
+import type { Allowance } from './block-budget.ts'
 import { proposalTime } from './block-time.ts'
 import type { Clock, LedgerPort, MempoolPort } from './ports.ts'
 
@@ -23,13 +23,11 @@ export class Proposer {
     return this.#ports.mempool.hasSelectable(this.#eligible())
   }
 
-  /** The next block, sealed, with as many events as it may hold. */
-  build(key: KeyPair): BuiltBlock {
+  /** The next block, sealed, with as many events as it is allowed and as there are. */
+  build(key: KeyPair, allowance: Allowance): BuiltBlock {
     const { ledger, mempool } = this.#ports
-    const { maxBlockEvents, maxBlockBytes } = ledger.genesis.params
     const eligible = this.#eligible()
-    const maxBytes = maxBlockBytes - HEADER_AND_SEAL_BYTES
-    const events = mempool.select({ ...eligible, maxEvents: maxBlockEvents, maxBytes })
+    const events = mempool.select({ ...eligible, ...allowance })
     return ledger.buildBlock({ timestamp: eligible.timestamp, proposer: key, events })
   }
 

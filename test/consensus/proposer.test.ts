@@ -1,14 +1,17 @@
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { checkProposed } from '../../src/chain/check-block.ts'
 import { signEvent } from '../../src/chain/event.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
+import { splitBlock, splitNewBlock } from '../../src/codec/raw.ts'
+import { BlockBudget } from '../../src/consensus/block-budget.ts'
 import { systemClock } from '../../src/consensus/ports.ts'
 import { Proposer } from '../../src/consensus/proposer.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { silentLog } from '../../src/log.ts'
 import { eventFields, keyOf, testChain } from '../chain/fixture.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { Lab } from './support/lab.ts'
 
 test('an event of the largest size that a genesis may allow fits a block', async () => {
   const params = { maxBlockBytes: 4096, maxEventBytes: 3072 }
@@ -26,9 +29,28 @@ test('an event of the largest size that a genesis may allow fits a block', async
 
   const proposer = new Proposer({ ledger, mempool, clock: systemClock })
   expect(proposer.hasEvents()).toBe(true)
-  const { header, blockBytes } = proposer.build(chain.keys[1] as (typeof chain.keys)[number])
+  const { header, blockBytes } = proposer.build(
+    chain.keys[1] as (typeof chain.keys)[number],
+    // Even where rounds fail one after the other.
+    new BlockBudget(chain.genesis.params).at(9)
+  )
   expect(header.eventCount).toBe(1)
   expect(blockBytes.byteLength).toBeLessThanOrEqual(params.maxBlockBytes)
   expect(checkProposed(chain.genesis, blockBytes)).toMatchObject({ ok: true })
   await ledger.close()
+})
+
+test('after a round that failed a proposer offers half as much', async () => {
+  // proposer(1, 2) = validators[3], of an eighth of 128 events.
+  const lab = await Lab.start({ self: 3, params: { maxBlockEvents: 128 } })
+  const events = Array.from({ length: 100 }, () => lab.network.event())
+  lab.node.submit(...events)
+  for (const round of [1, 2]) {
+    for (const validator of [0, 1]) await lab.node.gossip('vote', lab.prevote(validator, undefined, round))
+  }
+  await vi.waitFor(() => expect(lab.node.published.map(({ topic }) => topic)).toContain('block'), { timeout: 20_000 })
+  const { payload } = lab.node.published.find(({ topic }) => topic === 'block') as { payload: Uint8Array }
+  const { round, block } = splitNewBlock(payload)
+  expect(round).toBe(2)
+  expect(splitBlock(block).events).toHaveLength(4)
 })

@@ -123,7 +123,8 @@ test('what became of an event of any age is told only where all blocks that may 
 /** What a validator would propose now. */
 function proposed(ledger: Ledger, mempool: Mempool): string[] {
   const clock = { now: () => ledger.tip.header.timestamp, monotonic: () => 0, after: () => () => {} }
-  const { blockBytes } = new Proposer({ ledger, mempool, clock }).build(maker.validators[0] as KeyPair)
+  const allowance = { maxEvents: 1000, maxBytes: 1 << 20 }
+  const { blockBytes } = new Proposer({ ledger, mempool, clock }).build(maker.validators[0] as KeyPair, allowance)
   return splitBlock(blockBytes).events.map((bytes) => toHex(checkEvent(bytes as Uint8Array, genesis.params).id))
 }
 
