@@ -19,6 +19,7 @@ import {
   MAX_PARAM_LENGTH,
   REQUEST_TIMEOUT_MS
 } from './limits.ts'
+import { refuseOddIntegers } from './plain-integers.ts'
 import { handleErrors } from './problem.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -125,6 +126,7 @@ export class Api {
     const waiters = new FinalityWaiters(source, this.#options.max_waiters)
     handleErrors(app, this.#log)
     guard(app, this.#options)
+    refuseOddIntegers(app)
     // A connection that is kept after its last answer would keep the server open for as long as it is idle.
     app.addHook('onSend', async (_, reply) => {
       if (this.#closed !== undefined) reply.header('connection', 'close')

@@ -1,5 +1,5 @@
 import { MolochError, messageOf } from '../error.ts'
-import { duplicateKey } from './json-keys.ts'
+import { duplicateKey, oddNumber } from './json-text.ts'
 
 export type Json = Record<string, unknown>
 
@@ -30,6 +30,12 @@ export class JsonDocument {
     }
     const repeated = duplicateKey(text)
     if (repeated !== undefined) throw this.bad(`key ${show(repeated)} is there twice; accepted: each key once`)
+    // 1e3, 10.0 and what a double has no room for are other numbers to other readers.
+    const odd = oddNumber(text)
+    if (odd !== undefined) {
+      const accepted = 'accepted: whole numbers, written in digits'
+      throw this.bad(`${odd.key ?? 'a number'} is ${odd.number.slice(0, 100)}; ${accepted}`)
+    }
     return parsed
   }
 

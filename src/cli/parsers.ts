@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { ISO_ACCEPTED, isoTime } from '../chain/iso-time.ts'
 
 /** Readers of option values; what they throw ends up in one line after the option's name. */
 
@@ -33,11 +34,11 @@ export function assignment(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
-/** Unix milliseconds, or a date such as 2026-01-31T12:00:00Z. */
+/** ISO 8601 with its zone. @returns Unix ms */
 export function timeOption(text: string): number {
-  const time = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text)
-  if (Number.isSafeInteger(time) && time >= 0) return time
-  throw new InvalidArgumentError('Unix milliseconds or a date such as 2026-01-31T12:00:00Z is accepted.')
+  const time = isoTime(text)
+  if (time !== undefined) return time
+  throw new InvalidArgumentError(`From 1970 on, ${ISO_ACCEPTED} is accepted.`)
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
@@ -50,10 +51,21 @@ export function durationOption(text: string): number {
   throw new InvalidArgumentError('A time such as 90s, 15m, 24h or 7d is accepted.')
 }
 
-/** `name=value`, several times. */
+/** `name=value`, several times, but each name once: of two values one would be passed over. */
 export function collectAssignments(
   text: string,
   before: readonly (readonly [string, string])[] = []
 ): (readonly [string, string])[] {
-  return [...before, assignment(text)]
+  const [name, value] = assignment(text)
+  if (before.some(([known]) => known === name))
+    throw new InvalidArgumentError(`${name} is given twice; once is accepted.`)
+  return [...before, [name, value]]
+}
+
+/** Of an option that is given twice commander takes the last: of an event something else would be signed than was given. */
+export function once<Value>(parse: (text: string) => Value): (text: string, before: Value | undefined) => Value {
+  return (text, before) => {
+    if (before !== undefined) throw new InvalidArgumentError('It is given twice; once is accepted.')
+    return parse(text)
+  }
 }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { devnetCommand } from '../devnet/command.ts'
-import type { Cli } from './cli.ts'
-import { EXIT } from './cli.ts'
+import { type Cli, EXIT, usageError } from './cli.ts'
 import { newCommand, newGroup } from './command.ts'
 import { blockGetCommand } from './commands/block-get.ts'
 import { checkpointShowCommand } from './commands/checkpoint-show.ts'
@@ -34,11 +33,23 @@ import { report } from './report.ts'
 /** Runs one command line (without `node` and the script). @returns the exit code */
 export async function run(cli: Cli, args: readonly string[]): Promise<number> {
   try {
+    assertText(args)
     await createProgram(cli).parseAsync([...args], { from: 'user' })
     return EXIT.ok
   } catch (error) {
     return report(cli, error)
   }
+}
+
+/** What Node makes of bytes that are no UTF-8: they would be signed, or looked for, as something else than was given. */
+const REPLACED = '\ufffd'
+
+/** @throws MolochError USAGE */
+function assertText(args: readonly string[]): void {
+  const index = args.findIndex((arg) => arg.includes(REPLACED))
+  if (index < 0) return
+  const shown = JSON.stringify(args[index]?.slice(0, 100))
+  throw usageError(`argument ${index + 1}, ${shown}, is not UTF-8; UTF-8 is accepted`)
 }
 
 export function createProgram(cli: Cli): Command {

@@ -1,16 +1,21 @@
 /** What a devnet feeds: events before they get a timestamp, a key and a signature. */
 import { type EventBody, Outcome } from '../chain/event.ts'
-import { boundsFault, MAX_ACTOR_NAME_BYTES } from '../chain/event-bounds.ts'
-import { duplicateKey } from '../chain/json-keys.ts'
+import { boundsFault } from '../chain/event-bounds.ts'
+import { ISO_ACCEPTED, isoTime } from '../chain/iso-time.ts'
+import { duplicateKey, membersOf } from '../chain/json-text.ts'
 import { DEFAULT_PARAMS } from '../chain/params.ts'
 import { EventBody as EventBodyCodec } from '../codec/generated/event.ts'
 import { MolochError } from '../error.ts'
 
 export interface EventInput {
-  /** Who did it: one key per distinct name. What fits of it travels as the event's `actor_name`. */
+  /** Who did it: one key per distinct name, and one for all that name nobody. */
   readonly actor: string
   readonly fields: Omit<EventBody, 'timestamp'>
 }
+
+/** A line's members by their keys, each as it is written. */
+type Members = ReadonlyMap<string, string>
+type Pair = readonly [key: string, value: string]
 
 /** The actor of a line that names none. */
 const ANONYMOUS = 'anonymous'
@@ -23,13 +28,14 @@ const OUTCOMES = ['SUCCESS', 'FAILURE', 'DENIED', 'PENDING'] as const
 
 /**
  * One line of an events file: an event, or a commit record (repo → resource.kind, commit → resource.id, time →
- * occurred_at). All other fields become metadata.
+ * occurred_at). All other members become metadata: texts as what they say, all else as it is written, but for null, which
+ * says nothing.
  * @param maxEventBytes of the chain that the event is for
  * @throws MolochError BAD_EVENTS_LINE; the caller knows which line of what it is
  */
 export function parseEventLine(line: string, maxEventBytes = DEFAULT_PARAMS.maxEventBytes): EventInput {
-  const record = objectOf(line)
-  const event = 'resource' in record ? fromEvent(record) : fromCommit(record)
+  const members = membersOfLine(line)
+  const event = members.has('resource') ? fromEvent(members) : fromCommit(members)
   const whole = { ...event.fields, timestamp: 0 }
   const fault = boundsFault(whole)
   if (fault !== undefined) throw bad(fault)
@@ -40,62 +46,67 @@ export function parseEventLine(line: string, maxEventBytes = DEFAULT_PARAMS.maxE
 
 /** The fields of an event by this actor, with metadata in the order that the chain wants. */
 export function eventInput(
-  actor: string,
+  actor: string | undefined,
   fields: { action: string; kind: string; id: string; occurredAt?: number; outcome?: Outcome },
-  metadata: Readonly<Record<string, unknown>>
+  metadata: readonly Pair[]
 ): EventInput {
   return {
-    actor,
+    actor: actor ?? ANONYMOUS,
     fields: {
       action: fields.action,
       resource: { kind: fields.kind, id: fields.id },
       occurredAt: fields.occurredAt,
       outcome: fields.outcome ?? Outcome.SUCCESS,
-      actorName: clipped(actor),
-      metadata: metadataOf(metadata)
+      actorName: actor,
+      metadata: metadata
+        .map(([key, value]) => ({ key, value }))
+        .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
     }
   }
 }
 
-function fromEvent(record: Record<string, unknown>): EventInput {
-  const { action, resource, actor, outcome, occurred_at, metadata, ...rest } = record
-  if (!isObject(resource)) throw bad(`resource is ${shown(resource)}; {"kind", "id"} is accepted`)
-  if (metadata !== undefined && !isObject(metadata)) throw bad(`metadata is ${shown(metadata)}; an object is accepted`)
-  const { kind, id, ...unknown } = resource
-  const [more] = Object.keys(unknown)
-  if (more !== undefined) throw bad(`resource has the key ${shown(more)}; {"kind", "id"} is accepted`)
-  const twice = Object.keys(metadata ?? {}).find((key) => Object.hasOwn(rest, key))
-  if (twice !== undefined) throw bad(`${shown(twice)} is given twice, in metadata and beside it; once is accepted`)
+const EVENT_KEYS = ['action', 'resource', 'actor', 'outcome', 'occurred_at', 'metadata']
+const COMMIT_KEYS = ['action', 'repo', 'commit', 'actor', 'time', 'outcome']
+
+function fromEvent(members: Members): EventInput {
+  const resource = inner('resource', members.get('resource'), '{"kind", "id"} is accepted')
+  const more = [...resource.keys()].find((key) => key !== 'kind' && key !== 'id')
+  if (more !== undefined) throw bad(`resource has the key ${quoted(more)}; {"kind", "id"} is accepted`)
+  const given = members.get('metadata')
+  const metadata: Members = given === undefined ? new Map() : inner('metadata', given, 'an object is accepted')
+  const rest = without(members, EVENT_KEYS)
+  const twice = [...metadata.keys()].find((key) => rest.has(key))
+  if (twice !== undefined) throw bad(`${quoted(twice)} is given twice, in metadata and beside it; once is accepted`)
   return eventInput(
-    actorOf(actor),
+    actorOf(members.get('actor')),
     {
-      action: text('action', action),
-      kind: text('resource.kind', kind),
-      id: text('resource.id', id),
-      ...times('occurred_at', occurred_at),
-      ...outcomes(outcome)
+      action: text('action', members.get('action')),
+      kind: text('resource.kind', resource.get('kind')),
+      id: text('resource.id', resource.get('id')),
+      ...times('occurred_at', members.get('occurred_at')),
+      ...outcomes(members.get('outcome'))
     },
-    { ...metadata, ...rest }
+    [...pairs(metadata), ...pairs(rest)]
   )
 }
 
-function fromCommit(record: Record<string, unknown>): EventInput {
-  const { action, repo, commit, actor, time, outcome, ...rest } = record
+function fromCommit(members: Members): EventInput {
+  const [repo, commit] = [members.get('repo'), members.get('commit')]
   if (repo === undefined || commit === undefined) throw bad(EXPECTED)
   return eventInput(
-    actorOf(actor),
+    actorOf(members.get('actor')),
     {
-      action: text('action', action),
+      action: text('action', members.get('action')),
       kind: text('repo', repo),
       id: text('commit', commit),
-      ...times('time', time),
-      ...outcomes(outcome)
+      ...times('time', members.get('time')),
+      ...outcomes(members.get('outcome'))
     },
-    rest
+    pairs(without(members, COMMIT_KEYS))
   )
 }
 
-function objectOf(line: string): Record<string, unknown> {
+function membersOfLine(line: string): Members {
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -104,58 +115,71 @@ function objectOf(line: string): Record<string, unknown> {
   }
   if (!isObject(value)) throw bad(`not an object; ${EXPECTED}`)
   const twice = duplicateKey(line)
-  if (twice !== undefined) throw bad(`the key ${shown(twice)} is given twice; once is accepted`)
-  return value
+  if (twice !== undefined) throw bad(`the key ${quoted(twice)} is given twice; once is accepted`)
+  return membersOf(line)
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+function inner(field: string, written: string | undefined, accepted: string): Members {
+  if (written === undefined || !isObject(JSON.parse(written))) throw bad(`${field} is ${shown(written)}; ${accepted}`)
+  return membersOf(written)
+}
+
+function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function without(members: Members, keys: readonly string[]): Members {
+  return new Map([...members].filter(([key]) => !keys.includes(key)))
 }
 
 function bad(message: string): MolochError {
   return new MolochError('BAD_EVENTS_LINE', message)
 }
 
-function shown(value: unknown): string {
-  return value === undefined ? 'missing' : (JSON.stringify(value) ?? String(value)).slice(0, 60)
+function shown(written: string | undefined): string {
+  return written === undefined ? 'missing' : written.slice(0, 60)
 }
 
-function text(field: string, value: unknown): string {
-  if (typeof value === 'string') return value
-  throw bad(`${field} is ${shown(value)}; ${EXPECTED}`)
+function quoted(key: string): string {
+  return JSON.stringify(key).slice(0, 60)
 }
 
-function actorOf(value: unknown): string {
-  return value === undefined || value === null ? ANONYMOUS : text('actor', value)
+function text(field: string, written: string | undefined): string {
+  if (written?.startsWith('"')) return JSON.parse(written) as string
+  throw bad(`${field} is ${shown(written)}; ${EXPECTED}`)
 }
 
-function times(field: string, value: unknown): { occurredAt?: number } {
-  if (value === undefined || value === null) return {}
-  if (typeof value === 'number') return { occurredAt: value }
-  throw bad(`${field} is ${shown(value)}; Unix milliseconds are accepted`)
+function isGiven(written: string | undefined): written is string {
+  return written !== undefined && written !== 'null'
 }
 
-function outcomes(value: unknown): { outcome?: Outcome } {
-  if (value === undefined || value === null) return {}
-  const outcome = OUTCOMES.find((known) => known === value)
-  if (outcome === undefined) throw bad(`outcome is ${shown(value)}; one of ${OUTCOMES.join(', ')} is accepted`)
+function actorOf(written: string | undefined): string | undefined {
+  return isGiven(written) ? text('actor', written) : undefined
+}
+
+/** A number only in digits: of what a double has no room for, or rounds, another one would be signed. */
+function times(field: string, written: string | undefined): { occurredAt?: number } {
+  if (!isGiven(written)) return {}
+  const time = written.startsWith('"') ? isoTime(JSON.parse(written)) : milliseconds(written)
+  if (time !== undefined) return { occurredAt: time }
+  throw bad(`${field} is ${shown(written)}; Unix milliseconds in digits, 0 … 2^53-1, or ${ISO_ACCEPTED} are accepted`)
+}
+
+function milliseconds(written: string): number | undefined {
+  const time = /^(0|[1-9]\d{0,15})$/.test(written) ? Number(written) : Number.NaN
+  return Number.isSafeInteger(time) ? time : undefined
+}
+
+function outcomes(written: string | undefined): { outcome?: Outcome } {
+  if (!isGiven(written)) return {}
+  const given: unknown = JSON.parse(written)
+  const outcome = OUTCOMES.find((known) => known === given)
+  if (outcome === undefined) throw bad(`outcome is ${shown(written)}; one of ${OUTCOMES.join(', ')} is accepted`)
   return { outcome: Outcome[outcome] }
 }
 
-/** Values that are no text become JSON; null says nothing and is left out. */
-function metadataOf(values: Readonly<Record<string, unknown>>): EventBody['metadata'] {
-  return Object.entries(values)
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([key, value]) => ({ key, value: typeof value === 'string' ? value : JSON.stringify(value) }))
-    .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
-}
-
-/** The longest start of the name that fits, cut between characters. */
-function clipped(name: string): string {
-  let out = ''
-  for (const character of name) {
-    if (Buffer.byteLength(out) + Buffer.byteLength(character) > MAX_ACTOR_NAME_BYTES) break
-    out += character
-  }
-  return out
+function pairs(members: Members): Pair[] {
+  return [...members]
+    .filter(([, written]) => isGiven(written))
+    .map(([key, written]) => [key, written.startsWith('"') ? (JSON.parse(written) as string) : written])
 }

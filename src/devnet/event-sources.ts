@@ -1,39 +1,11 @@
-/** Where a devnet's events come from: a file, a git history, or made up. */
+/** Where a devnet's events come from if it is no file: a git history, or made up. */
 import { spawn } from 'node:child_process'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { Outcome } from '../chain/event.ts'
-import { MolochError, messageOf } from '../error.ts'
-import { type EventInput, eventInput, parseEventLine } from './event-input.ts'
-
-/** JSON lines, gzipped if the name ends in .gz. @throws MolochError BAD_EVENTS_FILE that names file and line */
-export async function* eventsFile(path: string): AsyncGenerator<EventInput> {
-  const found = await stat(path).catch(() => undefined)
-  if (!found?.isFile()) {
-    throw new MolochError('BAD_EVENTS_FILE', `${path} is not a file; --events takes JSON lines (.jsonl or .jsonl.gz)`)
-  }
-  const file = createReadStream(path)
-  const input: Readable = path.endsWith('.gz') ? file.pipe(createGunzip()) : file
-  // `pipe` does not pass errors on: without this a read error would leave the reader waiting.
-  if (input !== file) file.once('error', (error) => input.destroy(error))
-  let number = 0
-  try {
-    for await (const line of lines(input)) {
-      number++
-      if (line.trim() === '') continue
-      yield parseEventLine(line)
-    }
-  } catch (error) {
-    const where = error instanceof MolochError ? `line ${number}` : `after line ${number}`
-    throw new MolochError('BAD_EVENTS_FILE', `${path} ${where}: ${messageOf(error)}`)
-  } finally {
-    file.destroy()
-  }
-}
+import { MAX_ACTOR_NAME_BYTES } from '../chain/event-bounds.ts'
+import { textLines } from '../codec/strict-text.ts'
+import { hasCode, MolochError, messageOf } from '../error.ts'
+import { type EventInput, eventInput } from './event-input.ts'
 
 /** The commits of a repository, oldest first. @throws MolochError BAD_REPOSITORY */
 export async function* gitHistory(repository: string): AsyncGenerator<EventInput> {
@@ -53,13 +25,13 @@ export async function* gitHistory(repository: string): AsyncGenerator<EventInput
   })
   const kind = kindOf(repository)
   try {
-    for await (const line of lines(git.stdout)) {
-      const [commit = '', author = '', committed = '', authored = '', parents = ''] = line.split('\x1f')
+    for await (const { text } of textLines(git.stdout)) {
+      const [commit = '', author = '', committed = '', authored = '', parents = ''] = text.split('\x1f')
       const action = parents.includes(' ') ? 'git.merge' : 'git.commit'
       yield eventInput(
-        author.trim() || 'unknown',
+        clipped(author.trim() || 'unknown'),
         { action, kind, id: commit, occurredAt: Number(committed) * 1000 },
-        { authored: Number(authored) * 1000 }
+        [['authored', `${Number(authored) * 1000}`]]
       )
     }
     const failure = await ended
@@ -69,9 +41,22 @@ export async function* gitHistory(repository: string): AsyncGenerator<EventInput
         `no git history in ${repository} (${failure}); --git takes a folder with a git repository`
       )
     }
+  } catch (error) {
+    if (!hasCode(error, 'BAD_TEXT')) throw error
+    throw new MolochError('BAD_REPOSITORY', `the history of ${repository}: of git log ${error.message}`)
   } finally {
     git.kill()
   }
+}
+
+/** The longest start of the name that fits, cut between characters. */
+function clipped(name: string): string {
+  let out = ''
+  for (const character of name) {
+    if (Buffer.byteLength(out) + Buffer.byteLength(character) > MAX_ACTOR_NAME_BYTES) break
+    out += character
+  }
+  return out
 }
 
 const SERVICES = ['api', 'billing', 'gateway', 'ledger', 'mailer', 'search', 'storage', 'web']
@@ -98,7 +83,10 @@ export function* synthetic(seed: number, actors = 100): Generator<EventInput> {
         id: `${pick(SERVICES)}-${random() % 40}`,
         outcome: random() % 20 === 0 ? Outcome.DENIED : Outcome.SUCCESS
       },
-      { n, session: random().toString(16).padStart(8, '0') }
+      [
+        ['n', String(n)],
+        ['session', random().toString(16).padStart(8, '0')]
+      ]
     )
   }
 }
@@ -120,16 +108,4 @@ function kindOf(repository: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, '-')
   return name.slice(0, 32) || 'git'
-}
-
-/** Unlike iterating over readline itself, this fails when the stream does. */
-async function* lines(input: Readable): AsyncGenerator<string> {
-  const reader = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
-  let failure: Error | undefined
-  input.once('error', (error) => {
-    failure = error
-    reader.close()
-  })
-  yield* reader
-  if (failure !== undefined) throw failure
 }

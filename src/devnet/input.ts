@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { MolochError } from '../error.ts'
 import type { EventInput } from './event-input.ts'
-import { eventsFile, gitHistory, synthetic } from './event-sources.ts'
+import { eventsFile } from './event-lines.ts'
+import { gitHistory, synthetic } from './event-sources.ts'
 
 export interface Input {
   /** For people. */
@@ -16,7 +17,7 @@ const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
  * The events asked for, looked at before anything is started: a file is read through once, a repository is opened.
- * @throws MolochError BAD_EVENTS_FILE | BAD_REPOSITORY | BAD_OPTION
+ * @throws MolochError BAD_EVENTS_FILE | BAD_EVENTS_LINE | BAD_REPOSITORY | BAD_OPTION
  */
 export async function openInput(options: { events?: string; git?: string; seed: number }): Promise<Input> {
   const { events, git, seed } = options

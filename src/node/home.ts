@@ -5,6 +5,7 @@ import type { PrivateKey } from '@libp2p/interface'
 import { type Genesis, parseGenesis } from '../chain/genesis.ts'
 import { MAX_GENESIS_CHARS } from '../chain/genesis-json.ts'
 import { toHex } from '../codec/bytes.ts'
+import { strictText } from '../codec/strict-text.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import { hasCode, MolochError, messageOf } from '../error.ts'
 import { readKeyFile, readPeerKeyFile } from './key-files.ts'
@@ -109,7 +110,7 @@ export function readGenesisFile(path: string): Genesis {
   try {
     const { size } = statSync(path)
     if (size > GENESIS_MAX_BYTES) throw new Error(`${size} bytes; at most ${GENESIS_MAX_BYTES} are accepted`)
-    text = readFileSync(path, 'utf8')
+    text = strictText(readFileSync(path))
   } catch (error) {
     throw new MolochError('BAD_GENESIS', `cannot read genesis ${path}: ${messageOf(error)}`)
   }

@@ -30,7 +30,7 @@ describe('a genesis', () => {
   })
 
   test('is the same whatever the order of its keys and its white space', () => {
-    const text = `{ "validators": [ {"public_key":"${KEY}", "name":"\\u0061"} ],\n "timestamp": 1e3, "chain_id":"test-1" }`
+    const text = `{ "validators": [ {"public_key":"${KEY}", "name":"\\u0061"} ],\n "timestamp": 1000, "chain_id":"test-1" }`
     expect(parseGenesis(text).hash).toEqual(parse().hash)
   })
 
@@ -56,7 +56,9 @@ describe('a genesis', () => {
     const least = { ...room, ...(name === 'maxBlockBytes' ? { max_event_bytes: 1 << 10 } : {}) }
     for (const value of [min, max]) expect(parse({ params: { ...least, [key]: value } }).params[name]).toBe(value)
     for (const value of [min - 1, max + 1, min + 0.5, `${min}`, null, true]) {
-      expect(() => parse({ params: { ...least, [key]: value } })).toThrow(`params.${key} is ${JSON.stringify(value)}`)
+      expect(() => parse({ params: { ...least, [key]: value } })).toThrow(
+        `${key} is ${JSON.stringify(value)}; accepted`
+      )
     }
   })
 })
@@ -138,6 +140,14 @@ describe('what is refused is named, with what would be accepted', () => {
     expect(() => parse(changes)).toThrow(message)
     expect(() => parse(changes)).not.toThrow('\n')
   })
+
+  test.each(['-0', '1700000000000.0000001', '1.7e12', '1700000000000.0'])(
+    'a number that others may read as another: %s',
+    (number) => {
+      const text = JSON.stringify(document()).replace(/"timestamp":\d+/, `"timestamp":${number}`)
+      expect(() => parseGenesis(text)).toThrow(`genesis: timestamp is ${number}; accepted: whole numbers, written in`)
+    }
+  )
 
   test('128 validators are taken', () => {
     expect(parse({ validators: many(128) }).validators.size).toBe(128)

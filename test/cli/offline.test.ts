@@ -253,7 +253,30 @@ describe('bad input: one line, its exit code, nothing written', () => {
       64,
       /MAYBE.*SUCCESS, FAILURE, DENIED, PENDING/
     ],
-    ['event submit: time', ['event', 'submit', '--occurred-at', 'noon'], 64, /Unix milliseconds or a date/],
+    ...['noon', '2026', '2026-01-31', '2026-01-31T12:00:00', '1767323045000', 'ticket 5'].map(
+      (time): [string, string[], number, RegExp] => [
+        `event submit: time ${time}`,
+        ['event', 'submit', '--occurred-at', time],
+        64,
+        new RegExp(`'${time}' is invalid.* with its zone`)
+      ]
+    ),
+    ['event submit: two actions', ['event', 'submit', '--action', 'a', '--action', 'b'], 64, /--action.* given twice/],
+    [
+      'event submit: two outcomes',
+      ['event', 'submit', '--outcome', 'DENIED', '--outcome', 'DENIED'],
+      64,
+      /given twice/
+    ],
+    [
+      'event submit: meta twice',
+      ['event', 'submit', '--meta', 'a=1', '--meta', 'a=2'],
+      64,
+      /--meta.* a is given twice/
+    ],
+    ['event submit: outcome with a file', ['event', 'submit', '--file', '-', '--outcome', 'DENIED'], 64, /says all/],
+    ['event submit: Latin-1', ['event', 'submit', '--meta', 'a=caf\ufffd'], 64, /argument 4, "a=caf.", is not UTF-8/],
+    ['genesis new: time', ['genesis', 'new', '--timestamp', '5'], 64, /'5' is invalid.* with its zone/],
     ['event submit: both', ['event', 'submit', '--file', 'x', '--action', 'a'], 64, /--file says all/],
     [
       'event submit: bounds',
@@ -271,7 +294,7 @@ describe('bad input: one line, its exit code, nothing written', () => {
       'event submit: no file',
       ['event', 'submit', '--home', '@home', '--file', '@dir/none'],
       1,
-      /cannot read events from .*none/
+      /none is not a file; JSON lines/
     ],
     [
       'event submit: not JSON',

@@ -170,8 +170,9 @@ describe('events', () => {
   })
 
   test('a time later than any date is shown as the number', async () => {
-    const late = ['--action', 'late', '--resource', 'k:i', '--occurred-at', '9007199254740991', '--wait']
-    const { event_id } = await json(['event', 'submit', ...late])
+    const line = '{"action": "late", "resource": {"kind": "k", "id": "i"}, "occurred_at": 9007199254740991}'
+    const { results } = await json(['event', 'submit', '--file', '-', '--wait'], line)
+    const [{ event_id }] = results
     const { code, out } = await moloch(['event', 'get', event_id], { env })
     expect({ code, out }).toMatchObject({ code: 0, out: expect.stringMatching(/^occurred +9007199254740991$/m) })
   })

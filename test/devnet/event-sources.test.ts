@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type EventInput, parseEventLine } from '../../src/devnet/event-input.ts'
-import { eventsFile, gitHistory, synthetic } from '../../src/devnet/event-sources.ts'
+import { eventsFile } from '../../src/devnet/event-lines.ts'
+import { gitHistory, synthetic } from '../../src/devnet/event-sources.ts'
 import { openInput } from '../../src/devnet/input.ts'
 
 let dir: string
@@ -55,12 +56,34 @@ describe('a line', () => {
     })
   })
 
-  test('a long name is cut between characters', () => {
-    const { actor, fields } = parseEventLine(
-      JSON.stringify({ action: 'a', resource: { kind: 'k', id: 'i' }, actor: 'é'.repeat(40) })
-    )
-    expect(actor).toBe('é'.repeat(40))
-    expect(fields.actorName).toBe('é'.repeat(32))
+  test('values that are no text are signed as they are written', () => {
+    const more =
+      '"a":9007199254740993,"b":1e400,"c":-0,"d":1.50,"e":{ "z":[1,  2.0],"1":"\\u00e9" },"f":true,"g":"\\u00e9","__proto__":1'
+    const line = `{"action":"a","resource":{"kind":"k","id":"i"},${more}}`
+    expect(parseEventLine(line).fields.metadata).toEqual([
+      { key: '__proto__', value: '1' },
+      { key: 'a', value: '9007199254740993' },
+      { key: 'b', value: '1e400' },
+      { key: 'c', value: '-0' },
+      { key: 'd', value: '1.50' },
+      { key: 'e', value: '{ "z":[1,  2.0],"1":"\\u00e9" }' },
+      { key: 'f', value: 'true' },
+      { key: 'g', value: 'é' }
+    ])
+  })
+
+  test('a time in digits, or with its zone', () => {
+    const timed = (time: string) =>
+      parseEventLine(`{"action":"a","resource":{"kind":"k","id":"i"},"occurred_at":${time}}`).fields.occurredAt
+    expect(timed('9007199254740991')).toBe(9007199254740991)
+    expect(timed('"2026-01-31T12:00:00+01:00"')).toBe(Date.UTC(2026, 0, 31, 11))
+    expect(timed('null')).toBeUndefined()
+  })
+
+  test('nobody is named who was not, and who was keeps the name', () => {
+    const line = (more: string) => parseEventLine(`{"action":"a","resource":{"kind":"k","id":"i"}${more}}`)
+    expect(line('')).toMatchObject({ actor: 'anonymous', fields: { actorName: undefined } })
+    expect(line(',"actor":"anonymous"').fields.actorName).toBe('anonymous')
   })
 
   test.each([
@@ -82,7 +105,22 @@ describe('a line', () => {
     ['{"action":"a","resource":{"kind":"k","id":""}}', 'resource.id is 0 bytes long'],
     ['{"action":"a","resource":{"kind":"k","id":"i"},"outcome":"OK"}', 'outcome is "OK"; one of SUCCESS'],
     ['{"action":"a","resource":{"kind":"k","id":"i"},"occurred_at":"now"}', 'occurred_at is "now"'],
-    ['{"action":"a","resource":{"kind":"k","id":"i"},"occurred_at":1.5}', 'occurred_at is 1.5'],
+    ...[
+      '1.5',
+      '9007199254740993',
+      '1e400',
+      '1e3',
+      '-0',
+      '-1',
+      '"2026"',
+      '"2026-01-31T12:00:00"',
+      '"ticket 5"',
+      '{}'
+    ].map((time) => [
+      `{"action":"a","resource":{"kind":"k","id":"i"},"occurred_at":${time}}`,
+      `occurred_at is ${time}; Unix`
+    ]),
+    [`{"action":"a","resource":{"kind":"k","id":"i"},"actor":"${'é'.repeat(40)}"}`, 'actor_name is 80 bytes long'],
     ['{"action":"a","resource":{"kind":"k","id":"i"},"actor":7}', 'actor is 7'],
     [`{"action":"a","resource":{"kind":"k","id":"i"},"x":"${'x'.repeat(20_000)}"}`, 'at most 16384 are accepted']
   ])('%s is refused: %s', (line, message) => {
@@ -104,6 +142,19 @@ describe('a file', () => {
     const path = join(dir, 'a.jsonl')
     await writeFile(path, `${COMMIT}\n\n{"action":"x"}\n`)
     await expect(openInput({ events: path, seed: 1 })).rejects.toThrow(`${path} line 3: a line needs`)
+  })
+
+  test('bytes that are no UTF-8, a BOM and a gzipped file by another name are named with their line', async () => {
+    const path = join(dir, 'a.jsonl')
+    const latin1 = Buffer.from('{"action":"a","resource":{"kind":"k","id":"caf\xe9"}}', 'latin1')
+    await writeFile(path, Buffer.concat([Buffer.from(`${COMMIT}\n\n`), latin1]))
+    await expect(openInput({ events: path, seed: 1 })).rejects.toThrow(`${path} line 3 is not UTF-8`)
+    await writeFile(`${path}.gz`, gzipSync(latin1))
+    await expect(openInput({ events: `${path}.gz`, seed: 1 })).rejects.toThrow(`${path}.gz line 1 is not UTF-8`)
+    await writeFile(path, `\ufeff${COMMIT}`)
+    await expect(openInput({ events: path, seed: 1 })).rejects.toThrow('line 1 begins with a byte order mark (BOM)')
+    await writeFile(path, gzipSync(COMMIT))
+    await expect(openInput({ events: path, seed: 1 })).rejects.toThrow('line 1 begins as a gzipped file does')
   })
 
   test('a file that is none, is empty, or only claims to be gzipped', async () => {
@@ -135,6 +186,23 @@ describe('a git history', () => {
       fields: { resource: { kind: 'my-repo', id: git('rev-parse', 'HEAD') } }
     })
     expect(events[0]?.fields.occurredAt).toBe(Number(git('log', '-1', '--format=%ct', 'HEAD~1')) * 1000)
+  })
+
+  test('a name that is no UTF-8 is refused', async () => {
+    const repo = join(dir, 'latin1')
+    execFileSync('git', ['init', '-q', '-b', 'main', repo])
+    const tree = execFileSync('git', ['-C', repo, 'hash-object', '-w', '-t', 'tree', '/dev/null'], { encoding: 'utf8' })
+    const who = 'Jos\xe9 <j@example.org> 1700000000 +0000'
+    const text = `tree ${tree.trim()}\nauthor ${who}\ncommitter ${who}\n\none\n`
+    const commit = execFileSync('git', ['-C', repo, 'hash-object', '-w', '-t', 'commit', '--stdin'], {
+      input: Buffer.from(text, 'latin1'),
+      encoding: 'utf8'
+    }).trim()
+    execFileSync('git', ['-C', repo, 'update-ref', 'HEAD', commit])
+    await expect(openInput({ git: repo, seed: 1 })).rejects.toMatchObject({
+      code: 'BAD_REPOSITORY',
+      message: expect.stringMatching(/latin1: of git log line 1 is not UTF-8/)
+    })
   })
 
   test('a folder without one is refused in one line', async () => {

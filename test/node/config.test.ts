@@ -16,7 +16,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-function load(parts: { toml?: string; env?: Record<string, string>; flags?: Record<string, string[]> }) {
+function load(parts: { toml?: string | Uint8Array; env?: Record<string, string>; flags?: Record<string, string[]> }) {
   const file = join(dir, 'config.toml')
   writeFileSync(file, parts.toml ?? '')
   const input: ConfigInput = {
@@ -99,6 +99,10 @@ describe('what is refused, in one line that names it and what would do', () => {
     ['multiaddr', { toml: '[p2p]\nlisten = ["127.0.0.1:9645"]' }, /multiaddrs such as \/ip4\/127\.0\.0\.1\/tcp\/9645/],
     ['bootstrap without id', { env: { MOLOCH_P2P_BOOTSTRAP: '/ip4/1.2.3.4/tcp/1' } }, /\/p2p\/<peer id>/],
     ['list of numbers', { toml: '[p2p]\nlisten = [1]' }, /list of multiaddrs/],
+    ['a BOM', { toml: '\ufeff[api]\nport = 1' }, /config\.toml line 1 begins with a byte order mark/],
+    ['Latin-1', { toml: Buffer.from('[api]\ntoken = "caf\xe9"', 'latin1') }, /config\.toml line 2 is not UTF-8/],
+    ['Latin-1 in the environment', { env: { MOLOCH_API_TOKEN: 'caf\ufffd' } }, /MOLOCH_API_TOKEN .* is not UTF-8/],
+    ['minus nothing', { env: { MOLOCH_API_PORT: '-0' } }, /"-0" .*whole number/],
     ['host', { flags: { 'api.host': ['a b'] } }, /IP address or a host name/],
     ['flag-only in the file', { toml: '[consensus]\nnew_signer_log = true' }, /dangerous.*--consensus-new-signer-log/],
     ['flag-only in the environment', { env: { MOLOCH_CONSENSUS_NEW_SIGNER_LOG: '1' } }, /dangerous/]

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { SubmitResultJson } from '../../api/schemas.ts'
 import type { EventBody } from '../../chain/event.ts'
 import { toHex } from '../../codec/bytes.ts'
@@ -6,7 +6,7 @@ import { MolochError } from '../../error.ts'
 import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
-import { collectAssignments, resourceName, timeOption, wholeNumber } from '../parsers.ts'
+import { collectAssignments, once, resourceName, timeOption, wholeNumber } from '../parsers.ts'
 import type { Fields, Progress, Submitted } from '../submit.ts'
 
 /** Seconds that --wait waits: a chain that finalizes nothing for so long has a fault that somebody must see. */
@@ -15,11 +15,13 @@ const MAX_TIMEOUT = 86_400
 /** Of an event that is too old to be taken, and may be in a block that the node does not hold. */
 const UNKNOWN = 'UNAVAILABLE'
 
+const OUTCOMES = ['SUCCESS', 'FAILURE', 'DENIED', 'PENDING'] as const
+
 interface SubmitOptions extends ApiOptions {
   readonly key?: string
   readonly action?: string
   readonly resource?: { readonly kind: string; readonly id?: string }
-  readonly outcome: 'SUCCESS' | 'FAILURE' | 'DENIED' | 'PENDING'
+  readonly outcome?: (typeof OUTCOMES)[number]
   readonly occurredAt?: number
   readonly actorName?: string
   readonly meta?: readonly (readonly [string, string])[]
@@ -34,18 +36,18 @@ export function eventSubmitCommand(cli: Cli): Command {
     summary: 'sign an event, or each line of a file, and hand it to a node',
     example: 'moloch event submit --action login --resource account:alice --outcome DENIED --meta ip=10.0.0.7 --wait'
   })
-    .option('--action <action>', 'what was done: 1 to 64 of a-z, 0-9, ".", "_" and "-"')
-    .option('--resource <kind:id>', 'what it was done to', resourceName)
-    .addOption(
-      new Option('--outcome <outcome>', 'how it ended')
-        .choices(['SUCCESS', 'FAILURE', 'DENIED', 'PENDING'])
-        .default('SUCCESS')
-    )
-    .option('--occurred-at <time>', 'when it happened: Unix ms or a date', timeOption)
-    .option('--actor-name <name>', "the actor's name for people")
+    .option('--action <action>', 'what was done: 1 to 64 of a-z, 0-9, ".", "_" and "-"', once(String))
+    .option('--resource <kind:id>', 'what it was done to', once(resourceName))
+    .option('--outcome <outcome>', `how it ended: ${OUTCOMES.join(', ')} (default: SUCCESS)`, once(outcomeOption))
+    .option('--occurred-at <time>', 'when it happened, with its zone: 2026-01-31T12:00:00Z', once(timeOption))
+    .option('--actor-name <name>', "the actor's name for people", once(String))
     .option('--meta <name=value>', 'more about it; repeat for each', collectAssignments)
-    .option('--file <file>', 'JSON lines with "action" and "resource": {"kind", "id"} each; - = standard input')
-    .option('--key <file>', "key file to sign with (default: the home's actor.key)")
+    .option(
+      '--file <file>',
+      'JSON lines in UTF-8 with "action" and "resource": {"kind", "id"} each; - = standard input',
+      once(String)
+    )
+    .option('--key <file>', "key file to sign with (default: the home's actor.key)", once(String))
     .option('--wait', 'until it is final; exit 1 if it is not in time')
     .option('--timeout <seconds>', 'how long --wait waits', wholeNumber(1, MAX_TIMEOUT), DEFAULT_TIMEOUT)
     .option(...HOME_OPTION)
@@ -109,15 +111,21 @@ function fieldsOf(options: SubmitOptions): Fields {
     action,
     resource: { kind: resource.kind, id: resource.id },
     occurredAt: options.occurredAt,
-    outcome: options.outcome as EventBody['outcome'],
+    outcome: (options.outcome ?? 'SUCCESS') as EventBody['outcome'],
     actorName: options.actorName,
     metadata: metadata.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
   }
 }
 
+function outcomeOption(text: string): (typeof OUTCOMES)[number] {
+  const outcome = OUTCOMES.find((known) => known === text)
+  if (outcome !== undefined) return outcome
+  throw new InvalidArgumentError(`One of ${OUTCOMES.join(', ')} is accepted.`)
+}
+
 function refuseBesideFile(options: SubmitOptions): void {
-  const { action, resource, occurredAt, actorName, meta } = options
-  if ([action, resource, occurredAt, actorName, meta].every((option) => option === undefined)) return
+  const { action, resource, outcome, occurredAt, actorName, meta } = options
+  if ([action, resource, outcome, occurredAt, actorName, meta].every((option) => option === undefined)) return
   throw usageError(
     '--file says all of each event; of the others only --key, --wait, --timeout, --home, --url and --json go with it'
   )

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { fromHex, toHex } from '../../codec/bytes.ts'
+import { strictText } from '../../codec/strict-text.ts'
 import { hasCode, MolochError, messageOf } from '../../error.ts'
 import { keyText, keyToJson } from '../../light/verify/history-key.ts'
 import { MAX_HISTORY_CHARS, type ProofFile, parseProofFile } from '../../light/verify/parse-proof.ts'
@@ -81,7 +82,7 @@ function readProofFile(path: string): ProofFile {
   try {
     const { size } = statSync(path)
     if (size > MAX_HISTORY_CHARS) throw new Error(`${size} bytes; at most ${MAX_HISTORY_CHARS} are accepted`)
-    text = readFileSync(path, 'utf8')
+    text = strictText(readFileSync(path))
   } catch (error) {
     throw new MolochError('PROOF_UNREADABLE', `cannot read proof ${path}: ${messageOf(error)}`)
   }

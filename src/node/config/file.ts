@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parse, stringify, TomlError } from 'smol-toml'
-import { MolochError, messageOf } from '../../error.ts'
+import { strictText } from '../../codec/strict-text.ts'
+import { hasCode, MolochError, messageOf } from '../../error.ts'
 import { SECTIONS, SETTINGS, type Setting, type SettingValue } from './settings.ts'
 
 /**
@@ -10,8 +11,9 @@ import { SECTIONS, SETTINGS, type Setting, type SettingValue } from './settings.
 export function readConfigFile(path: string): Map<string, unknown> {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = strictText(readFileSync(path))
   } catch (error) {
+    if (hasCode(error, 'BAD_TEXT')) throw new MolochError('BAD_CONFIG', `${path} ${error.message}`)
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
     throw new MolochError('BAD_CONFIG', `cannot read ${path}: ${messageOf(error)}`)
   }

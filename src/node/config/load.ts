@@ -133,7 +133,11 @@ function unknownEnvironment(name: string): MolochError {
 function* environment(env: Readonly<Record<string, string | undefined>>): Generator<[string, string]> {
   for (const [name, text] of Object.entries(env)) {
     if (text === undefined || !name.startsWith('MOLOCH_') || OTHER_ENV.includes(name)) continue
-    if (!isServiceLink(name, text)) yield [name, text]
+    if (isServiceLink(name, text)) continue
+    // What Node makes of bytes that are none.
+    if (text.includes('\ufffd'))
+      throw new MolochError('BAD_CONFIG', `${name} in the environment is not UTF-8; UTF-8 is accepted`)
+    yield [name, text]
   }
 }
 

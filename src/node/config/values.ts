@@ -19,7 +19,7 @@ export function parseValue(setting: Setting, text: string): Checked {
       if (text === 'false' || text === '0') return { value: false }
       return { accepted: accepted(setting) }
     case 'integer':
-      return /^-?\d{1,15}$/.test(text) ? checkValue(setting, Number(text)) : { accepted: accepted(setting) }
+      return /^(?!-0+$)-?\d{1,15}$/.test(text) ? checkValue(setting, Number(text)) : { accepted: accepted(setting) }
   }
 }
 
