@@ -115,6 +115,12 @@ export const StatusJson = Type.Object({
   event_total: Type.Union([Type.Integer(), Type.Null()], { description: 'null: a light node does not see events' }),
   peers: Type.Object({ connected: Type.Integer(), sessions: Type.Record(Type.String(), Type.Integer()) }),
   mempool: Type.Object({ events: Type.Integer(), bytes: Type.Integer() }),
+  log: Type.Object({
+    lost_lines: Type.Integer({ description: 'that the log, on stderr, did not take; the node goes on' }),
+    fault: Type.Union([Type.String(), Type.Null()], {
+      description: "why it takes none now: a system error's code, or NOT_READ; null: it does"
+    })
+  }),
   uptime_seconds: Type.Integer()
 })
 export type StatusJson = Type.Static<typeof StatusJson>

@@ -136,6 +136,8 @@ export interface ApiSource {
   readonly sync: () => SyncView
   readonly pending: () => PendingView | undefined
   readonly mempool: () => { readonly events: number; readonly bytes: number }
+  /** The log: lines that nobody took, and why the newest were not; undefined: lines are taken. Absent: there is none. */
+  readonly log?: { readonly lost: number; readonly fault: string | undefined }
   /** Why this node is of no use until somebody looks at it (two commits for one height, a full disk); undefined: it works. */
   readonly fault: () => { readonly code: string; readonly message: string } | undefined
   /**

@@ -48,6 +48,7 @@ export function statusJson(source: ApiSource): StatusJson {
     light: lightJson(source.light?.()),
     peers: { connected: source.peers().filter(passedHello).length, sessions },
     mempool: source.mempool(),
+    log: { lost_lines: source.log?.lost ?? 0, fault: source.log?.fault ?? null },
     uptime_seconds: Math.floor(source.uptimeSeconds())
   }
 }

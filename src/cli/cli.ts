@@ -4,6 +4,10 @@ import { MolochError } from '../error.ts'
 export interface Cli {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly out: (text: string) => void
+  /** Whether so much waits for whoever reads `out` that a command without an end should not add to it. */
+  readonly isBehind: () => boolean
+  /** From now on it does not matter to the process whether anybody takes `out`. */
+  readonly outlive: () => void
   readonly err: (text: string) => void
   readonly stdin: () => AsyncIterable<Uint8Array | string>
 }

@@ -1,20 +1,32 @@
 #!/usr/bin/env node
 import '../polyfill.ts'
+import { stderrLines } from '../lines.ts'
 import type { Cli } from './cli.ts'
 import { EXIT } from './cli.ts'
 import { run } from './program.ts'
 import { report } from './report.ts'
 
+/** Some seconds of gossip. */
+const MAX_WAITING_BYTES = 4 << 20
+
+let outMatters = true
 const cli: Cli = {
   env: process.env,
   out: (text) => process.stdout.write(`${text}\n`),
-  err: (text) => process.stderr.write(`${text}\n`),
+  isBehind: () => process.stdout.writableLength > MAX_WAITING_BYTES,
+  outlive: () => {
+    outMatters = false
+  },
+  err: (text) => stderrLines().write(`${text}\n`),
   stdin: () => process.stdin
 }
 
 // Whoever reads our output may stop reading (`moloch event list | head`).
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.fault)
+  if (!outMatters) return
+  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  cli.err(`moloch: cannot write to stdout: ${error.message}`)
+  process.exit(EXIT.fault)
 })
 for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(name, (error: unknown) => process.exit(report(cli, error)))
@@ -22,4 +34,5 @@ for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
 
 const code = await run(cli, process.argv.slice(2))
 // What is still open has nothing left to do (a library's timer, a socket); what was printed is flushed first.
-process.stdout.write('', () => process.exit(code))
+// What went wrong with it is heard of a little later.
+process.stdout.write('', () => setImmediate(() => process.exit(code)))

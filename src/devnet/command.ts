@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { MolochError } from '../error.ts'
+import { stderrLines } from '../lines.ts'
 import { byHostName, createHomes, membersIn, releaseHomes } from './homes.ts'
 import { duration, eventRate, heightNumber, nodeCount, type RunOptions, seedNumber, validatorCount } from './options.ts'
 import { runDevnet } from './run.ts'
@@ -62,12 +63,12 @@ async function writeHomes(options: { validators: number; nodes: number; dir: str
     const wanted = members(spec).map(({ name }) => name)
     if (found.length !== wanted.length || !wanted.every((name) => found.includes(name)))
       throw otherNetwork(options.dir, found)
-    process.stderr.write(`the homes are in ${options.dir} already\n`)
+    stderrLines().write(`the homes are in ${options.dir} already\n`)
     return
   }
   const places = await createHomes(options.dir, spec, byHostName)
   releaseHomes(options.dir)
-  for (const { home } of places) process.stderr.write(`${home}\n`)
+  for (const { home } of places) stderrLines().write(`${home}\n`)
 }
 
 /** Homes hold keys and a chain: those of a network of another shape are not for this command to remove. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fromHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
+import { stderrTerminal } from '../lines.ts'
 import { Devnet } from './devnet.ts'
 import { Feeder } from './feeder.ts'
 import { type Goal, goalOf } from './goal.ts'
@@ -26,7 +27,7 @@ const STANDSTILL_MS = 90_000
  * DISAGREEMENT if the nodes do not have one finalized chain
  */
 export async function runDevnet(options: RunOptions): Promise<void> {
-  const screen = new Screen(process.stderr)
+  const screen = new Screen(stderrTerminal)
   const input = await openInput(options)
   const traceDir = options.trace === true ? join(options.dir, TRACES) : options.trace
   const devnet = await Devnet.create(options.dir, { ...options, trace: traceDir })

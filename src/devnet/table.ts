@@ -1,4 +1,5 @@
 /** The picture of a running devnet: a table that is redrawn on a terminal, else a line now and then. */
+import type { stderrTerminal } from '../lines.ts'
 import type { NodeStatus } from './api-client.ts'
 import type { FeedStats } from './feeder.ts'
 
@@ -62,13 +63,15 @@ function rowOf(name: string, status: NodeStatus | undefined): readonly string[] 
 
 const LINE_EVERY_MS = 10_000
 
-/** Draws pictures on a stream. */
+type Out = Pick<typeof stderrTerminal, 'isTTY' | 'columns' | 'write'>
+
+/** Draws pictures. */
 export class Screen {
-  readonly #out: NodeJS.WriteStream
+  readonly #out: Out
   #drawn = 0
   #lastLine = Number.NEGATIVE_INFINITY
 
-  constructor(out: NodeJS.WriteStream) {
+  constructor(out: Out) {
     this.#out = out
   }
 

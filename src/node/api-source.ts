@@ -4,6 +4,7 @@ import { toHex } from '../codec/bytes.ts'
 import { type Abstention, describeAbstention } from '../consensus/abstention.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { stderrLines } from '../lines.ts'
 import type { Network } from '../network/types.ts'
 import type { Backfill } from '../sync/backfill/backfill.ts'
 import type { SyncManager } from '../sync/manager.ts'
@@ -53,6 +54,7 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     sync: () => ({ ...sync.state(), backfill: backfill?.state() }),
     pending,
     mempool: () => mempool.stats(),
+    log: stderrLines(),
     fault,
     submit: (bytes, caller) => ingress.submit(bytes, `api:${caller}`),
     isPending: (id) => mempool.has(id),

@@ -9,6 +9,7 @@ import type { CrossCheck } from '../light/cross-check.ts'
 import type { HeaderLookup } from '../light/header-lookup.ts'
 import type { LightChain } from '../light/light-chain.ts'
 import type { PeerProver } from '../light/peer-prover.ts'
+import { stderrLines } from '../lines.ts'
 import type { Network } from '../network/types.ts'
 import { VERSION } from './version.ts'
 
@@ -51,6 +52,7 @@ export function lightSource(parts: LightSourceParts): ApiSource {
     sync: parts.sync,
     pending: () => undefined,
     mempool: () => ({ events: 0, bytes: 0 }),
+    log: stderrLines(),
     fault: parts.fault,
     submit: async () => refuse('takes no events'),
     isPending: () => false,

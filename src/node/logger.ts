@@ -1,18 +1,18 @@
-import { writeSync } from 'node:fs'
-import { Writable } from 'node:stream'
-import { type DestinationStream, destination, type Logger, pino, stdSerializers } from 'pino'
-import pretty from 'pino-pretty'
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino'
+import { prettyFactory } from 'pino-pretty'
 import { toHex } from '../codec/bytes.ts'
+import { type LossyLines, stderrLines } from '../lines.ts'
 import type { Config } from './config/schema.ts'
 
 /** Keys under which a secret could be logged by mistake, at the top and one level down. */
 const SECRET_KEYS = ['seed', 'secretKey', 'privateKey', 'peerKey', 'token', 'authorization', 'password', 'secret']
 
-const STDERR = 2
-
-/** The node's logger: JSON lines on stderr, or for people when that is a terminal. Satisfies `Log`. */
-export function createLogger(options: Config['log'], stream: DestinationStream = logStream(options.format)): Logger {
-  return pino(
+/**
+ * The node's logger: JSON lines on stderr, or for people when that is a terminal. Satisfies `Log`. The log never decides
+ * over the node: what is not taken is let go, and how much that was is logged when lines are taken again.
+ */
+export function createLogger(options: Config['log'], lines: LossyLines = stderrLines()): Logger {
+  const log = pino(
     {
       level: options.level,
       base: null,
@@ -21,31 +21,19 @@ export function createLogger(options: Config['log'], stream: DestinationStream =
       serializers: { err: stdSerializers.err },
       formatters: { level: (label) => ({ level: label }), log: hexed }
     },
-    stream
+    logStream(options.format, lines)
   )
+  lines.onTakenAgain = (lost, fault) => log.warn({ lost, fault }, 'lines of this log are lost: they were not taken')
+  return log
 }
 
-/** Written synchronously: the last lines before a crash are the ones that matter. */
-function logStream(format: Config['log']['format']): DestinationStream {
-  const forPeople = format === 'pretty' || (format === 'auto' && process.stderr.isTTY === true)
-  if (!forPeople) return destination({ fd: STDERR, sync: true })
+function logStream(format: Config['log']['format'], lines: LossyLines): DestinationStream {
   const terminal = process.stderr.isTTY === true
-  return pretty({
-    destination: terminal ? overLiveLine(STDERR) : STDERR,
-    sync: true,
-    translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'pid,hostname'
-  })
-}
-
-/** Clears the line that the cursor is on: `moloch start` keeps one there that shows how sync goes. */
-function overLiveLine(fd: number): Writable {
-  return new Writable({
-    write: (chunk: Buffer, _, done) => {
-      writeSync(fd, `\u001b[2K${chunk}`)
-      done()
-    }
-  })
+  if (format === 'json' || (format === 'auto' && !terminal)) return lines
+  const pretty = prettyFactory({ translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' })
+  // `moloch start` keeps a line on a terminal that shows how sync goes, and the cursor on it: it is cleared first.
+  const clear = terminal ? '\u001b[2K' : ''
+  return { write: (line) => lines.write(`${clear}${pretty(line)}`) }
 }
 
 /** Hashes, ids and keys are bytes in the code and hex in the log. */

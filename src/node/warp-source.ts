@@ -4,6 +4,7 @@ import { toHex } from '../codec/bytes.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import { MolochError } from '../error.ts'
 import { ChainHead } from '../ledger/head.ts'
+import { stderrLines } from '../lines.ts'
 import type { Network } from '../network/types.ts'
 import type { WarpState } from '../sync/warp/types.ts'
 import { VERSION } from './version.ts'
@@ -39,6 +40,7 @@ export function warpSource({ genesis, network, warp, checkpoint, role, chainKey 
     sync: () => syncView(warp.state(), checkpoint),
     pending: () => undefined,
     mempool: () => ({ events: 0, bytes: 0 }),
+    log: stderrLines(),
     fault: () => undefined,
     submit: async () => notReady(),
     isPending: () => false,

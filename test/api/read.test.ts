@@ -44,6 +44,7 @@ test('status has the shape that others rely on', async () => {
     event_total: 6,
     peers: { connected: 3, sessions: { SYNCED: 2, PROVIDING: 1, HANDSHAKING: 1 } },
     mempool: { events: 0, bytes: 0 },
+    log: { lost_lines: 0, fault: null },
     uptime_seconds: 12
   })
 })

@@ -1,16 +1,19 @@
 import { expect, test } from 'vitest'
+import { LossyLines, type Port } from '../../src/lines.ts'
 import type { Log } from '../../src/log.ts'
 import { Closers } from '../../src/node/closers.ts'
 import { createLogger } from '../../src/node/logger.ts'
 
 function capture(): { log: Log; lines: () => Record<string, unknown>[] } {
   let text = ''
-  const stream = {
-    write: (part: string) => {
+  const port: Port = {
+    waitingBytes: 0,
+    put: (part, done) => {
       text += part
+      done()
     }
   }
-  const log = createLogger({ level: 'info', format: 'json' }, stream)
+  const log = createLogger({ level: 'info', format: 'json' }, new LossyLines(port))
   return {
     log,
     lines: () =>

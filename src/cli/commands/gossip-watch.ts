@@ -43,11 +43,21 @@ async function watch(cli: Cli, peers: readonly string[], options: WatchOptions):
   const { validators } = target.genesis
   assertPeers(options, validators)
   let left = options.count ?? Number.POSITIVE_INFINITY
+  let unread = 0
+  const sayUnread = (): void => {
+    if (unread > 0) cli.err(`${unread} observations are left out: those before them were not read in time`)
+    unread = 0
+  }
   await observe(cli, target, {
     seconds: options.for,
     attach: (observer, end) =>
       observer.on('observed', (observation) => {
         if (!passes(options, observation, validators)) return
+        if (cli.isBehind()) {
+          unread++
+          return
+        }
+        sayUnread()
         const isMessage = observation.type === 'message' || observation.type === 'rejected'
         // What is missed is told to the end.
         if (isMessage && left-- <= 0) return
@@ -55,4 +65,5 @@ async function watch(cli: Cli, peers: readonly string[], options: WatchOptions):
         if (isMessage && left === 0) end()
       })
   })
+  sayUnread()
 }

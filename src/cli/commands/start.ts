@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { scope } from '../../chain/genesis.ts'
 import { hasCode, MolochError } from '../../error.ts'
+import { stderrTerminal } from '../../lines.ts'
 import { loadConfig } from '../../node/config/load.ts'
 import { homePaths, resolveHome } from '../../node/home.ts'
 import type { RunningNode } from '../../node/running.ts'
@@ -27,7 +28,9 @@ export function startCommand(cli: Cli): Command {
     })
     const { startNode } = await import('../../node/node.ts')
     const giveUp = new AbortController()
-    const show = process.stderr.isTTY && config.log.format !== 'json' ? liveLine(process.stderr) : undefined
+    // Whoever reads what is said may leave, and the node goes on.
+    cli.outlive()
+    const show = process.stderr.isTTY && config.log.format !== 'json' ? liveLine(stderrTerminal) : undefined
     const starting = startNode(config, undefined, undefined, { signal: giveUp.signal, onStarting: show }).catch(explain)
     const early = await Promise.race([signal, starting.then(() => undefined)])
     if (early !== undefined) giveUp.abort()

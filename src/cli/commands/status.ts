@@ -22,7 +22,7 @@ export function statusCommand(cli: Cli): Command {
 }
 
 function describe(status: StatusJson): [string, string][] {
-  const { finalized, pending, sync, peers, mempool } = status
+  const { finalized, pending, sync, peers, mempool, log } = status
   const sessions = Object.entries(peers.sessions).map(([state, count]) => `${count} ${state}`)
   return [
     ['version', status.version],
@@ -37,6 +37,7 @@ function describe(status: StatusJson): [string, string][] {
     ['events', status.event_total === null ? 'not seen by a light node' : String(status.event_total)],
     ['peers', sessions.length === 0 ? 'none' : sessions.join(', ')],
     ['mempool', `${mempool.events} events, ${mempool.bytes} bytes`],
+    ...(log.lost_lines === 0 ? [] : [['log', describeLog(log)] as [string, string]]),
     ['uptime', `${status.uptime_seconds} s`]
   ]
 }
@@ -47,6 +48,10 @@ function describeBackfill(backfill: NonNullable<StatusJson['sync']['backfill']>)
   if (status === 'done') return 'complete'
   const rate = status === 'fetching' ? `, ${blocks_per_second} blocks/s` : ''
   return `from block ${earliest_height}, ${status}: ${missing} to fetch, ${uncertified} to certify${rate}`
+}
+
+function describeLog({ lost_lines, fault }: StatusJson['log']): string {
+  return `${lost_lines} lines are lost${fault === null ? '' : `, and none is taken now (${fault})`}`
 }
 
 function describeWarp({ phase, height, chunks, chunks_done }: NonNullable<StatusJson['sync']['warp']>): string {

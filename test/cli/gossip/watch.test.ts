@@ -40,6 +40,20 @@ async function ended(watch: Running): Promise<void> {
 }
 
 describe('watch', () => {
+  test('what a reader that is behind would pile up is left out, and it is said how much that was', async () => {
+    const watch = await running(['gossip', 'watch', '--json'], url('v1'))
+    await until('a first block', () => heights(watch, 'finalized').length > 0)
+    watch.behind = true
+    const before = watch.out.length
+    const { height } = network.node('v1')
+    await until('two more blocks', () => network.node('v1').height >= height + 3)
+    expect(watch.out).toHaveLength(before)
+    watch.behind = false
+    await until('what was left out', () => watch.err.some((line) => /^\d+ observations are left out: /.test(line)))
+    await until('observations again', () => watch.out.length > before)
+    await ended(watch)
+  })
+
   test('every finalized height once, soon, with the rest of what is sent about it', async () => {
     const finalAt = new Map<number, number>()
     const look = setInterval(() => {

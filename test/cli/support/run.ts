@@ -19,6 +19,8 @@ export async function moloch(
     env: options.env ?? {},
     out: (text) => out.push(text),
     err: (text) => err.push(text),
+    isBehind: () => false,
+    outlive: () => {},
     stdin: () => Readable.from([options.stdin ?? ''])
   }
   const code = await run(cli, args)

@@ -6,6 +6,8 @@ export interface Running {
   /** Lines of standard output so far. */
   readonly out: string[]
   readonly err: string[]
+  /** Whether whoever reads the output is behind. */
+  behind: boolean
   /** The exit code. */
   readonly done: Promise<number>
   /** As if the process got a signal; only this command hears of it. */
@@ -15,6 +17,7 @@ export interface Running {
 /** Starts a command line in this process; it listens for signals when this resolves. */
 export async function running(args: readonly string[], env: Record<string, string> = {}): Promise<Running> {
   const [out, err]: [string[], string[]] = [[], []]
+  const reader = { behind: false }
   const before = new Set(process.listeners('SIGTERM'))
   let listening = (): void => {}
   const listens = new Promise<void>((resolve) => {
@@ -28,6 +31,8 @@ export async function running(args: readonly string[], env: Record<string, strin
         err.push(...text.split('\n'))
         if (text.startsWith('observing ')) listening()
       },
+      isBehind: () => reader.behind,
+      outlive: () => {},
       stdin: () => Readable.from([])
     },
     args
@@ -37,5 +42,5 @@ export async function running(args: readonly string[], env: Record<string, strin
   const signal = (): void => {
     for (const listener of own) listener('SIGTERM')
   }
-  return { out, err, done, signal }
+  return Object.assign(reader, { out, err, done, signal })
 }
