@@ -12,9 +12,12 @@ export function proposalTime(now: number, parentTimestamp: number): number {
 }
 
 /**
- * Whether a fresh proposal's time gets a vote. The parent's + 1 always does: its proposer had no lower choice, and waiting
- * for our clock to come so far would hold the chain for as long as clocks once were ahead.
+ * What to make of a fresh proposal's time. Only one that is `ahead` gets no vote. `least` is the parent's + 1: its proposer had
+ * no lower choice, and waiting for our clock to come so far would hold the chain for as long as clocks once were ahead.
  */
-export function isTimely(timestamp: number, parentTimestamp: number, now: number): boolean {
-  return timestamp === parentTimestamp + 1 || timestamp <= now + MAX_PROPOSAL_AHEAD_MS
+export type Timing = 'least' | 'near' | 'ahead'
+
+export function timingOf(timestamp: number, parentTimestamp: number, now: number): Timing {
+  if (timestamp === parentTimestamp + 1) return 'least'
+  return timestamp <= now + MAX_PROPOSAL_AHEAD_MS ? 'near' : 'ahead'
 }

@@ -7,6 +7,9 @@
  */
 import type { ValidatorSet } from '../chain/validators.ts'
 import { MAX_PROPOSAL_AHEAD_MS } from './block-time.ts'
+import type { Action } from './types.ts'
+
+export type TimedProposal = Extract<Action, { type: 'timed' }>
 
 /** A clock that is read, held against a monotonic one of ours. */
 export interface ClockReading {
@@ -63,7 +66,6 @@ export function compareClocks(
   const leads = new Map<number, Lead>()
   const leadOf = ({ at, unix }: Pick<ClockReading, 'at' | 'unix'>): number => unix + monotonic - at - now
   for (const [validator, reading] of proposed) {
-    if (monotonic - reading.at > PROPOSED_KEPT_MS) continue
     leads.set(validator, { least: leadOf(reading), most: Number.POSITIVE_INFINITY })
   }
   for (const [validator, reading] of said) {
@@ -79,6 +81,30 @@ export function compareClocks(
     return aheadMs === 0 ? [] : [{ validator: validators.names[index] as string, aheadMs }]
   })
   return { median, ownAheadMs: outside(RIGHT, median), wrong }
+}
+
+/** What a fresh proposal shows of its proposer's clock. */
+export interface ProposalReading extends Pick<ClockReading, 'at' | 'unix'> {
+  /** How far it was ahead of ours, ms, if it was refused for that; else undefined. */
+  readonly refusedMs: number | undefined
+}
+
+/** By validator index: the last fresh proposal that shows anything. */
+export class ProposalTimes {
+  readonly #readings = new Map<number, ProposalReading>()
+
+  /** @param at monotonic ms */
+  heard({ proposer, timestamp, now, timing }: Omit<TimedProposal, 'type'>, at: number): void {
+    // The least time is the parent's doing.
+    if (timing === 'least') this.#readings.delete(proposer)
+    else
+      this.#readings.set(proposer, { at, unix: timestamp, refusedMs: timing === 'ahead' ? timestamp - now : undefined })
+  }
+
+  /** @param at monotonic ms */
+  recent(at: number): ReadonlyMap<number, ProposalReading> {
+    return new Map([...this.#readings].filter(([, reading]) => at - reading.at <= PROPOSED_KEPT_MS))
+  }
 }
 
 /** Of an even number the range between the middle two: then it cannot be told whose clock is off. */

@@ -25,12 +25,14 @@ import { Finalizer } from './finalizer.ts'
 import { HeaderIntake, type HeadersPort } from './header-intake.ts'
 import { Height } from './height.ts'
 import { Intake } from './intake.ts'
+import { Outlook } from './outlook.ts'
 import {
   type Clock,
   type ConsensusTopic,
   type GossipPort,
   type LedgerPort,
   type MempoolPort,
+  type ProvenPeer,
   retryCrashed,
   systemClock,
   type VerifierPort,
@@ -40,6 +42,7 @@ import { quietLog } from './quiet-log.ts'
 import { resolveFork } from './rollback.ts'
 import { Seat } from './seat.ts'
 import type { Signer } from './signer.ts'
+import { StallMonitor, type WaitingView } from './stall-monitor.ts'
 import { NEWS_HEIGHTS } from './told.ts'
 import { VotesExchange } from './votes-exchange.ts'
 import { Watch } from './watch.ts'
@@ -56,6 +59,8 @@ export interface DriverOptions {
   /** Asked before each height: false while the node lacks blocks of the last two windows (protocol §3). */
   readonly maySign?: () => boolean
   readonly clock?: Clock
+  /** Whose clocks are compared with ours, and who counts as connected. */
+  readonly proven?: () => readonly ProvenPeer[]
 }
 
 /** The block above the finalized tip, as the API shows it. */
@@ -90,6 +95,8 @@ export class Driver extends Emitter<DriverEvents> {
   readonly #exchange: VotesExchange
   readonly #finalizer: Finalizer
   readonly #watch: Watch
+  readonly #outlook: Outlook
+  readonly #monitor: StallMonitor
   readonly #seat: Seat
   readonly #early = new Early()
   readonly #budget: BlockBudget
@@ -160,7 +167,18 @@ export class Driver extends Emitter<DriverEvents> {
       request: () => (this.#running ? this.#exchange.request() : undefined),
       take: (peer, request, answer) => this.#exchange.take(peer, request, answer)
     })
-    this.#watch = new Watch({ ledger, clock, log, height: () => this.#height, ask: () => this.#asker.ask() })
+    this.#watch = new Watch({ ledger, clock, height: () => this.#height, ask: () => this.#asker.ask() })
+    this.#outlook = new Outlook({
+      ledger,
+      clock,
+      proven: options.proven ?? (() => []),
+      seat: this.#seat,
+      height: () => this.#height,
+      isPaused: () => !this.#running,
+      halted: () => this.#halted
+    })
+    const { params } = ledger.genesis
+    this.#monitor = new StallMonitor({ params, clock, log, quiet: this.#quiet, look: () => this.#outlook.look() })
   }
 
   /** Begins at the height after the ledger's tip. */
@@ -191,11 +209,13 @@ export class Driver extends Emitter<DriverEvents> {
     const { conflict } = ledger
     if (conflict !== undefined) this.#halt(new MolochError('CONFLICTING_FINALITY', conflict.description))
     this.resume()
+    this.#monitor.start()
   }
 
   /** Ends all timers and requests; resolves when no write is under way. The signer is its owner's to close. */
   async stop(): Promise<void> {
     this.pause()
+    this.#monitor.stop()
     this.#seat.stop()
     for (const remove of this.#unsubscribe) remove()
     this.#unsubscribe = []
@@ -254,6 +274,11 @@ export class Driver extends Emitter<DriverEvents> {
   /** Why this validator signs nothing now; undefined: it signs, or is none. */
   get abstention(): Abstention | undefined {
     return this.#seat.abstention
+  }
+
+  /** What the chain waits for at this node, since when, and whether it stands. */
+  waiting(): WaitingView {
+    return this.#monitor.view()
   }
 
   /** Where consensus stands; undefined before `start`. */
@@ -327,6 +352,7 @@ export class Driver extends Emitter<DriverEvents> {
         publish: (topic, payload) => this.#publish(topic, payload),
         ask: () => this.#asker.ask(),
         allowance: (round) => this.#budget.at(round),
+        timed: (proposal) => this.#outlook.proposals.heard(proposal, this.#clock.monotonic()),
         accuse: (evidence) => this.#accuse(evidence),
         decided: (decision) => this.#finalizer.decided(decision),
         signerBroken: (error) => this.#seat.drop(error)

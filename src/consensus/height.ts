@@ -10,6 +10,7 @@ import type { Header, Vote } from '../codec/generated/chain.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Allowance } from './block-budget.ts'
+import type { TimedProposal } from './clocks.ts'
 import { type Evidence, evidenceOf, invalidProposal } from './evidence.ts'
 import { blockFacts, headerOfBlock, heldProposal, heldVote, restoredFrom } from './held.ts'
 import { Machine } from './machine.ts'
@@ -33,6 +34,8 @@ export interface HeightPorts {
   readonly ask: () => void
   /** What a fresh block of that round may hold. */
   readonly allowance: (round: number) => Allowance
+  /** What a validator's proposal shows of its clock. */
+  readonly timed: (proposal: TimedProposal) => void
   readonly accuse: (evidence: Evidence) => void
   readonly decided: (decision: Decision) => void
   readonly signerBroken: (error: unknown) => void
@@ -125,6 +128,11 @@ export class Height {
     return this.#paced !== undefined && this.machine.step === 'propose'
   }
 
+  /** Whether the bytes of a block are held. */
+  holds(hash: string): boolean {
+    return this.blocks.has(hash)
+  }
+
   /** Begins, or resumes where the signer's log says that we were. */
   start(): void {
     const { clock, ledger } = this.#ports
@@ -204,8 +212,8 @@ export class Height {
       case 'evidence':
         this.#ports.accuse(evidenceOf(action.accusation, height, ledger.genesis.validators))
         return
-      case 'untimely':
-        this.#untimely(action)
+      case 'timed':
+        this.#ports.timed(action)
         return
       case 'contradiction':
         log.error(
@@ -286,16 +294,6 @@ export class Height {
       code
     })
     accuse(found)
-  }
-
-  #untimely({ round, hash, timestamp, now }: Extract<Action, { type: 'untimely' }>): void {
-    const { ledger, log } = this.#ports
-    const { validators } = ledger.genesis
-    const proposer = validators.names[validators.proposer(this.height, round)]
-    log.warn(
-      { height: this.height, round, hash, proposer },
-      `refused the proposal of ${proposer}: its time is ${timestamp - now} ms ahead of this node's clock`
-    )
   }
 
   #decide(action: Extract<Action, { type: 'decide' }>): void {

@@ -10,7 +10,7 @@
  * An observer runs it too, with `self` −1: it goes through the same steps and is never asked to sign or propose.
  */
 import { type Vote, VoteType } from '../codec/generated/chain.ts'
-import { isTimely } from './block-time.ts'
+import { type Timing, timingOf } from './block-time.ts'
 import { HeightBook } from './book.ts'
 import type {
   Accusation,
@@ -191,13 +191,16 @@ export class Machine {
     const locked = this.#locked
     const lockAllows = locked === undefined || locked.hash === hash || (!fresh && locked.round <= validRound)
     const inTurn = !fresh || block.proposer === this.#config.proposer(this.#round)
-    const wanted = block.valid && lockAllows && inTurn
-    const timely = !fresh || isTimely(block.timestamp, this.#config.parentTimestamp, now)
-    if (wanted && !timely) {
-      this.#out.push({ type: 'untimely', round: this.#round, hash, timestamp: block.timestamp, now })
-    }
-    this.#prevote(wanted && timely ? hash : NIL)
+    const timely = !fresh || this.#time(block, now) !== 'ahead'
+    this.#prevote(block.valid && lockAllows && inTurn && timely ? hash : NIL)
     return true
+  }
+
+  /** Of a fresh proposal. */
+  #time({ proposer, timestamp }: BlockFacts, now: number): Timing {
+    const timing = timingOf(timestamp, this.#config.parentTimestamp, now)
+    if (proposer !== this.#config.self) this.#out.push({ type: 'timed', proposer, timestamp, now, timing })
+    return timing
   }
 
   /** Rule 5. The block may be another than the proposal that we hold: q votes name it. */

@@ -39,6 +39,18 @@ export function roundMs(params: Timeouts, round: number): number {
   return Math.min(sum, LONGEST_TIMER_MS)
 }
 
+/** Below this a busy machine would be called a chain that stands. */
+const LEAST_STAND_MS = 10_000
+/** f faulty proposers cost as many rounds; beyond these something is wrong. */
+const ROUNDS_OF_PATIENCE = 4
+
+/** A chain stands when nothing was decided for so long since a block was due: ms. */
+export function standAfterMs(params: Timeouts): number {
+  let sum = 0
+  for (let round = 0; round < ROUNDS_OF_PATIENCE; round++) sum += roundMs(params, round)
+  return Math.max(sum, LEAST_STAND_MS)
+}
+
 /** A decided block is published by its proposer; if that died, by whoever is next after so much time for each rank. */
 export const FINALIZED_RANK_DELAY_MS = 300
 

@@ -8,6 +8,7 @@ import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { hasCode } from '../error.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { VerifyPool } from '../verify/pool.ts'
+import type { ClockReading } from './clocks.ts'
 
 export type ConsensusTopic = 'block' | 'vote' | 'finalized' | 'header'
 
@@ -47,6 +48,13 @@ export interface GossipPort {
   publish(topic: ConsensusTopic, payload: Uint8Array): Promise<number>
   /** Returns what ends it. */
   subscribe<Message>(topic: ConsensusTopic, rules: TopicRules<Message>): () => void
+}
+
+/** A peer that has proven its chain key, with what it says of its clock. */
+export interface ProvenPeer {
+  /** Hex. */
+  readonly chainKey: string
+  readonly clock: ClockReading | undefined
 }
 
 /** The peers that serve `votes` streams (protocol §9). */

@@ -35,8 +35,13 @@ export class Seat {
 
   /** Own index in the genesis, −1 for an observer. */
   get index(): number {
+    return this.#broken === undefined ? this.validator : -1
+  }
+
+  /** The same, also after the signer broke. */
+  get validator(): number {
     const { signer, ledger } = this.#ports
-    return signer === undefined || this.#broken !== undefined ? -1 : ledger.genesis.validators.indexOf(signer.publicKey)
+    return signer === undefined ? -1 : ledger.genesis.validators.indexOf(signer.publicKey)
   }
 
   /** Why nothing is signed at the next height; undefined: it is, or this is an observer. */

@@ -5,6 +5,7 @@
  * has passed every check of signatures and form; what a block is worth comes separately, when its validation is done.
  */
 import type { Proposal, Vote, VoteType } from '../codec/generated/chain.ts'
+import type { Timing } from './block-time.ts'
 
 export const NIL = ''
 
@@ -114,13 +115,13 @@ export type Action =
       readonly precommits: readonly Vote[]
     }
   | { readonly type: 'evidence'; readonly accusation: Accusation }
-  /** A fresh proposal with nothing else against it gets nil, because its time is too far ahead of `now`. Both Unix ms. */
+  /** The time of a fresh proposal of another validator, as our clock had it. Times in Unix ms. */
   | {
-      readonly type: 'untimely'
-      readonly round: number
-      readonly hash: string
+      readonly type: 'timed'
+      readonly proposer: number
       readonly timestamp: number
       readonly now: number
+      readonly timing: Timing
     }
   /** A block that this height can no longer need. */
   | { readonly type: 'forget'; readonly hash: string }

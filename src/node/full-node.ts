@@ -97,6 +97,8 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
       penalise: (peer, code) => network.penalise(peer, code)
     },
     signer,
+    proven: () =>
+      network.sessions.list().flatMap(({ chainKey, clock }) => (chainKey === undefined ? [] : [{ chainKey, clock }])),
     maySign: () => ledger.holdsWindow,
     log
   })

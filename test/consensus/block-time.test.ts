@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isTimely, MAX_PROPOSAL_AHEAD_MS, proposalTime } from '../../src/consensus/block-time.ts'
+import { MAX_PROPOSAL_AHEAD_MS, proposalTime, timingOf } from '../../src/consensus/block-time.ts'
 import { runs } from '../support/runs.ts'
 
 const NOW = 1_700_000_000_000
@@ -18,19 +18,19 @@ it('the proposed time is now, but always after the parent', () => {
   expect(proposalTime(5000, 9000)).toBe(9001)
 })
 
-it('timely is what is 2 s ahead at most, and the parent’s + 1', () => {
-  expect(isTimely(NOW + 2000, NOW - 1, NOW)).toBe(true)
-  expect(isTimely(NOW + 2001, NOW - 1, NOW)).toBe(false)
-  expect(isTimely(NOW - HOUR, NOW - 2 * HOUR, NOW)).toBe(true)
-  expect(isTimely(NOW + HOUR + 1, NOW + HOUR, NOW)).toBe(true)
-  expect(isTimely(NOW + HOUR + 2, NOW + HOUR, NOW)).toBe(false)
+it('right is what is 2 s ahead at most, and the parent’s + 1', () => {
+  expect(timingOf(NOW + 2000, NOW - 1, NOW)).toBe('near')
+  expect(timingOf(NOW + 2001, NOW - 1, NOW)).toBe('ahead')
+  expect(timingOf(NOW - HOUR, NOW - 2 * HOUR, NOW)).toBe('near')
+  expect(timingOf(NOW + HOUR + 1, NOW + HOUR, NOW)).toBe('least')
+  expect(timingOf(NOW + HOUR + 2, NOW + HOUR, NOW)).toBe('ahead')
 })
 
-it('whatever clocks and chain time are, all find timely what the one furthest behind proposes', () => {
+it('whatever clocks and chain time are, all find right what the one furthest behind proposes', () => {
   fc.assert(
     fc.property(offset, fc.array(offset, { minLength: 1, maxLength: 10 }), (parent, clocks) => {
       const proposed = proposalTime(NOW + Math.min(...clocks), NOW + parent)
-      for (const clock of clocks) expect(isTimely(proposed, NOW + parent, NOW + clock)).toBe(true)
+      for (const clock of clocks) expect(timingOf(proposed, NOW + parent, NOW + clock)).not.toBe('ahead')
     }),
     runs(500)
   )
@@ -52,7 +52,7 @@ describe('faulty proposers', () => {
       const honest = proposalTime(now, parent)
       const wanted = faulty === undefined ? honest : faulty === 'least' ? parent + 1 : now + faulty
       // What honest validators refuse is not decided; the next round's proposer is honest in the end.
-      const decided = wanted > parent && isTimely(wanted, parent, now) ? wanted : honest
+      const decided = wanted > parent && timingOf(wanted, parent, now) !== 'ahead' ? wanted : honest
       parent = decided
       return parent - now
     })

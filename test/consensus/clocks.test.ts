@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CLOCK_TOLERANCE_MS, type ClockReading, type Clocks, compareClocks } from '../../src/consensus/clocks.ts'
+import {
+  CLOCK_TOLERANCE_MS,
+  type ClockReading,
+  type Clocks,
+  compareClocks,
+  ProposalTimes
+} from '../../src/consensus/clocks.ts'
 import { runs } from '../support/runs.ts'
 import { validatorSet } from './support/messages.ts'
 
@@ -61,7 +67,20 @@ it('a proposal shows how far a clock is ahead at least, and never that it is beh
   expect(compare({ said: { 1: 0, 3: 0 }, proposed: { 2: -HOUR } }).wrong).toEqual([])
   // What it says itself is newer.
   expect(compare({ said: { 1: 0, 2: 0, 3: 0 }, proposed: { 2: HOUR } }).wrong).toEqual([])
-  expect(compare({ said: { 1: 0, 3: 0 }, proposed: { 2: HOUR }, ageMs: 700_000 }).wrong).toEqual([])
+})
+
+it('a proposal is forgotten in time, and when the next shows nothing', () => {
+  const times = new ProposalTimes()
+  const timed = { proposer: 2, timestamp: NOW + HOUR, now: NOW }
+  times.heard({ ...timed, timing: 'ahead' }, MONOTONIC)
+  expect(times.recent(MONOTONIC + 600_000)).toEqual(
+    new Map([[2, { at: MONOTONIC, unix: NOW + HOUR, refusedMs: HOUR }]])
+  )
+  expect(times.recent(MONOTONIC + 600_001).size).toBe(0)
+  times.heard({ ...timed, timing: 'near' }, MONOTONIC)
+  expect(times.recent(MONOTONIC).get(2)?.refusedMs).toBeUndefined()
+  times.heard({ ...timed, timing: 'least' }, MONOTONIC)
+  expect(times.recent(MONOTONIC).size).toBe(0)
 })
 
 describe('whatever f validators say,', () => {

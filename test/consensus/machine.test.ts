@@ -98,24 +98,27 @@ describe('rule 2, a fresh proposal', () => {
     const bench = new Bench({ parentTimestamp })
     bench.propose(proposal(0, A), block(A, { timestamp: parentTimestamp + 1 }))
     expect(bench.signed()).toEqual([`PREVOTE 0 ${A}`])
-    expect(bench.of('untimely')).toEqual([])
     const further = new Bench({ parentTimestamp })
     further.propose(proposal(0, A), block(A, { timestamp: parentTimestamp + 2 }))
     expect(further.signed()).toEqual(['PREVOTE 0 nil'])
   })
 
-  it('is told of when nothing but its time is against it', () => {
-    const ahead = { timestamp: NOW + 2001 }
-    const bench = new Bench()
-    bench.propose(proposal(0, A), block(A, ahead))
-    expect(bench.of('untimely')).toEqual([{ type: 'untimely', round: 0, hash: A, timestamp: NOW + 2001, now: NOW }])
-    const invalid = new Bench()
-    invalid.propose(proposal(0, A), block(A, { ...ahead, valid: false }))
-    expect(invalid.of('untimely')).toEqual([])
+  it('of another validator shows its clock', () => {
+    const shown = (timestamp: number, parentTimestamp?: number): unknown => {
+      const bench = new Bench(parentTimestamp === undefined ? {} : { parentTimestamp })
+      bench.propose(proposal(0, A), block(A, { timestamp }))
+      return bench.of('timed')
+    }
+    const timed = { type: 'timed', proposer: 1, now: NOW }
+    expect(shown(NOW + 2000)).toEqual([{ ...timed, timestamp: NOW + 2000, timing: 'near' }])
+    expect(shown(NOW + 2001)).toEqual([{ ...timed, timestamp: NOW + 2001, timing: 'ahead' }])
+    expect(shown(NOW + 9001, NOW + 9000)).toEqual([{ ...timed, timestamp: NOW + 9001, timing: 'least' }])
+    const own = new Bench({ self: 1 })
+    own.propose(proposal(0, A), block(A))
     const again = inRound(new Bench(), 2)
     again.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A))
-    again.propose(proposal(2, A, 0), block(A, ahead))
-    expect(again.of('untimely')).toEqual([])
+    again.propose(proposal(2, A, 0), block(A))
+    expect([...own.of('timed'), ...again.of('timed')]).toEqual([])
   })
 
   it('gets nil if we are locked on another, and its vote if we are locked on it', () => {

@@ -106,17 +106,42 @@ it('asks for votes every full timeout without progress, and not while it waits f
   network.nodes[0]!.running = false
 })
 
-it('a stalled chain says so at most 6 times a minute: height, round, who is missing', async () => {
+it('a chain that stands says so when it begins and every ten minutes: for how long, and who is missing', async () => {
   const { node, clock } = await lab(2)
+  await clock.pass(6000)
+  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  expect(node.driver.waiting()).toMatchObject({ code: 'VALIDATORS', standsMs: undefined })
+  await clock.pass(54_000)
+  const missing = 'waits for validators: 1 of 3 needed are here'
+  const names = 'missing: v0 (not connected), v1 (not connected), v3 (not connected)'
+  expect(node.warnings).toEqual([expect.stringMatching(/^no block at height 1 for 1[78](\.\d)? s: /)])
+  expect(node.warnings[0]).toContain(`${missing}; ${names}`)
+  const { code, message, standsMs } = node.driver.waiting()
+  expect({ code, message }).toEqual({ code: 'VALIDATORS', message: `${missing}; ${names}` })
+  expect(standsMs).toBeGreaterThanOrEqual(59_000)
+  await clock.pass(1_800_000)
+  expect(node.warnings).toHaveLength(4)
+})
+
+it('… and why in other words when that changes, and when it is over', async () => {
+  const room = await lab(2)
+  const { node, clock } = room
   await clock.pass(60_000)
   await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
-  node.warnings.length = 0
-  await clock.pass(300_000)
-  expect(node.warnings.length).toBeGreaterThanOrEqual(10)
-  expect(node.warnings.length).toBeLessThanOrEqual(30)
-  expect(node.warnings.at(-1)).toBe(
-    'no block at height 1 for 360 s: round 0, 1 prevotes of 3 needed, missing: v0, v1, v3'
+  await node.gossip('vote', room.prevote(1, undefined))
+  await node.gossip('vote', room.prevote(3, undefined))
+  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(2), PATIENCE)
+  await clock.pass(30_000)
+  expect(node.warnings.at(-1)).toMatch(
+    /^no block at height 1 for \d+ s: waits for precommits of round 0: 1 of 3 needed; missing: v0 \(not connected\), v1, v3$/
   )
+  const block = room.build()
+  for (const validator of [0, 1, 3]) await node.gossip('vote', room.precommit(validator, block))
+  await node.gossip('block', room.newBlock(block))
+  await node.reaches(1)
+  await clock.pass(1000)
+  expect(node.infos.at(-1)).toMatch(/^blocks go on: 1 is final, after \d+ s$/)
+  expect(node.driver.waiting().standsMs).toBeUndefined()
 })
 
 it('a chain that only has nothing to do is not stalled', async () => {

@@ -9,7 +9,7 @@ import type { Params } from '../../../src/chain/params.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
 import { GetVotes, RawVotes } from '../../../src/codec/generated/sync.ts'
 import { Driver } from '../../../src/consensus/driver.ts'
-import type { Clock, ConsensusTopic } from '../../../src/consensus/ports.ts'
+import { type Clock, type ConsensusTopic, systemClock } from '../../../src/consensus/ports.ts'
 import { Signer } from '../../../src/consensus/signer.ts'
 import { openSignerStore, type SignerStore, type SignerWrite } from '../../../src/consensus/signer-store.ts'
 import { type KeyPair, keyPairFromSeed } from '../../../src/crypto/ed25519.ts'
@@ -92,6 +92,8 @@ export class TestNode {
   readonly key: KeyPair | undefined
   readonly index: number
   readonly mempool: Mempool
+  readonly clock: Clock
+  readonly infos: string[] = []
   readonly warnings: string[] = []
   readonly errors: string[] = []
   readonly published: { topic: ConsensusTopic; payload: Uint8Array }[] = []
@@ -107,16 +109,15 @@ export class TestNode {
   driver!: Driver
   running = false
   readonly #network: Network
-  readonly #clock: Clock | undefined
   readonly #readers = new Map<ConsensusTopic, (payload: Uint8Array, from: string) => Promise<Verdict>>()
   #signer: Signer | undefined
 
-  constructor(network: Network, index: number, key: KeyPair | undefined, clock: Clock | undefined) {
+  constructor(network: Network, index: number, key: KeyPair | undefined, clock: Clock = systemClock) {
     this.#network = network
     this.index = index
     this.key = key
     this.name = `n${index}`
-    this.#clock = clock
+    this.clock = clock
     this.mempool = new Mempool({ maxEvents: 10_000, maxBytes: 1 << 24, maxPerActor: 10_000, maxPerSource: 10_000 })
   }
 
@@ -153,10 +154,16 @@ export class TestNode {
         getVotes: (peer, request) => this.#ask(peer, request),
         penalise: (_, code) => this.penalties.push(code)
       },
+      proven: () =>
+        this.#others().flatMap(({ key, clock }) => {
+          if (key === undefined) return []
+          const reading = { at: this.clock.monotonic(), unix: clock.now(), errorMs: 1 }
+          return [{ chainKey: toHex(key.publicKey), clock: reading }]
+        }),
       signer: this.#signer,
       maySign: () => this.maySign,
       log,
-      ...(this.#clock === undefined ? {} : { clock: this.#clock })
+      clock: this.clock
     })
     this.running = true
     this.driver.start()
@@ -227,7 +234,7 @@ export class TestNode {
   #log(): Log {
     return {
       debug: () => {},
-      info: () => {},
+      info: (_, message) => this.infos.push(message),
       warn: (_, message) => this.warnings.push(message),
       error: (_, message) => this.errors.push(message)
     }
