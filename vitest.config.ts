@@ -13,6 +13,12 @@ const BYZANTINE_WORKERS = CORES + 2
 /** Networks of real processes that wait for rounds to pass: two of them are what two cores carry. */
 const E2E_WORKERS = 2
 
+/**
+ * Ends what hangs. Each wait in a test has a bound of its own, which says what was waited for and is longer on a busy
+ * machine (test/support/patience.ts); this one is beyond all of them.
+ */
+const HANGS_MS = 600_000
+
 /** The longest, or longest waiting: by their size, which is the order where no run before is known, they would come last. */
 const FIRST = [
   'test/byzantine/outage.test.ts',
@@ -33,6 +39,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: WORKERS,
+    expect: { poll: { timeout: HANGS_MS / 2 } },
     sequence: { sequencer: Sequencer },
     projects: [
       {
@@ -42,8 +49,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/byzantine/**', 'test/browser/**', 'test/interop/**'],
           globalSetup: 'test/support/build-workers.ts',
-          testTimeout: 20_000,
-          hookTimeout: 20_000
+          testTimeout: HANGS_MS,
+          hookTimeout: HANGS_MS
         }
       },
       {
@@ -55,8 +62,8 @@ export default defineConfig({
           // Projects of other numbers of workers run one after another.
           sequence: { groupOrder: 1 },
           globalSetup: 'test/support/build-workers.ts',
-          testTimeout: 30_000,
-          hookTimeout: 30_000
+          testTimeout: HANGS_MS,
+          hookTimeout: HANGS_MS
         }
       },
       {
@@ -66,8 +73,8 @@ export default defineConfig({
           include: ['test/browser/**/*.test.ts'],
           // The bundle is made of what is published: dist/.
           globalSetup: 'test/support/build-all.ts',
-          testTimeout: 30_000,
-          hookTimeout: 60_000
+          testTimeout: HANGS_MS,
+          hookTimeout: HANGS_MS
         }
       },
       {
@@ -76,9 +83,8 @@ export default defineConfig({
           name: 'interop',
           include: ['test/interop/**/*.test.ts'],
           globalSetup: 'test/support/build-all.ts',
-          // The first build of the other client fetches and compiles its packages.
-          testTimeout: 600_000,
-          hookTimeout: 120_000
+          testTimeout: HANGS_MS,
+          hookTimeout: HANGS_MS
         }
       },
       {
@@ -89,8 +95,8 @@ export default defineConfig({
           globalSetup: 'test/support/build-all.ts',
           maxWorkers: E2E_WORKERS,
           sequence: { groupOrder: 2 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000
+          testTimeout: HANGS_MS,
+          hookTimeout: HANGS_MS
         }
       }
     ]

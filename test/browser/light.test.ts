@@ -75,7 +75,7 @@ describe.skipIf(executablePath === undefined)(`in headless Chromium${why}`, () =
     page = await context.newPage()
     page.on('pageerror', (error) => errors.push(error.message))
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await context?.close()

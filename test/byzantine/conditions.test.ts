@@ -133,8 +133,9 @@ describe('an honest peer that is slow', () => {
     const fast = await Guest.arrive(2)
     const client = await Client.start([slow.address, fast.address])
     await client.synced(TIP)
+    // Both were asked, and what the slow one did not bring in time the fast one did.
     expect(slow.ports.read).toBeGreaterThan(0)
-    expect(client.state.lastRun?.seconds).toBeLessThan(4)
+    expect(fast.ports.read).toBeGreaterThan(slow.ports.read)
     for (const { peerId } of [slow, fast]) expect(client.verdictsOn(peerId)).toEqual([])
     await expectHonestChain(client)
   })

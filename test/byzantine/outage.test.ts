@@ -38,4 +38,4 @@ it('after an outage of all peers the node finds them again and catches up, and n
   for (const { peerId } of guests) expect(client.verdictsOn(peerId)).toEqual([])
   const hash = toHex(honestChain().maker.head.tip.hash)
   expect(await client.stored()).toEqual({ height: TIP, hash, fault: undefined })
-}, 60_000)
+})

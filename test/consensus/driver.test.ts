@@ -3,6 +3,7 @@ import { checkFinalized } from '../../src/chain/check-block.ts'
 import { decodeVote, VoteType } from '../../src/chain/vote.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { joinFinalized, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
+import { waitFor } from '../support/until.ts'
 import { Network, type TestNode } from './support/rig.ts'
 
 async function allReach(nodes: readonly TestNode[], height: number): Promise<void> {
@@ -89,7 +90,7 @@ describe('four validators', () => {
     network.submit(network.event())
     // Each asks when a full timeout has passed: several have, and nothing can have been decided.
     const asked = nodes[2]!.requests.length
-    await vi.waitFor(() => expect(nodes[2]!.requests.length).toBeGreaterThan(asked + 2), { timeout: 30_000 })
+    await waitFor(() => expect(nodes[2]!.requests.length).toBeGreaterThan(asked + 2), { timeout: 30_000 })
     expect(nodes[2]!.ledger.tip.height).toBeLessThanOrEqual(height + 1)
     const stuck = nodes[2]!.ledger.tip.height
     await nodes[0]!.start()

@@ -2,6 +2,7 @@ import { expect, it, vi } from 'vitest'
 import { checkFinalized } from '../../src/chain/check-block.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import type { BuiltBlock } from '../../src/ledger/ledger.ts'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -20,7 +21,7 @@ async function withPending(): Promise<{
   expect(await lab.node.gossip('block', lab.newBlock(a))).toBe('accept')
   expect(await lab.node.gossip('vote', lab.precommit(0, a))).toBe('accept')
   expect(await lab.node.gossip('vote', lab.precommit(1, a))).toBe('accept')
-  await vi.waitFor(() => expect(lab.node.driver.pending()).toBeDefined(), PATIENCE)
+  await waitFor(() => expect(lab.node.driver.pending()).toBeDefined(), PATIENCE)
   // Another block of the next round, with one of a's events and one of its own.
   return { lab, a, b: lab.build(1, events.slice(1)), events }
 }
@@ -63,7 +64,7 @@ it('… by range sync, while consensus is paused', async () => {
   // The event of the dropped block came back, and left with the block after it.
   expect(mempool.stats().events).toBe(0)
   driver.resume()
-  await vi.waitFor(() => expect(driver.position?.height).toBe(3), PATIENCE)
+  await waitFor(() => expect(driver.position?.height).toBe(3), PATIENCE)
 })
 
 it('the pending block itself finalized: its events leave the mempool, nothing returns', async () => {

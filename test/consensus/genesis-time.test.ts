@@ -1,5 +1,6 @@
 /** A chain does not begin before its genesis's time, by the clock of each validator. */
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 import { ManualClock } from './support/manual-clock.ts'
 import type { TestNode } from './support/rig.ts'
@@ -21,11 +22,11 @@ it('nothing is proposed before it, and the first block comes when its interval h
   await clock.pass(HOUR_MS - 1)
   expect(node.driver.abstention).toEqual({ reason: 'genesis-time', until: node.ledger.genesis.timestamp })
   await clock.pass(1)
-  await vi.waitFor(() => expect(node.driver.abstention).toBeUndefined(), PATIENCE)
+  await waitFor(() => expect(node.driver.abstention).toBeUndefined(), PATIENCE)
   await clock.pass(params.emptyBlockIntervalMs - 1)
   expect(topics(node)).toEqual([])
   await clock.pass(1)
-  await vi.waitFor(() => expect(topics(node)).toContain('block'), PATIENCE)
+  await waitFor(() => expect(topics(node)).toContain('block'), PATIENCE)
 })
 
 it('a clock that is set is noticed', async () => {
@@ -34,7 +35,7 @@ it('a clock that is set is noticed', async () => {
   clock.epoch += HOUR_MS
   await clock.pass(10_000)
   await clock.pass(params.emptyBlockIntervalMs)
-  await vi.waitFor(() => expect(topics(node)).toContain('block'), PATIENCE)
+  await waitFor(() => expect(topics(node)).toContain('block'), PATIENCE)
 })
 
 it('who thinks that it is early signs nothing and follows the others all the same', async () => {

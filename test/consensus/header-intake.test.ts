@@ -7,6 +7,7 @@ import { TrustedHeader } from '../../src/codec/generated/chain.ts'
 import { joinTrustedHeader, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
 import { HeaderIntake } from '../../src/consensus/header-intake.ts'
 import type { BuiltBlock } from '../../src/ledger/ledger.ts'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -154,7 +155,7 @@ it('the proposer of a decided block publishes its header', async () => {
   for (const validator of [0, 2, 3]) await lab.node.gossip('vote', lab.prevote(validator, block))
   for (const validator of [0, 2, 3]) await lab.node.gossip('vote', lab.precommit(validator, block))
   const published = () => lab.node.published.filter(({ topic }) => topic === 'header')
-  await vi.waitFor(() => expect(published()).toHaveLength(1), { timeout: 20_000, interval: 10 })
+  await waitFor(() => expect(published()).toHaveLength(1), { timeout: 20_000, interval: 10 })
   const trusted = TrustedHeader.decode(new Uint8Array(published()[0]!.payload))
   expect(trusted.header?.height).toBe(1)
   expect(Buffer.from(trusted.mmrRoot)).toEqual(Buffer.from(lab.node.ledger.tip.mmrRoot))

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { decodeCommit, encodeCommit } from '../../src/chain/commit.ts'
 import { encodeVote, VoteType } from '../../src/chain/vote.ts'
 import { joinFinalized, splitFinalized } from '../../src/codec/raw.ts'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -68,7 +69,7 @@ describe('votes', () => {
     expect(await gossip(lab, lab.prevote(0, a))).toBe('accept')
     expect(await gossip(lab, lab.prevote(0, b))).toBe('accept')
     expect(await gossip(lab, lab.prevote(0, c))).toBe('ignore')
-    await vi.waitFor(async () => expect(await lab.node.ledger.evidence()).toHaveLength(1), PATIENCE)
+    await waitFor(async () => expect(await lab.node.ledger.evidence()).toHaveLength(1), PATIENCE)
     const [evidence] = await lab.node.ledger.evidence()
     expect(evidence).toMatchObject({ kind: 'votes', height: 1, parts: [lab.prevote(0, a), lab.prevote(0, b)] })
     expect(evidence?.description).toBe('v0 signed two different PREVOTEs at height 1, round 0')
@@ -129,7 +130,7 @@ describe('blocks', () => {
   it('with deeper faults are ignored, and are evidence against their proposer', async () => {
     const lab = await Lab.start()
     expect(await gossip(lab, lab.newBlock(await withBadEvent(lab)))).toBe('ignore')
-    await vi.waitFor(async () => expect(await lab.node.ledger.evidence()).toHaveLength(1), PATIENCE)
+    await waitFor(async () => expect(await lab.node.ledger.evidence()).toHaveLength(1), PATIENCE)
     const [evidence] = await lab.node.ledger.evidence()
     expect(evidence).toMatchObject({ kind: 'invalid-proposal', height: 1 })
     expect(evidence?.description).toMatch(/^v1 proposed the invalid block [0-9a-f]{64} at height 1, round 0: EVENT_/)
@@ -143,7 +144,7 @@ describe('blocks', () => {
     expect(await gossip(lab, a!)).toBe('accept')
     expect(await gossip(lab, b!)).toBe('accept')
     expect(await gossip(lab, c!)).toBe('ignore')
-    await vi.waitFor(async () => expect(await lab.node.ledger.evidence()).toHaveLength(1), PATIENCE)
+    await waitFor(async () => expect(await lab.node.ledger.evidence()).toHaveLength(1), PATIENCE)
     expect((await lab.node.ledger.evidence())[0]).toMatchObject({ kind: 'proposals', parts: { length: 2 } })
   })
 
@@ -169,7 +170,7 @@ describe('blocks', () => {
     expect(await gossip(lab, lab.newBlock(second))).toBe('ignore')
     expect(lab.node.driver.pending()).toBeUndefined()
     await lab.node.gossip('finalized', first)
-    await vi.waitFor(() => expect(lab.node.driver.pending()).toMatchObject({ height: 2, round: 0 }), PATIENCE)
+    await waitFor(() => expect(lab.node.driver.pending()).toMatchObject({ height: 2, round: 0 }), PATIENCE)
   })
 })
 
@@ -203,7 +204,7 @@ describe('finalized blocks', () => {
     for (const validator of [0, 1, 2]) {
       await lab.node.gossip('vote', encodeVote(lab.vote(VoteType.PRECOMMIT, validator, block)))
     }
-    await vi.waitFor(() => expect(lab.node.tip.height).toBe(1), PATIENCE)
+    await waitFor(() => expect(lab.node.tip.height).toBe(1), PATIENCE)
     const message = lab.finalized(block)
     expect(await gossip(lab, broken(message))).toBe('reject')
     expect(await gossip(lab, message)).toBe('accept')

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { checkProposed } from '../../src/chain/check-block.ts'
 import { signEvent } from '../../src/chain/event.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
@@ -11,6 +11,7 @@ import { Ledger } from '../../src/ledger/ledger.ts'
 import { silentLog } from '../../src/log.ts'
 import { eventFields, keyOf, testChain } from '../chain/fixture.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 
 test('an event of the largest size that a genesis may allow fits a block', async () => {
@@ -48,7 +49,7 @@ test('after a round that failed a proposer offers half as much', async () => {
   for (const round of [1, 2]) {
     for (const validator of [0, 1]) await lab.node.gossip('vote', lab.prevote(validator, undefined, round))
   }
-  await vi.waitFor(() => expect(lab.node.published.map(({ topic }) => topic)).toContain('block'), { timeout: 20_000 })
+  await waitFor(() => expect(lab.node.published.map(({ topic }) => topic)).toContain('block'), { timeout: 20_000 })
   const { payload } = lab.node.published.find(({ topic }) => topic === 'block') as { payload: Uint8Array }
   const { round, block } = splitNewBlock(payload)
   expect(round).toBe(2)

@@ -5,6 +5,7 @@ import { toHex } from '../../src/codec/bytes.ts'
 import { joinBlock, joinNewBlock, splitBlock, splitNewBlock } from '../../src/codec/raw.ts'
 import { noVotes } from '../../src/consensus/catch-up.ts'
 import type { ConsensusTopic } from '../../src/consensus/ports.ts'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 import { Network, type TestNode } from './support/rig.ts'
 
@@ -83,7 +84,7 @@ describe('proposals with other events', () => {
     }
     for (const validator of [0, 2, 3]) await lab.node.gossip('vote', lab.precommit(validator, block))
     lab.node.driver.peerReady('liar')
-    await vi.waitFor(() => expect(lab.node.penalties).toHaveLength(1))
+    await waitFor(() => expect(lab.node.penalties).toHaveLength(1))
     lab.node.driver.peerReady('other')
     await lab.node.reaches(1)
     expect(lab.node.penalties).toEqual(['BAD_EVENTS_ROOT'])

@@ -3,6 +3,7 @@ import { expect, it, vi } from 'vitest'
 import { decodeVote, VoteType } from '../../src/chain/vote.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { splitNewBlock } from '../../src/codec/raw.ts'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 import { Network, type TestNode } from './support/rig.ts'
 
@@ -22,7 +23,7 @@ function published(node: TestNode, slot: 'block' | VoteType): string[] {
 }
 
 const seen = (node: TestNode, slot: 'block' | VoteType): Promise<void> =>
-  vi.waitFor(() => expect(published(node, slot)).toHaveLength(1), PATIENCE)
+  waitFor(() => expect(published(node, slot)).toHaveLength(1), PATIENCE)
 
 async function restart(node: TestNode): Promise<void> {
   const before = node.published.length
@@ -30,7 +31,7 @@ async function restart(node: TestNode): Promise<void> {
   // The events of the first life: a new block would be another one.
   node.mempool.remove([...node.mempool.events()].map(({ id }) => id))
   await node.start()
-  await vi.waitFor(() => expect(node.published.length).toBeGreaterThan(before), PATIENCE)
+  await waitFor(() => expect(node.published.length).toBeGreaterThan(before), PATIENCE)
 }
 
 it('after its proposal, its prevote, its precommit: it says the same again and the height goes on', async () => {
@@ -78,12 +79,12 @@ it('paused with a precommit under way, it resumes with the lock of it', async ()
   const block = { hash: node.driver.pending()!.hash, blockBytes: new Uint8Array(0), header: undefined as never }
   await node.gossip('vote', lab.prevote(2, block))
   await node.gossip('vote', lab.prevote(3, block))
-  await vi.waitFor(() => expect(release).toBeDefined(), PATIENCE)
+  await waitFor(() => expect(release).toBeDefined(), PATIENCE)
   node.driver.pause()
   node.driver.resume()
   release?.()
   await seen(node, VoteType.PRECOMMIT)
-  await vi.waitFor(() => expect(node.driver.position?.step).toBe('precommit'), PATIENCE)
+  await waitFor(() => expect(node.driver.position?.step).toBe('precommit'), PATIENCE)
   // Had it begun anew without the lock, it would prevote again and be refused.
   expect(published(node, VoteType.PREVOTE)).toHaveLength(1)
   expect(node.errors).toEqual([])
@@ -99,7 +100,7 @@ it('whose signer’s log cannot be written votes no more and says so; it still f
   const block = { hash: node.driver.pending()!.hash, blockBytes: new Uint8Array(0), header: undefined as never }
   await node.gossip('vote', lab.prevote(2, block))
   await node.gossip('vote', lab.prevote(3, block))
-  await vi.waitFor(() => expect(broken).toHaveBeenCalledOnce(), PATIENCE)
+  await waitFor(() => expect(broken).toHaveBeenCalledOnce(), PATIENCE)
   expect(published(node, VoteType.PRECOMMIT)).toEqual([])
   for (const validator of [0, 2, 3]) await node.gossip('vote', lab.precommit(validator, block))
   await node.reaches(1)
@@ -113,7 +114,7 @@ it('a validator without its window signs nothing, and votes in a height that wai
   third.maySign = false
   for (const node of network.nodes) await node.start()
   for (const node of [first, second]) {
-    await vi.waitFor(() => expect(published(node, VoteType.PREVOTE).length).toBeGreaterThan(0), PATIENCE)
+    await waitFor(() => expect(published(node, VoteType.PREVOTE).length).toBeGreaterThan(0), PATIENCE)
   }
   expect(third.published).toEqual([])
   expect(first.tip.height).toBe(0)

@@ -5,6 +5,7 @@ import { toHex } from '../../src/codec/bytes.ts'
 import { missingEvents } from '../../src/consensus/rollback.ts'
 import { testChain, testEvent } from '../chain/fixture.ts'
 import { runs } from '../support/runs.ts'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -49,10 +50,10 @@ it('many events that only the dropped block had come back a few at a time, in th
   const later = lab.network.event()
   lab.node.submit(later)
   expect(await lab.node.gossip('block', lab.newBlock(lab.build(0, events)))).toBe('accept')
-  await vi.waitFor(() => expect(lab.node.driver.pending()).toBeDefined(), PATIENCE)
+  await waitFor(() => expect(lab.node.driver.pending()).toBeDefined(), PATIENCE)
   const readd = vi.spyOn(lab.node.mempool, 'readd')
   expect(await lab.node.gossip('finalized', lab.finalized(lab.build(1, []), [1, 2, 3], 1))).toBe('accept')
-  await vi.waitFor(() => expect(lab.node.mempool.stats().events).toBe(451), PATIENCE)
+  await waitFor(() => expect(lab.node.mempool.stats().events).toBe(451), PATIENCE)
   expect(readd.mock.calls.map(([list]) => [...list].length)).toEqual([200, 200, 50])
   const order = lab.node.mempool.select({ maxEvents: 1000, maxBytes: 1 << 20, timestamp: Date.now(), windowMs: 1e6 })
   expect(order.map(({ id }) => toHex(id))).toEqual([...events, later].map(({ id }) => toHex(id)))

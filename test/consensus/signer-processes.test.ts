@@ -54,4 +54,4 @@ it('killed at any moment and started with other wishes, it never signs two votes
     }
   }
   expect(signed.size).toBeGreaterThan(KILLS)
-}, 60_000)
+})

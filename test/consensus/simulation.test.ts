@@ -44,11 +44,11 @@ describe.each([
     }
     // One schedule that is replayed may have none.
     if (schedules.length > 1) expect(crashes).toBeGreaterThan(schedules.length / 4)
-  }, 120_000)
+  })
 
   it('decide one block when all follow the rules', async () => {
     for (const seed of seeds(Math.ceil(count / 4))) await simulate(size, 0, seed)
-  }, 60_000)
+  })
 })
 
 const HOUR_MS = 3_600_000

@@ -6,6 +6,7 @@ import { Asker } from '../../src/consensus/asker.ts'
 import { noVotes } from '../../src/consensus/catch-up.ts'
 import { FINALIZED_RANK_DELAY_MS } from '../../src/consensus/pace.ts'
 import { silentLog } from '../../src/log.ts'
+import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 import { ManualClock } from './support/manual-clock.ts'
 import type { TestNode } from './support/rig.ts'
@@ -37,7 +38,7 @@ it('a proposer with events proposes after the block interval, not before', async
   await clock.pass(999)
   expect(blocksOf(node)).toBe(0)
   await clock.pass(1)
-  await vi.waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
+  await waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
 })
 
 it('a proposer without events waits for the first', async () => {
@@ -46,7 +47,7 @@ it('a proposer without events waits for the first', async () => {
   expect(blocksOf(node)).toBe(0)
   node.submit(network.event())
   await clock.pass(0)
-  await vi.waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
+  await waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
 })
 
 it('a proposer without any proposes an empty block in the end', async () => {
@@ -54,7 +55,7 @@ it('a proposer without any proposes an empty block in the end', async () => {
   await clock.pass(4999)
   expect(blocksOf(node)).toBe(0)
   await clock.pass(1)
-  await vi.waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
+  await waitFor(() => expect(blocksOf(node)).toBe(1), PATIENCE)
 })
 
 it('an event whose window has passed or that is far ahead hurries nobody', async () => {
@@ -71,7 +72,7 @@ it('the others arm the propose timeout at that moment, by their own mempool', as
   await clock.pass(1999)
   expect(votesOf(node)).toEqual([])
   await clock.pass(1)
-  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  await waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
   expect(votesOf(node)[0]).toMatchObject({ type: 'PREVOTE', round: 0, blockHash: { length: 0 } })
 })
 
@@ -84,7 +85,7 @@ it('… and in later rounds at once', async () => {
   await clock.pass(1249)
   expect(votesOf(node)).toEqual([])
   await clock.pass(1)
-  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  await waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
 })
 
 it('asks for votes every full timeout without progress, and not while it waits for events', async () => {
@@ -97,7 +98,7 @@ it('asks for votes every full timeout without progress, and not while it waits f
   await clock.pass(4900)
   expect(node.requests.length).toBe(asked)
   await clock.pass(1500)
-  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  await waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
   const before = node.requests.length
   await clock.pass(10_000)
   // A full timeout of round 0 takes 2 s; each time one peer can be asked.
@@ -109,7 +110,7 @@ it('asks for votes every full timeout without progress, and not while it waits f
 it('a chain that stands says so when it begins and every ten minutes: for how long, and who is missing', async () => {
   const { node, clock } = await lab(2)
   await clock.pass(6000)
-  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  await waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
   expect(node.driver.waiting()).toMatchObject({ code: 'VALIDATORS', standsMs: undefined })
   await clock.pass(54_000)
   const missing = 'waits for validators: 1 of 3 needed are here'
@@ -127,10 +128,10 @@ it('… and why in other words when that changes, and when it is over', async ()
   const room = await lab(2)
   const { node, clock } = room
   await clock.pass(60_000)
-  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
+  await waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
   await node.gossip('vote', room.prevote(1, undefined))
   await node.gossip('vote', room.prevote(3, undefined))
-  await vi.waitFor(() => expect(votesOf(node)).toHaveLength(2), PATIENCE)
+  await waitFor(() => expect(votesOf(node)).toHaveLength(2), PATIENCE)
   await clock.pass(30_000)
   expect(node.warnings.at(-1)).toMatch(
     /^no block at height 1 for \d+ s: waits for precommits of round 0: 1 of 3 needed; missing: v0 \(not connected\), v1, v3$/
@@ -161,7 +162,7 @@ it('a decided block is published by a validator of rank 2 after twice the delay,
     for (const validator of [0, 1, 2]) await node.gossip('vote', room.precommit(validator, block))
     await node.reaches(1)
     // Set once the block is final and what is to be published has been read from disk.
-    await vi.waitFor(() => expect(clock.waits).toContain(2 * FINALIZED_RANK_DELAY_MS), PATIENCE)
+    await waitFor(() => expect(clock.waits).toContain(2 * FINALIZED_RANK_DELAY_MS), PATIENCE)
     const count = (): number => node.published.filter(({ topic }) => topic === 'finalized').length
     await clock.pass(2 * FINALIZED_RANK_DELAY_MS - 1)
     expect(count()).toBe(0)

@@ -1,5 +1,6 @@
 /** Four drivers, some or all of them with a wrong clock: the chain goes on, and who is wrong is named. */
 import { expect, it, vi } from 'vitest'
+import { waitFor } from '../support/until.ts'
 import { Network, type TestNode } from './support/rig.ts'
 import { ShiftedClock } from './support/shifted-clock.ts'
 
@@ -55,7 +56,7 @@ it('the others name the one whose clock is off, once, and it hears of its own', 
     expect.stringMatching(/^this node's clock is 3[56]\d\d s ahead of the median of the validators'$/)
   ])
   clocks[2]!.offsetMs = 0
-  await vi.waitFor(() => expect(nodes[2]!.infos.some((line) => line.startsWith('no longer: this node'))).toBe(true), {
+  await waitFor(() => expect(nodes[2]!.infos.some((line) => line.startsWith('no longer: this node'))).toBe(true), {
     timeout: 20_000
   })
 })

@@ -1,12 +1,13 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { ApiClient } from '../../src/devnet/api-client.ts'
 import type { EventInput } from '../../src/devnet/event-input.ts'
 import { synthetic } from '../../src/devnet/event-sources.ts'
 import { Feeder } from '../../src/devnet/feeder.ts'
 import { freePorts } from '../../src/devnet/ports.ts'
+import { waitUntil } from '../support/until.ts'
 
 interface Posted {
   readonly events: { readonly body: string; readonly actor: string; readonly signature: string }[]
@@ -63,7 +64,7 @@ test('what is refused for now, or not final in time, is submitted again, the sam
     return final(posted, request)
   })
   const fed = feeder([api], 40, 1000)
-  await vi.waitUntil(() => fed.stats().finalized === 40, { timeout: 10_000 })
+  await waitUntil(() => fed.stats().finalized === 40, { timeout: 10_000 })
   expect(fed.stats()).toMatchObject({ submitted: 40, refused: 0 })
   expect(fed.stats().p50).toBeGreaterThanOrEqual(0)
   expect(signatures[1]).toEqual(expect.arrayContaining(signatures[0] as string[]))
@@ -77,7 +78,7 @@ test('what no node would take later either is counted, and said once', async () 
   }))
   const refused: string[] = []
   const fed = feeder([api], 30, 200, refused)
-  await vi.waitUntil(() => fed.stats().refused === 30, { timeout: 10_000 })
+  await waitUntil(() => fed.stats().refused === 30, { timeout: 10_000 })
   expect(refused).toEqual(['EVENT_OUTSIDE_WINDOW'])
 })
 
@@ -86,7 +87,7 @@ test('a node that does not answer is left alone for a while; the others get its 
   const { api, signatures } = await node(final)
   const refused: string[] = []
   const fed = feeder([new ApiClient(`http://127.0.0.1:${dead}`), api], 100, 200, refused)
-  await vi.waitUntil(() => fed.stats().finalized === 100, { timeout: 10_000 })
+  await waitUntil(() => fed.stats().finalized === 100, { timeout: 10_000 })
   expect(new Set(signatures.flat()).size).toBe(100)
   expect(refused).toEqual(['API_UNREACHABLE'])
 })
@@ -97,6 +98,6 @@ test('events that are not final hold back new ones', async () => {
     results: each(posted, { event_id: '', status: 'pending' })
   }))
   const fed = feeder([api], 10_000, 5000, [], 300)
-  await vi.waitUntil(() => signatures.flat().length > 1500, { timeout: 10_000 })
+  await waitUntil(() => signatures.flat().length > 1500, { timeout: 10_000 })
   expect(fed.stats()).toMatchObject({ submitted: 300, finalized: 0, refused: 0 })
 })

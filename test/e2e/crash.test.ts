@@ -24,4 +24,4 @@ test('a validator and a full node killed again and again open, catch up, and the
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ height: expect.any(Number) })
   }
-}, 300_000)
+})

@@ -8,7 +8,7 @@ import type { Devnet } from '../../src/devnet/devnet.ts'
 import { submitBatch } from '../../src/devnet/submit.ts'
 import type { TopicCounts } from '../../src/network/gossip-counters.ts'
 import { measureFiles } from '../../src/trace/measure-files.ts'
-import { network, temporary } from './support.ts'
+import { eventually, network, temporary } from './support.ts'
 
 const EVENTS = 8
 const ACTOR = keyPairFromSeed(new Uint8Array(32).fill(9))
@@ -41,7 +41,7 @@ test('of 8 nodes the traces, their own counters and the load say the same', asyn
   for (let i = 0; i < EVENTS; i++) await submit(devnet, genesisHash, i)
   // The last copies are on their way when the event is final already.
   let [before, same] = ['', 0]
-  await devnet.waitFor(
+  await eventually(
     'the events topic to be quiet',
     async () => {
       const now = JSON.stringify(await countsOf(devnet))

@@ -8,7 +8,7 @@ import { Feeder } from '../../src/devnet/feeder.ts'
 import { homePaths, readHomeGenesis } from '../../src/node/home.ts'
 import { Database } from '../../src/store/database.ts'
 import { TABLE } from '../../src/store/keys.ts'
-import { launch, network, project, reaches, temporary } from './support.ts'
+import { eventually, launch, network, project, reaches, temporary } from './support.ts'
 
 const INPUT = join(project, 'test/fixtures/commits.jsonl.gz')
 const LIGHTS = ['light-1', 'light-2']
@@ -34,7 +34,7 @@ async function feedFile(devnet: Devnet): Promise<string[]> {
     targets: validators.map((node) => node.api)
   })
   feeder.start()
-  await devnet.waitFor('all events to be final', async () => feeder.stats().finalized === commits.length, 120_000)
+  await eventually('all events to be final', async () => feeder.stats().finalized === commits.length, 120_000)
   await feeder.stop()
   return commits
 }
@@ -90,7 +90,7 @@ test('light nodes follow the tip, hold no events, and prove any of them through 
     await expect(api.get('/v1/blocks/latest')).rejects.toThrow('this is a light node, which keeps no blocks')
     const checked = async () =>
       ((await api.get('/v1/status')) as { light: { cross_check: { peers: string[] } | null } }).light.cross_check
-    await devnet.waitFor(`${name} to compare its tip`, async () => (await checked())?.peers.length === 2, 30_000)
+    await eventually(`${name} to compare its tip`, async () => (await checked())?.peers.length === 2, 30_000)
   }
 
   const dir = await temporary()
@@ -120,7 +120,7 @@ test('light nodes follow the tip, hold no events, and prove any of them through 
       () => true,
       () => false
     )
-  await devnet.waitFor('a snapshot', () => canProve(`/v1/proofs/history?actor=${actor}`), 60_000)
+  await eventually('a snapshot', () => canProve(`/v1/proofs/history?actor=${actor}`), 60_000)
   for (const key of [actor, 'ab'.repeat(32)]) {
     const out = join(dir, `history-${key}.json`)
     const made = await launch(['proof', 'history', '--actor', key, '--url', light.api.url, '--out', out]).ended

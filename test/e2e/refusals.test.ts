@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freePorts } from '../../src/devnet/ports.ts'
 import { loadConfig } from '../../src/node/config/load.ts'
-import { heightOf, launch, logLines, moloch, network } from './support.ts'
+import { eventually, heightOf, launch, logLines, moloch, network } from './support.ts'
 
 /** A node that cannot start says why in one line and ends with 1. */
 async function refused(home: string): Promise<string> {
@@ -27,7 +27,7 @@ test('a peer of another chain is refused at Hello, and both logs say why', async
   await theirs.start()
   for (const devnet of [ours, theirs]) {
     const says = () => logLines(devnet, 'validator-1').some((line) => /WRONG_CHAIN/.test(JSON.stringify(line)))
-    await devnet.waitFor(`${devnet.spec.chainId} to log the refusal`, says, 30_000)
+    await eventually(`${devnet.spec.chainId} to log the refusal`, says, 30_000)
     expect((await devnet.status('validator-1')).peers.connected).toBe(0)
   }
 })
@@ -57,7 +57,7 @@ test('a second process on the same home gets one line, and the first goes on', a
   expect(stderr).toContain(home)
   expect(code).toBe(1)
   const height = await heightOf(devnet, 'validator-1')
-  await devnet.waitFor('the first to go on', async () => (await heightOf(devnet, 'validator-1')) > height, 20_000)
+  await eventually('the first to go on', async () => (await heightOf(devnet, 'validator-1')) > height, 20_000)
 })
 
 test('two nodes with one signer home cannot both sign', async () => {
@@ -94,7 +94,7 @@ test.each([
 test('a home whose genesis was changed does not open its old chain', async () => {
   const devnet = await network({ validators: 1, nodes: 0, late: false })
   await devnet.start()
-  await devnet.waitFor('a block', async () => (await heightOf(devnet, 'validator-1')) > 0, 30_000)
+  await eventually('a block', async () => (await heightOf(devnet, 'validator-1')) > 0, 30_000)
   await devnet.stop()
   const { home } = devnet.node('validator-1')
   const genesis = JSON.parse(await readFile(join(home, 'genesis.json'), 'utf8')) as { chain_id: string }

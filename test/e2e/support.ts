@@ -9,6 +9,8 @@ import { Devnet } from '../../src/devnet/devnet.ts'
 import { synthetic } from '../../src/devnet/event-sources.ts'
 import { Feeder } from '../../src/devnet/feeder.ts'
 import type { DevnetSpec } from '../../src/devnet/spec.ts'
+import { messageOf } from '../../src/error.ts'
+import { until } from '../support/until.ts'
 
 export const project = fileURLToPath(new URL('../..', import.meta.url))
 const cli = join(project, 'dist/cli/main.js')
@@ -61,7 +63,23 @@ export async function heightOf(devnet: Devnet, name: string): Promise<number> {
 
 export async function reaches(devnet: Devnet, names: readonly string[], height: number, ms: number): Promise<void> {
   const all = async () => (await Promise.all(names.map((name) => heightOf(devnet, name)))).every((h) => h >= height)
-  await devnet.waitFor(`${names.join(', ')} to reach height ${height}`, all, ms)
+  await eventually(`${names.join(', ')} to reach height ${height}`, all, ms)
+}
+
+/** Waits until a condition holds: `ms` on an idle machine. One that throws does not hold yet. */
+export async function eventually(what: string, condition: () => boolean | Promise<boolean>, ms: number): Promise<void> {
+  let last: unknown
+  const holds = async (): Promise<boolean> => {
+    try {
+      return await condition()
+    } catch (error) {
+      last = error
+      return false
+    }
+  }
+  await until(what, holds, ms).catch((error: unknown) => {
+    throw new Error(`${messageOf(error)}${last === undefined ? '' : ` (${messageOf(last)})`}`, { cause: error })
+  })
 }
 
 /** All nodes have one hash at the lowest height of any of them. */

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import type { Devnet, DevnetNode } from '../../src/devnet/devnet.ts'
 import { homePaths } from '../../src/node/home.ts'
-import { feed, heightOf, logLines, moloch, network, reaches } from './support.ts'
+import { eventually, feed, heightOf, logLines, moloch, network, reaches } from './support.ts'
 
 interface Status {
   readonly mode: string
@@ -24,12 +24,10 @@ async function signedBy({ api }: DevnetNode, key: string, from: number, to: numb
 
 /** A node that warps to a checkpoint that is not there ends, with this line. */
 async function refused(devnet: Devnet, name: string, checkpoint: string, says: string): Promise<void> {
-  const started = performance.now()
   devnet.spawn([name], ['--mode', 'warp', '--checkpoint', checkpoint])
   const { code } = await devnet.exit(name)
   expect(code).toBe(1)
   expect(devnet.log(name)).toContain(says)
-  expect(performance.now() - started).toBeLessThan(15_000)
 }
 
 test('a wrong checkpoint ends in one line; a validator that lost its chain warps, follows, fills in all history, and votes only then; one that fell behind keeps its blocks', async () => {
@@ -45,7 +43,7 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   const full = devnet.node('node-1')
   await Promise.all([refusing, reaches(devnet, ['node-1'], 12, 60_000)])
   const snapshot = async () => ((await full.api.get('/v1/checkpoint')) as { snapshot: string | null }).snapshot
-  await devnet.waitFor('a snapshot', async () => (await snapshot()) !== null, 30_000)
+  await eventually('a snapshot', async () => (await snapshot()) !== null, 30_000)
 
   const lost = devnet.node('validator-4')
   await devnet.kill(lost.name)
@@ -84,7 +82,7 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   await devnet.kill(lost.name, 'SIGTERM')
   devnet.spawn([lost.name], warp)
   await devnet.ready(lost.name)
-  await devnet.waitFor('all history', async () => (await status()).sync.backfill?.status === 'done', 30_000)
+  await eventually('all history', async () => (await status()).sync.backfill?.status === 'done', 30_000)
   expect(await status()).toMatchObject({ earliest_height: 1, abstains: null })
   const shown = await moloch('status', '--url', lost.api.url)
   expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/history +complete/) })
@@ -92,7 +90,7 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   expect(await lost.api.get('/v1/blocks/2')).toEqual(await full.api.get('/v1/blocks/2'))
   const filled = await heightOf(devnet, lost.name)
   const votes = async () => (await signedBy(lost, key, filled + 1, await heightOf(devnet, lost.name))).length > 0
-  await devnet.waitFor('a vote of the validator that warped', votes, 30_000)
+  await eventually('a vote of the validator that warped', votes, 30_000)
   const said = logLines(devnet, lost.name).map(({ msg }) => msg)
   expect(said).toEqual(expect.arrayContaining([expect.stringMatching(/^warped to block \d+/)]))
   expect(said).toEqual(expect.arrayContaining([expect.stringMatching(/^history is complete/)]))
@@ -103,11 +101,11 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   await reaches(devnet, ['late'], warped, 30_000)
   const kept = await heightOf(devnet, 'late')
   await devnet.kill('late', 'SIGTERM')
-  await devnet.waitFor('a newer snapshot', async () => Number((await snapshot())?.split(':')[0]) > kept + 5, 60_000)
+  await eventually('a newer snapshot', async () => Number((await snapshot())?.split(':')[0]) > kept + 5, 60_000)
   devnet.spawn(['late'], ['--mode', 'warp', '--checkpoint', (await snapshot()) as string])
   await devnet.ready('late')
   const late = async () => (await devnet.node('late').api.get('/v1/status')) as Status
-  await devnet.waitFor('all history', async () => (await late()).sync.backfill?.status === 'done', 30_000)
+  await eventually('all history', async () => (await late()).sync.backfill?.status === 'done', 30_000)
   const carried = logLines(devnet, 'late').map(
     ({ msg }) => /^(\d+) blocks of the chain .* are carried over$/.exec(msg)?.[1]
   )
@@ -118,7 +116,7 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   // Without its quorum the chain stops, at one height for both: what they have is the same then.
   for (const name of ['validator-1', 'validator-2']) await devnet.kill(name, 'SIGTERM')
   const atOneHeight = async () => (await heightOf(devnet, lost.name)) === (await heightOf(devnet, 'node-1'))
-  await devnet.waitFor('both at one height', atOneHeight, 30_000)
+  await eventually('both at one height', atOneHeight, 30_000)
   const roots = async ({ api }: DevnetNode) => {
     const { finalized, mmr_root, state_root, event_total } = (await api.get('/v1/status')) as Record<string, unknown>
     return { finalized, mmr_root, state_root, event_total }
@@ -126,4 +124,4 @@ test('a wrong checkpoint ends in one line; a validator that lost its chain warps
   expect(await roots(lost)).toEqual(await roots(full))
   await devnet.kill(lost.name, 'SIGTERM')
   expect(await moloch('db', 'verify', '--home', lost.home)).toMatchObject({ code: 0 })
-}, 240_000)
+})

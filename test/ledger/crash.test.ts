@@ -76,4 +76,4 @@ test('killed at any moment it opens at its last finalized block with every event
   }
   expect(tip).toBeGreaterThan(0)
   expect(saved).toBeGreaterThan(0)
-}, 120_000)
+})

@@ -141,7 +141,7 @@ test('pieces in any order, opened again at any moment: every event is found, eve
     }),
     runs(8)
   )
-}, 60_000)
+})
 
 test('blocks that are committed meanwhile go on beside it', async () => {
   const path = join(tempDir(), 'chain')

@@ -94,7 +94,7 @@ describe('the trace of a mesh', () => {
       of(b, 'RECV_RPC').find(({ meta, peer }) => meta.messages.length > 0 && hex(peer) === rawId(a))
     ].map((event) => event?.timestamp ?? 0n)
     expect(steps).toEqual([...steps].sort((x, y) => Number(x - y)))
-    expect(Math.abs(Number((steps[0] ?? 0n) / 1_000_000n) - Date.now())).toBeLessThan(20_000)
+    expect(Math.abs(Number((steps[0] ?? 0n) / 1_000_000n) - Date.now())).toBeLessThan(3_600_000)
   })
 
   it('tells ignore from reject, and says of each what came of it', async () => {

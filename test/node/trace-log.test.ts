@@ -1,12 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { silentLog } from '../../src/log.ts'
 import { defaultConfig } from '../../src/node/config/load.ts'
 import { openTrace } from '../../src/node/trace-log.ts'
 import type { TraceEvent } from '../../src/trace/event.ts'
 import { TraceReader } from '../../src/trace/reader.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { waitFor } from '../support/until.ts'
 
 const joined = (topic: string): TraceEvent => ({ type: 'JOIN', peerId: new Uint8Array([1]), timestamp: 1n, topic })
 
@@ -37,7 +38,7 @@ test('what is lost is warned of, once for many, and the trace says it too', asyn
   const trace = await openTrace(defaultConfig(tempDir(), { 'trace.file': path }), log, 50)
   // More than a record may have.
   for (let i = 0; i < 3; i++) trace?.record(joined('x'.repeat(5 << 20)))
-  await vi.waitFor(() => expect(warnings).toHaveLength(1))
+  await waitFor(() => expect(warnings).toHaveLength(1))
   trace?.record(joined('a'))
   trace?.record(joined('x'.repeat(5 << 20)))
   await trace?.close()

@@ -221,7 +221,8 @@ describe('peers that do not do what they should', () => {
     manager.setPeer({ id: 'gone', height: BLOCKS, earliest: 1 })
     manager.setPeer({ id: 'here', height: BLOCKS, earliest: 1 })
     manager.removePeer('gone')
-    expect((await finished).seconds).toBeLessThan(10)
+    // Its answer would have come to an end after a minute.
+    expect((await finished).seconds).toBeLessThan(60)
   })
 
   it('a rate limit is waited for, and is no failure', async () => {

@@ -51,7 +51,7 @@ describe('the scheduler, whatever its peers do', () => {
       const { penalised } = simulate(seed, ['honest', ...others], blocks, bound, { gossip })
       for (const { peer } of penalised) expect(peer, `seed ${seed}`).toMatch(/^(liar|late-liar|greedy)/)
     }
-  }, 60_000)
+  })
 
   for (const behaviour of BEHAVIOURS) {
     it(`syncs from an honest peer beside three that are ${behaviour}`, () => {

@@ -5,6 +5,7 @@ import { silentLog } from '../../src/log.ts'
 import type { TraceEvent } from '../../src/trace/event.ts'
 import { encoderOf, TRACE_FORMATS } from '../../src/trace/format.ts'
 import { encodeProtobuf } from '../../src/trace/protobuf.ts'
+import { waitUntil } from '../support/until.ts'
 import { Disk } from './support/disk.ts'
 import { numbered, tally, tracesIn } from './support/traces.ts'
 import { open, range, record } from './support/writing.ts'
@@ -68,15 +69,15 @@ describe('a failing disk', () => {
     const disk = new Disk()
     const { folder, writer } = await open({ format, flushMs: 5, write: disk.write, log })
     record(writer, 0, 10)
-    await vi.waitUntil(() => writer.stats.written === 10)
+    await waitUntil(() => writer.stats.written === 10)
     disk.fault = { code: 'ENOSPC', after: 7 }
     record(writer, 10, 20)
-    await vi.waitUntil(() => writer.stats.errors >= 3)
+    await waitUntil(() => writer.stats.errors >= 3)
     expect(warn).toHaveBeenCalledTimes(1)
     expect(warn.mock.calls[0]?.[0]).toMatchObject({ error: expect.stringContaining('ENOSPC') })
     expect(writer.stats).toMatchObject({ written: 10, lost: 0 })
     disk.fault = undefined
-    await vi.waitUntil(() => writer.stats.written === 20)
+    await waitUntil(() => writer.stats.written === 20)
     expect(info).toHaveBeenCalledTimes(1)
     await writer.close()
     expect(await tracesIn(folder)).toEqual([range(0, 20)])
@@ -88,11 +89,11 @@ describe('a failing disk', () => {
     const { folder, writer } = await open({ flushMs: 5, bufferBytes: 128 << 10, write: disk.write })
     disk.fault = { code: 'ENOSPC', after: 100 }
     record(writer, 0, 5000)
-    await vi.waitUntil(() => writer.stats.errors >= 2)
+    await waitUntil(() => writer.stats.errors >= 2)
     const { lost } = writer.stats
     expect(lost).toBeGreaterThan(0)
     disk.fault = undefined
-    await vi.waitUntil(() => writer.stats.written === 5000 - lost)
+    await waitUntil(() => writer.stats.written === 5000 - lost)
     record(writer, 5000, 5001)
     await writer.close()
     expect(tally((await tracesIn(folder)).flat())).toEqual({ events: 5001 - lost, lost })
@@ -103,7 +104,7 @@ describe('a failing disk', () => {
     const disk = new Disk()
     const { folder, writer } = await open({ flushMs: 5, write: disk.write, log: { ...silentLog, warn } })
     record(writer, 0, 10)
-    await vi.waitUntil(() => writer.stats.written === 10)
+    await waitUntil(() => writer.stats.written === 10)
     disk.fault = { code: 'EIO', after: 7 }
     record(writer, 10, 20)
     await writer.close()
@@ -117,10 +118,10 @@ describe('a failing disk', () => {
     const size = encodeProtobuf(numbered(0)).length
     const { folder, writer } = await open({ flushMs: 5, maxFileBytes: 2 * size, maxFiles: 3, write: disk.write })
     record(writer, 0, 6)
-    await vi.waitUntil(() => writer.stats.written >= 5)
+    await waitUntil(() => writer.stats.written >= 5)
     disk.fault = { code: 'ENOSPC', after: 0 }
     record(writer, 6, 20)
-    await vi.waitUntil(() => writer.stats.errors >= 5)
+    await waitUntil(() => writer.stats.errors >= 5)
     await writer.close()
     expect((await tracesIn(folder)).flat().length).toBeGreaterThanOrEqual(5)
   })

@@ -28,7 +28,7 @@ function used(): number {
 const MILLION = 1_000_000
 const STEP = 20_000
 
-it('writes and reads a million events in the memory of a few', { timeout: 60_000 }, async () => {
+it('writes and reads a million events in the memory of a few', async () => {
   const folder = join(tempDir(), 'traces')
   const writer = await TraceWriter.open({ folder, format: 'pb', maxFileBytes: 48 << 20, log: silentLog })
   const before = used()
@@ -54,7 +54,7 @@ it('writes and reads a million events in the memory of a few', { timeout: 60_000
   expect(most - before).toBeLessThan(16)
 })
 
-it('reads what unpacks to a thousand times its size in the memory of a few pieces', { timeout: 60_000 }, async () => {
+it('reads what unpacks to a thousand times its size in the memory of a few pieces', async () => {
   const path = join(tempDir(), 'trace.pb.gz')
   const record = encodeProtobuf({ type: 'JOIN', peerId: new Uint8Array(), timestamp: 0n, topic: ' '.repeat(100_000) })
   writeFileSync(path, gzipSync(Buffer.concat(Array.from({ length: 2000 }, () => record))))

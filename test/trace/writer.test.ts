@@ -5,12 +5,13 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { TraceEvent } from '../../src/trace/event.ts'
 import { TRACE_FORMATS } from '../../src/trace/format.ts'
 import { encodeProtobuf } from '../../src/trace/protobuf.ts'
 import { runs } from '../support/runs.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { waitUntil } from '../support/until.ts'
 import { traceEvent } from './support/arbitraries.ts'
 import { filesIn, numbered, tracesIn } from './support/traces.ts'
 import { open, range, record } from './support/writing.ts'
@@ -99,7 +100,7 @@ describe('files', () => {
   it('have what was recorded once the flush interval is over', async () => {
     const { folder, writer } = await open({ format: 'pb.gz', flushMs: 5 })
     writer.record(numbered(0))
-    await vi.waitUntil(() => writer.stats.written === 1)
+    await waitUntil(() => writer.stats.written === 1)
     const [file] = filesIn(folder) as [string]
     // Not ended, and all the same there.
     expect(statSync(file).size).toBeGreaterThan(0)

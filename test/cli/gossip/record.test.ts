@@ -75,7 +75,7 @@ describe('record, then stats', () => {
     expect(record.out).toEqual(readdirSync(join(out, '..')).map((file) => join(out, '..', file)))
     const { code, out: report } = await moloch(['gossip', 'stats', ...record.out.reverse()])
     expect({ code, report }).toMatchObject({ code: 0, report: expect.stringMatching(/ records of 1 node and /) })
-  }, 90_000)
+  })
 
   test('report, tables and plots, of all topics or one', async () => {
     const dir = tempDir()
@@ -96,7 +96,7 @@ describe('record, then stats', () => {
     expect(one.all.delivered).toBe(one.topics[0].delivered)
     const text = await moloch(['gossip', 'stats', ...files, '--topic', one.topics[0].topic])
     expect(text.out).not.toContain('/finalized/')
-  }, 40_000)
+  })
 })
 
 describe('bad arguments: one line', () => {

@@ -71,9 +71,10 @@ describe('watch', () => {
     const seen = lines(watch)
     const finalized = seen.filter(({ type }) => type === 'finalized')
     expect(finalized.map(({ height }) => height)).toEqual(finalized.map((_, i) => first + i))
+    // Soon: before the third block after it.
     for (const { height, at } of finalized) {
-      const known = finalAt.get(height)
-      if (known !== undefined) expect(at - known).toBeLessThan(1000)
+      const later = finalAt.get((height as number) + 3)
+      if (later !== undefined) expect(at).toBeLessThan(later)
     }
     expect(finalAt.size).toBeGreaterThan(5)
     expect(seen.filter(({ type }) => ['gap', 'left', 'rejected'].includes(type))).toEqual([])
@@ -99,7 +100,7 @@ describe('watch', () => {
     const events = seen.filter(({ type }) => type === 'events').flatMap((line) => line.events as { event_id: string }[])
     expect(new Set(events.map(({ event_id }) => event_id)).size).toBe(20)
     expect(events).toHaveLength(20)
-  }, 40_000)
+  })
 
   test('to honest nodes it is an observer at height 0, no source, and asked for nothing', async () => {
     const watch = await running(['gossip', 'watch', '--json', '--topic', 'finalized'], url('full'))
@@ -176,7 +177,9 @@ describe('watch', () => {
     const joined = seen.filter(({ type }) => type === 'joined')
     expect(joined).toHaveLength(2)
     const outage = (joined[1] as Line).at - left.at
-    expect(Math.abs((joined[1]?.disconnected_ms as number) - outage)).toBeLessThan(50)
+    const told = joined[1]?.disconnected_ms as number
+    expect(told / outage).toBeGreaterThan(0.8)
+    expect(told / outage).toBeLessThan(1.25)
     for (const topic of ['finalized', 'block', 'vote']) {
       const shown = new Set(heights(watch, topic))
       const gaps = seen.filter((line) => line.type === 'gap' && line.topic === topic)
@@ -193,7 +196,7 @@ describe('watch', () => {
       expect(all.size).toBe(last - first + 1)
     }
     expect(heights(watch, 'finalized')).toEqual([...new Set(heights(watch, 'finalized'))])
-  }, 60_000)
+  })
 })
 
 describe('bad arguments: one line', () => {

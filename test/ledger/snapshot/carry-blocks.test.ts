@@ -155,7 +155,7 @@ test('killed at any moment it ends as if it had not been', async () => {
     expect(ledger.history.held).toEqual([{ from: 1, to: OLD_TIP }])
     await ledger.close()
   }
-}, 120_000)
+})
 
 test('a chain of another genesis is named, and nothing is mixed or removed', async () => {
   const source = await snapshotSource(SNAPSHOT)

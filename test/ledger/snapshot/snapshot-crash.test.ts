@@ -68,4 +68,4 @@ test('killed at any moment of a build it has whole snapshots, and no other files
     expect((await verifyHome({ path, genesis })).fault).toBeUndefined()
   }
   expect(newest).toBeGreaterThan(0)
-}, 120_000)
+})

@@ -30,6 +30,7 @@ import { LogBook } from '../../network/support/nodes.ts'
 import { applyAll } from '../../support/chain-builder.ts'
 import { ChainMaker, chainInMemory } from '../../support/chain-maker.ts'
 import { tempDir } from '../../support/temp-dir.ts'
+import { waitFor } from '../../support/until.ts'
 
 const SPEC = { eventsPerBlock: 6, actors: 3, resources: 40, params: { snapshotInterval: 5 } }
 
@@ -267,7 +268,7 @@ test('when no block comes it is built by itself', async () => {
   const { genesis, blocks } = chainInMemory(6, SPEC)
   const world = await open(genesis)
   await applyAll(world.ledger, blocks)
-  await expect.poll(() => world.snapshots.heights, { timeout: 5000 }).toEqual([5])
+  await waitFor(() => expect(world.snapshots.heights).toEqual([5]))
 })
 
 test('a build that the disk does not take is tried again, and not before an hour has passed', async () => {
@@ -277,7 +278,7 @@ test('a build that the disk does not take is tried again, and not before an hour
   rmdirSync(world.folder)
   writeFileSync(world.folder, '')
   await applyAll(world.ledger, blocks)
-  await expect.poll(() => log.of('error', 'no snapshot could be built: ').length, { timeout: 5000 }).toBe(1)
+  await waitFor(() => expect(log.of('error', 'no snapshot could be built: ').length).toBe(1))
   unlinkSync(world.folder)
   mkdirSync(world.folder)
   const failedAt = performance.now()
@@ -290,7 +291,7 @@ test('a build that the disk does not take is tried again, and not before an hour
   clock.mockReturnValue(failedAt + 3_600_001)
   world.snapshots.idle()
   clock.mockRestore()
-  await expect.poll(() => world.snapshots.heights, { timeout: 5000 }).toEqual([5])
+  await waitFor(() => expect(world.snapshots.heights).toEqual([5]))
 })
 
 test('closed while it is built, it leaves nothing', async () => {

@@ -6,6 +6,9 @@ import { dnsaddrResolver } from 'libp2p'
 import { afterEach } from 'vitest'
 import { createHost, type Host } from '../../../src/network/libp2p.ts'
 import { DEFAULT_SETTINGS, DEVNET_SETTINGS } from '../../../src/network/settings.ts'
+import { pause } from '../../support/until.ts'
+
+export { until } from '../../support/until.ts'
 
 const started: { stop(): unknown }[] = []
 
@@ -48,15 +51,6 @@ export async function pair(): Promise<Pair> {
   return { client, server, connection: await client.dial(server.getMultiaddrs()) }
 }
 
-/** Waits until the condition holds; the error says what was waited for. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
-  const end = performance.now() + ms
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
-    await pause(5)
-  }
-}
-
 /** Waits until the value has been the same for `ms`. @returns it */
 export async function settled(value: () => number, ms = 300): Promise<number> {
   let last = value()
@@ -68,8 +62,4 @@ export async function settled(value: () => number, ms = 300): Promise<number> {
     since = performance.now()
   }
   return last
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -106,7 +106,7 @@ test('stopped at any moment it goes on where it was, and fetches nothing twice b
     fault: undefined
   })
   expect(await contentHash(path, made.chain.genesis)).toBe(await contentHash(made.whole, made.chain.genesis))
-}, 60_000)
+})
 
 function* heightsHeld({ history }: Ledger): Generator<number> {
   for (const { from, to } of history.held) for (let height = from; height <= to; height++) yield height

@@ -82,4 +82,4 @@ test('killed at any moment it goes on where it was, and ends as if synced from g
   expect(given).toBeLessThanOrEqual(BASE - 1 + IN_FLIGHT * (kills + 1))
   expect(await verifyHome({ path, genesis })).toEqual({ height: TIP, events: EVENTS * TIP, fault: undefined })
   expect(await contentHash(path, genesis)).toBe(await contentHash(whole, genesis))
-}, 120_000)
+})

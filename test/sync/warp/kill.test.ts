@@ -95,4 +95,4 @@ test('killed at any moment it resumes, fetches no stored chunk again, and ends a
   await switchDatabase(join(home, 'chain'), genesis)
   expect(readdirSync(home)).toEqual(['chain'])
   expect(await chainRows(join(home, 'chain'), genesis, HEIGHT)).toEqual(expected)
-}, 120_000)
+})

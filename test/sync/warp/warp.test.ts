@@ -176,7 +176,6 @@ describe('a wrong checkpoint', () => {
     ['at the snapshot', HEIGHT],
     ['below it', 12]
   ])('%s ends in one line with what was expected and what peers offer', async (_, height) => {
-    const started = performance.now()
     const world = await client(source, [await server(source)], { checkpoint: { height, hash: wrong } })
     const certified = toHex(source.chain.blocks[height - 1]?.hash as Uint8Array)
     expect(await world.outcome).toMatchObject({
@@ -186,7 +185,6 @@ describe('a wrong checkpoint', () => {
       message: expect.stringMatching(`expected ${toHex(wrong)}, but the validators certified ${certified}`)
     })
     expect(world.penalised.size).toBe(0)
-    expect(performance.now() - started).toBeLessThan(15_000)
   })
 
   it('is found though nobody has a snapshot', async () => {
