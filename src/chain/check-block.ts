@@ -2,7 +2,7 @@ import { equalBytes, toHex } from '../codec/bytes.ts'
 import { Commit } from '../codec/generated/chain.ts'
 import { type FinalizedParts, splitFinalized } from '../codec/raw.ts'
 import { COMMIT, FINALIZED_BLOCK } from '../codec/rules.ts'
-import { checkEvents } from './check-events.ts'
+import { checkEvents, type EventsOptions } from './check-events.ts'
 import type { ProposedBlock } from './check-proposal.ts'
 import {
   type CheckedBlock,
@@ -16,7 +16,6 @@ import {
 import { checkCommit, maxCommitBytes } from './commit.ts'
 import { type Failure, failure, firstFailure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
-import type { VerifiedEvents } from './verified-events.ts'
 
 export { cheapBlockCheck, checkProposed, type ProposedBlock } from './check-proposal.ts'
 export { type BlockData, type CheckedBlock, type CheckResult, markChecked } from './checked-block.ts'
@@ -29,11 +28,9 @@ export function maxFinalizedBytes(genesis: Genesis): number {
   return genesis.params.maxBlockBytes + maxCommitBytes(genesis) + FINALIZED_OVERHEAD_BYTES
 }
 
-export interface CheckOptions {
+export interface CheckOptions extends EventsOptions {
   /** Check the events again, which the validators did before they voted: bounds, window, signatures. */
   readonly verifyEvents?: boolean
-  /** Events whose signature was checked before. */
-  readonly verified?: VerifiedEvents | undefined
 }
 
 /**
@@ -53,9 +50,7 @@ export function checkFinalized(genesis: Genesis, bytes: Uint8Array, options: Che
   const deferred =
     inspected.deferred ??
     checkCommit(genesis, commit, { height: header.height, hash }) ??
-    (options.verifyEvents === true
-      ? checkEvents(genesis, header.timestamp, inspected, options.verified).failure
-      : undefined)
+    (options.verifyEvents === true ? checkEvents(genesis, header.timestamp, inspected, options).failure : undefined)
   return {
     ok: true,
     block: markChecked({

@@ -16,11 +16,21 @@ export interface BlockEvents {
   readonly eventIds: Uint8Array
 }
 
+export interface EventsOptions {
+  /** Spares the work for events that it knows, and changes no answer. */
+  readonly verified?: VerifiedEvents | undefined
+  /** Called now and then: others may have a turn. What it throws ends the check. */
+  readonly giveWay?: (() => void) | undefined
+}
+
 export interface EventsCheck {
   /** Unix ms, one for each event; complete only if there is no failure. */
   readonly timestamps: number[]
   readonly failure: Failure | undefined
 }
+
+/** Some milliseconds. */
+const SIGNATURES_A_TURN = 50
 
 /** What is looked at of an event whose form, bounds and signature are good. */
 interface Facts {
@@ -31,13 +41,12 @@ interface Facts {
 /**
  * Sizes, form, bounds, actors, window and repeats of all events, then their signatures: the dear part comes last.
  * Uniqueness among ancestors is the ledger's.
- * @param verified spares the work for events that it knows, and changes no answer
  */
 export function checkEvents(
   genesis: Genesis,
   blockTimestamp: number,
   { events, eventIds }: BlockEvents,
-  verified?: VerifiedEvents
+  { verified, giveWay }: EventsOptions = {}
 ): EventsCheck {
   const timestamps: number[] = []
   const unverified: { readonly index: number; readonly event: CheckedEvent }[] = []
@@ -65,7 +74,10 @@ export function checkEvents(
     ids.add(id)
     timestamps.push(facts.timestamp)
   }
-  const forged = unverified.find(({ event }) => !isSigned(genesis, event, verified))
+  const forged = unverified.find(({ event }, count) => {
+    if (count % SIGNATURES_A_TURN === 0) giveWay?.()
+    return !isSigned(genesis, event, verified)
+  })
   if (forged === undefined) return { timestamps, failure: undefined }
   const message = `events[${forged.index}]: signature is not its actor's over the body`
   return { timestamps, failure: failure('EVENT_BAD_SIGNATURE', message) }

@@ -1,7 +1,7 @@
 import { type Header, Header as HeaderCodec } from '../codec/generated/chain.ts'
 import { splitBlock, splitNewBlock } from '../codec/raw.ts'
 import { BLOCK, NEW_BLOCK } from '../codec/rules.ts'
-import { checkEvents } from './check-events.ts'
+import { checkEvents, type EventsOptions } from './check-events.ts'
 import {
   type CheckedBlock,
   type CheckResult,
@@ -16,7 +16,6 @@ import { blockHash } from './domain.ts'
 import { type Failure, failure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
 import { checkProposal } from './proposal.ts'
-import type { VerifiedEvents } from './verified-events.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -32,12 +31,11 @@ const NO_COMMIT: Bytes = new Uint8Array(0)
 /**
  * §8's valid(block) but for its links and the uniqueness of its events among ancestors (`Ledger.checkProposal`).
  * Faults of a later stage than the links' are in the block's `deferred`.
- * @param verified events whose signature was checked before
  */
 export function checkProposed(
   genesis: Genesis,
   blockBytes: Uint8Array,
-  verified?: VerifiedEvents
+  options: EventsOptions = {}
 ): CheckResult<ProposedBlock> {
   const inspected = inspectBlock(genesis, blockBytes, false)
   if ('code' in inspected) return { ok: false, failure: inspected }
@@ -45,7 +43,7 @@ export function checkProposed(
   let { deferred } = inspected
   let eventTimestamps: readonly number[] = []
   if (deferred === undefined) {
-    const { failure: fault, timestamps } = checkEvents(genesis, header.timestamp, inspected, verified)
+    const { failure: fault, timestamps } = checkEvents(genesis, header.timestamp, inspected, options)
     deferred = fault
     eventTimestamps = timestamps
   }

@@ -2,7 +2,14 @@
 import { equalBytes } from '../codec/bytes.ts'
 import { Header } from '../codec/generated/chain.ts'
 import { headerOf, joinFinalized, splitFinalized } from '../codec/raw.ts'
-import { type CheckedBlock, type CheckResult, cheapBlockCheck, maxFinalizedBytes } from './check-block.ts'
+import {
+  type CheckedBlock,
+  type CheckResult,
+  certify,
+  cheapBlockCheck,
+  maxFinalizedBytes,
+  type ProposedBlock
+} from './check-block.ts'
 import { type CheckedHeader, checkHeader } from './check-header.ts'
 import type { CheapProposal } from './check-proposal.ts'
 import { checkCommit, decodeCommit, maxCommitBytes } from './commit.ts'
@@ -46,8 +53,10 @@ export interface FinalMessage {
 }
 
 export interface FinalContext {
-  /** `checkFinalized`, wherever it runs. */
+  /** `checkFinalized`, wherever it runs; asked only of blocks whose commit is good. */
   readonly verify: (payload: Uint8Array) => CheckResult | Promise<CheckResult>
+  /** A block that this node has found valid as a proposal, if it has one of that hash. */
+  readonly proposed?: (hash: Uint8Array) => ProposedBlock | undefined
   /**
    * The bytes of a block that this node has checked in full, seal and all, if it has one at hand at that height: then only
    * the commit is left to check.
@@ -55,60 +64,56 @@ export interface FinalContext {
   readonly held?: (height: number) => Promise<Uint8Array | undefined>
 }
 
+/** The commit first: only a quorum can make a good one, and the rest of a large block is dear to look at. */
 export async function checkFinalMessage(
   genesis: Genesis,
   payload: Uint8Array,
-  { verify, held }: FinalContext
+  { verify, proposed, held }: FinalContext
 ): Promise<Checked<FinalMessage>> {
   if (payload.byteLength > maxFinalizedBytes(genesis)) return refusal('TOO_LARGE')
-  if (held !== undefined) {
-    const known = await knownBlock(genesis, payload, held)
-    if (known !== undefined) return known
-  }
-  const result = await verify(payload)
+  const parts = partsOf(genesis, payload)
+  if (parts === undefined) return refusal('NON_CANONICAL')
+  const { height, hash, block, commit } = parts
+  if (height === 0) return refusal('BAD_HEIGHT')
+  const valid = proposed?.(hash)
+  if (valid !== undefined && equalBytes(valid.blockBytes, block)) return messageOf(certify(genesis, valid, commit))
+  const code = commitFault(genesis, commit, parts)
+  if (code !== undefined) return refusal(code)
+  const ours = await held?.(height)
+  if (ours !== undefined && equalBytes(ours, block)) return { ok: true, message: { height, hash, block: undefined } }
+  return messageOf(await verify(payload))
+}
+
+function messageOf(result: CheckResult): Checked<FinalMessage> {
   if (!result.ok) return refusal(result.failure.code)
   const { block } = result
   if (block.deferred !== undefined) return refusal(block.deferred.code)
-  return block.height === 0
-    ? refusal('BAD_HEIGHT')
-    : { ok: true, message: { height: block.height, hash: block.hash, block } }
+  return { ok: true, message: { height: block.height, hash: block.hash, block } }
 }
 
-/** @returns the answer if the block's bytes are those that are held; undefined: all of it has to be looked at */
-async function knownBlock(
-  genesis: Genesis,
-  payload: Uint8Array,
-  held: NonNullable<FinalContext['held']>
-): Promise<Checked<FinalMessage> | undefined> {
-  const parts = partsOf(payload)
-  if (parts === undefined) return undefined
-  const { height, block, commit } = parts
-  const ours = await held(height)
-  if (ours === undefined || !equalBytes(ours, block)) return undefined
-  const hash = blockHash(genesis.hash, Header.decode(headerOf(block)))
-  const code = commitFault(genesis, commit, { height, hash })
-  return code === undefined ? { ok: true, message: { height, hash, block: undefined } } : refusal(code)
+interface Parts {
+  readonly height: number
+  readonly hash: Uint8Array
+  readonly block: Uint8Array
+  readonly commit: Uint8Array
 }
 
 /** Of a message that has the one form that it may have; nothing else is checked. */
-function partsOf(payload: Uint8Array): { height: number; block: Uint8Array; commit: Uint8Array } | undefined {
+function partsOf(genesis: Genesis, payload: Uint8Array): Parts | undefined {
   try {
     const { block, commit } = splitFinalized(payload)
     if (!equalBytes(joinFinalized(block, commit), payload)) return undefined
-    return { height: Header.decode(headerOf(block)).height, block, commit }
+    const header = Header.decode(headerOf(block))
+    return { height: header.height, hash: blockHash(genesis.hash, header), block, commit }
   } catch {
     return undefined
   }
 }
 
-function commitFault(
-  genesis: Genesis,
-  bytes: Uint8Array,
-  block: Parameters<typeof checkCommit>[2]
-): string | undefined {
+function commitFault(genesis: Genesis, bytes: Uint8Array, { height, hash }: Parts): string | undefined {
   if (bytes.byteLength > maxCommitBytes(genesis)) return 'TOO_LARGE'
   try {
-    return checkCommit(genesis, decodeCommit(bytes), block)?.code
+    return checkCommit(genesis, decodeCommit(bytes), { height, hash })?.code
   } catch {
     return 'NON_CANONICAL'
   }

@@ -21,21 +21,36 @@ export interface EventsContext {
   readonly giveWay: () => Promise<unknown>
 }
 
-/**
- * Every event in full, whether it is of use here or not: of one that was passed over a node whose clock differs would say
- * that who forwarded it should never have.
- */
+/** As `eventsMessageCheck`, with others' turns between its steps. */
 export async function checkEventsMessage(
   genesis: Genesis,
   payload: Uint8Array,
   { isSigned, giveWay }: EventsContext
 ): Promise<Checked<readonly CheckedEvent[]>> {
+  const steps = eventsMessageCheck(genesis, payload, isSigned)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    await giveWay()
+  }
+}
+
+/**
+ * Every event in full, whether it is of use here or not: of one that was passed over a node whose clock differs would say
+ * that who forwarded it should never have. It yields where others may have a turn.
+ * @param isSigned `verifyEventSignature`, however it spares itself what was checked before
+ */
+export function* eventsMessageCheck(
+  genesis: Genesis,
+  payload: Uint8Array,
+  isSigned: (event: CheckedEvent) => boolean
+): Generator<void, Checked<readonly CheckedEvent[]>> {
   const parts = attempt(() => partsOf(payload))
   if (!parts.ok) return parts
   const events: CheckedEvent[] = []
   const ids = new Set<string>()
   for (const [index, bytes] of parts.message.entries()) {
-    if (index > 0 && index % EVENTS_A_TURN === 0) await giveWay()
+    if (index > 0 && index % EVENTS_A_TURN === 0) yield
     const checked = attempt(() => checkEvent(bytes, genesis.params))
     if (!checked.ok) return checked
     const event = checked.message

@@ -181,11 +181,11 @@ export class Mempool {
     this.#oldest = Number.POSITIVE_INFINITY
     for (const [id, waiting] of this.#waiting) {
       const { event } = waiting
-      if (event.fields.timestamp < oldest) {
+      if (event.timestamp < oldest) {
         this.#drop(id, waiting)
         expired.push(event)
       } else {
-        this.#oldest = Math.min(this.#oldest, event.fields.timestamp)
+        this.#oldest = Math.min(this.#oldest, event.timestamp)
       }
     }
     return expired
@@ -194,7 +194,7 @@ export class Mempool {
   #hold(id: string, waiting: Waiting): void {
     this.#waiting.set(id, waiting)
     this.#bytes += waiting.event.bytes.byteLength
-    this.#oldest = Math.min(this.#oldest, waiting.event.fields.timestamp)
+    this.#oldest = Math.min(this.#oldest, waiting.event.timestamp)
   }
 
   #drop(id: string, waiting: Waiting): void {
@@ -249,7 +249,7 @@ function firstEligible(from: Waiting | undefined, options: Eligibility): Waiting
 }
 
 function isEligible(event: CheckedEvent, { timestamp, windowMs, skip }: Eligibility): boolean {
-  return Math.abs(timestamp - event.fields.timestamp) <= windowMs && skip?.(event.id) !== true
+  return Math.abs(timestamp - event.timestamp) <= windowMs && skip?.(event.id) !== true
 }
 
 function* hashesOf(flat: Uint8Array): Generator<Uint8Array> {

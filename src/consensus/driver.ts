@@ -3,7 +3,7 @@
  * decided, serves and asks for votes, and gets out of the way while range sync writes blocks. An observer is the same
  * without a signer.
  */
-import type { CheckedBlock, CheckResult } from '../chain/check-block.ts'
+import type { CheckedBlock } from '../chain/check-block.ts'
 import {
   checkFinalMessage,
   checkHeaderMessage,
@@ -138,7 +138,11 @@ export class Driver extends Emitter<DriverEvents> {
       self: () => this.#seat.index,
       failed: (error) => this.#halt(error)
     })
-    this.#checking = { verify: (payload) => verified(verifier, payload), held: (height) => recentBlock(ledger, height) }
+    this.#checking = {
+      verify: (payload) => retryCrashed(() => verifier.checkCertified(payload)),
+      proposed: (hash) => this.#current()?.blocks.checked(toHex(hash)),
+      held: (height) => recentBlock(ledger, height)
+    }
     this.#intake = new Intake({
       ledger,
       clock,
@@ -388,12 +392,6 @@ export class Driver extends Emitter<DriverEvents> {
       this.#options.log.debug({ topic, reason: messageOf(error) }, 'not published; peers will ask for it')
     })
   }
-}
-
-async function verified(verifier: VerifierPort, payload: Uint8Array): Promise<CheckResult> {
-  const [result] = await retryCrashed(() => verifier.check([payload]))
-  if (result === undefined) throw new MolochError('VERIFY_CRASHED', 'a final block was not checked')
-  return result
 }
 
 /** Of what was applied lately: those are the blocks that copies come of. */

@@ -2,7 +2,7 @@
  * What happens to a decided block: its commit is made, both are written to the ledger (fsynced), and only then is it
  * published. Certified blocks that come by gossip or as an answer are written here too.
  */
-import { type CheckedBlock, type CheckResult, certify } from '../chain/check-block.ts'
+import { type CheckedBlock, certify } from '../chain/check-block.ts'
 import { buildCommit, encodeCommit } from '../chain/commit.ts'
 import type { Failure } from '../chain/failures.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
@@ -88,12 +88,13 @@ export class Finalizer {
   }
 
   async #write({ height, hash, header, blockBytes, checked, precommits }: Decision): Promise<void> {
-    const { ledger, self } = this.#ports
+    const { ledger, self, verifier } = this.#ports
     const { genesis } = ledger
     const commit = encodeCommit(buildCommit(genesis, precommits))
     const finalized = joinFinalized(blockBytes, commit)
-    const result = checked === undefined ? await this.#check(finalized) : certify(genesis, checked, commit)
-    if (result === undefined) return
+    // An own block, and one of the signer's log: nobody has looked at it yet.
+    const whole = () => retryCrashed(() => verifier.checkCertified(finalized))
+    const result = checked === undefined ? await whole() : certify(genesis, checked, commit)
     const failure = result.ok ? await this.apply(result.block) : result.failure
     if (failure !== undefined) throw new MolochError(failure.code, `the decided block is refused: ${failure.message}`)
     if (!this.#open || self() < 0) return
@@ -106,12 +107,6 @@ export class Finalizer {
     const mmrRoot = await ledger.rootAfter(height, block.hash)
     const trusted = joinTrustedHeader({ header: headerBytes, seal, commit, mmrRoot })
     if (this.#open) this.#publication.decided(self(), block, { finalized, header: trusted })
-  }
-
-  /** An own block, or one of the signer's log: nobody has looked at it yet. */
-  async #check(finalized: Uint8Array): Promise<CheckResult | undefined> {
-    const [result] = await retryCrashed(() => this.#ports.verifier.check([finalized]))
-    return result
   }
 
   async #track<T>(write: Promise<T>): Promise<T> {

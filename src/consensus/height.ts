@@ -148,6 +148,7 @@ export class Height {
     this.#over = true
     this.#paced = undefined
     this.#timers.clearAll()
+    this.blocks.stop()
   }
 
   addVote(vote: HeldVote): void {

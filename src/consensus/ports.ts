@@ -29,7 +29,7 @@ export type LedgerPort = Pick<
 >
 
 /** Checks blocks off the main loop. */
-export type VerifierPort = Pick<VerifyPool, 'check' | 'checkProposed'>
+export type VerifierPort = Pick<VerifyPool, 'checkCertified' | 'checkProposed'>
 
 /** Once more if a verify thread died, which is no fault of the block that it had. */
 export async function retryCrashed<T>(check: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import { hashEventIds } from '../chain/event-hashes.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Header } from '../codec/generated/chain.ts'
 import { splitBlock } from '../codec/raw.ts'
-import { messageOf } from '../error.ts'
+import { hasCode, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { type LedgerPort, retryCrashed, type VerifierPort } from './ports.ts'
 
@@ -33,6 +33,8 @@ interface Held {
   checked: ProposedBlock | undefined
   valid: boolean
   verdict: Promise<Failure | undefined>
+  /** Ends the validation. */
+  readonly unwanted: AbortController
 }
 
 export class ProposedBlocks {
@@ -68,7 +70,7 @@ export class ProposedBlocks {
 
   /** Own blocks, and those of the signer's log: valid without a check. */
   addValid(hash: string, bytes: Uint8Array): void {
-    this.#held.set(hash, { bytes, checked: undefined, valid: true, verdict: Promise.resolve(undefined) })
+    this.#held.set(hash, { ...unchecked(bytes), valid: true })
   }
 
   /**
@@ -80,20 +82,27 @@ export class ProposedBlocks {
     if (known !== undefined) return known.verdict
     // A copy: payloads are views of larger buffers.
     const own = new Uint8Array(bytes)
-    const held: Held = { bytes: own, checked: undefined, valid: false, verdict: Promise.resolve(undefined) }
+    const held = unchecked(own)
     this.#held.set(hash, held)
     held.verdict = this.#validate(hash, header, own, held)
     return held.verdict
   }
 
   forget(hash: string): void {
+    this.#held.get(hash)?.unwanted.abort()
     this.#held.delete(hash)
+  }
+
+  /** The height has ended: no verdict is of use any more. */
+  stop(): void {
+    for (const { unwanted } of this.#held.values()) unwanted.abort()
   }
 
   async #validate(hash: string, header: Header, bytes: Uint8Array, held: Held): Promise<Failure | undefined> {
     const { ledger, isOver, validated, log } = this.#ports
     try {
-      const result = await retryCrashed(() => this.#ports.verifier.checkProposed(bytes))
+      const { signal } = held.unwanted
+      const result = await retryCrashed(() => this.#ports.verifier.checkProposed(bytes, { signal }))
       // The tip may have moved on before the news of it: then nothing can be said of the block.
       if (isOver() || ledger.tip.height + 1 !== header.height) return undefined
       const failure = result.ok ? ledger.checkProposal(result.block) : result.failure
@@ -109,8 +118,14 @@ export class ProposedBlocks {
     } catch (error) {
       // Nothing is known of the block; it may come again.
       if (this.#held.get(hash) === held) this.forget(hash)
-      if (!isOver()) log.warn({ hash, reason: messageOf(error) }, 'a proposed block could not be validated')
+      if (!isOver() && !hasCode(error, 'VERIFY_CANCELLED'))
+        log.warn({ hash, reason: messageOf(error) }, 'a proposed block could not be validated')
       return undefined
     }
   }
+}
+
+function unchecked(bytes: Uint8Array): Held {
+  const verdict = Promise.resolve(undefined)
+  return { bytes, checked: undefined, valid: false, verdict, unwanted: new AbortController() }
 }

@@ -119,6 +119,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
     genesis,
     mempool,
     verified,
+    checkMessage: (payload) => verify.checkEvents(payload),
     isFinalized: (id) => ledger.hasRecentEvent(id),
     fateOf: (event) => ledger.fateOf(event),
     save: (events) => ledger.saveMempool(events),

@@ -2,12 +2,10 @@
  * How an event gets in: from this node's API (fsynced before it is acknowledged, then offered to the validators) or
  * from a peer's gossip (checked, held, forwarded). Both ways end in the mempool; neither changes anything on failure.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { mayAct } from '../chain/check-events.ts'
 import { type CheckedEvent, checkEvent } from '../chain/event.ts'
 import type { Genesis } from '../chain/genesis.ts'
-import { checkEventsMessage } from '../chain/gossip-events.ts'
-import type { Taken, TopicRules } from '../chain/gossip-rules.ts'
+import type { MessageCheck, Taken, TopicRules } from '../chain/gossip-rules.ts'
 import type { Mempool } from '../chain/mempool.ts'
 import type { VerifiedEvents } from '../chain/verified-events.ts'
 import { toHex } from '../codec/bytes.ts'
@@ -26,6 +24,8 @@ export interface IngressPorts {
   readonly mempool: Mempool
   /** Takes note of what was checked: a block that is proposed with it costs no second check. */
   readonly verified: VerifiedEvents
+  /** `eventsMessageCheck`, off the main loop: what consensus waits for goes first there. */
+  readonly checkMessage: MessageCheck<readonly CheckedEvent[]>
   /** Whether the event was finalized within the last two windows, from memory. */
   readonly isFinalized: (id: Uint8Array) => boolean
   /** What became of an event of any age: it may be looked for on the disk. */
@@ -48,10 +48,8 @@ export class EventIngress {
 
   constructor(ports: IngressPorts) {
     this.#ports = ports
-    const { genesis, verified } = ports
-    const context = { isSigned: (event: CheckedEvent) => verified.isSigned(event), giveWay: nextTurn }
     this.topic = {
-      check: (payload) => checkEventsMessage(genesis, payload, context),
+      check: (payload) => ports.checkMessage(payload),
       take: (events, from) => this.#takeGossiped(events, from)
     }
   }
@@ -113,7 +111,7 @@ export class EventIngress {
    */
   async #isFinal(event: CheckedEvent): Promise<boolean> {
     const fate = await this.#ports.fateOf(event)
-    const past = event.fields.timestamp < this.#ports.now()
+    const past = event.timestamp < this.#ports.now()
     // One from the future would be in a block from the future.
     if (fate !== 'unknown' || !past) return fate === 'final'
     const message =
@@ -128,17 +126,17 @@ export class EventIngress {
       throw new MolochError('EVENT_ACTOR_UNKNOWN', `actor ${toHex(event.actor)} is not among the genesis's actors`)
     }
     if (this.#outsideWindow(event)) {
-      const away = Math.abs(this.#ports.now() - event.fields.timestamp)
+      const away = Math.abs(this.#ports.now() - event.timestamp)
       throw new MolochError(
         'EVENT_OUTSIDE_WINDOW',
-        `timestamp ${event.fields.timestamp} is ${away} ms from now; at most ${genesis.params.eventWindowMs} is accepted`
+        `timestamp ${event.timestamp} is ${away} ms from now; at most ${genesis.params.eventWindowMs} is accepted`
       )
     }
     if (!verified.isSigned(event)) throw badSignature()
   }
 
   #outsideWindow(event: CheckedEvent): boolean {
-    return Math.abs(this.#ports.now() - event.fields.timestamp) > this.#ports.genesis.params.eventWindowMs
+    return Math.abs(this.#ports.now() - event.timestamp) > this.#ports.genesis.params.eventWindowMs
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ChunkPlan } from '../chain/snapshot-chunks.ts'
 import type { ChunkFailureCode, SnapshotFailure } from '../chain/snapshot-failures.ts'
+import type { PackedEvents } from './event-packing.ts'
 import type { PackedHeaders } from './header-packing.ts'
 import type { PackedChecks } from './packing.ts'
 
@@ -7,13 +8,22 @@ import type { PackedChecks } from './packing.ts'
 export interface WorkerSetup {
   readonly genesisJson: string
   /** Of VerifiedEvents. */
-  readonly verified: SharedArrayBuffer | undefined
+  readonly verified: SharedArrayBuffer
 }
 
-/** Main thread → worker. */
+/**
+ * What is done first, and before what is in work: a block that has its certificate, then what a vote waits for, the newest
+ * first, then all else in the order in which it came.
+ */
+export type Urgency = 'certified' | 'proposal' | 'later'
+
+/** Main thread → worker: a check, or the end of one that nobody wants any more. */
+export type WorkerRequest = CheckRequest | { readonly cancel: number }
+
 export interface CheckRequest {
   readonly id: number
-  readonly kind: 'finalized' | 'history' | 'proposal' | 'header' | 'chunk'
+  readonly kind: 'finalized' | 'history' | 'proposal' | 'header' | 'chunk' | 'events'
+  readonly urgency: Urgency
   /** All frames, one after the other. Transferred. */
   readonly frames: ArrayBuffer
   /** Where each frame ends. */
@@ -30,9 +40,10 @@ export interface PackedChunk {
   readonly failure: SnapshotFailure<ChunkFailureCode> | undefined
 }
 
-export type Packed = PackedChecks | PackedHeaders | PackedChunk
+export type Packed = PackedChecks | PackedHeaders | PackedChunk | PackedEvents
 
 /** Worker → main thread. `error` is a bug in a checker, never a fault of a block. */
 export type CheckAnswer =
   | { readonly id: number; readonly packed: Packed }
   | { readonly id: number; readonly error: string }
+  | { readonly id: number; readonly cancelled: true }

@@ -1,20 +1,18 @@
-import { Worker } from 'node:worker_threads'
 import type { CheckOptions, CheckResult, ProposedBlock } from '../chain/check-block.ts'
 import type { HeaderCheck } from '../chain/check-header.ts'
+import type { CheckedEvent } from '../chain/event.ts'
+import type { Checked } from '../chain/gossip-rules.ts'
 import type { ChunkPlan } from '../chain/snapshot-chunks.ts'
 import type { ChunkFailureCode, SnapshotFailure } from '../chain/snapshot-failures.ts'
-import type { VerifiedEvents } from '../chain/verified-events.ts'
-import { MolochError, messageOf } from '../error.ts'
+import { VerifiedEvents } from '../chain/verified-events.ts'
+import { MolochError } from '../error.ts'
+import { type PackedEvents, unpackEvents } from './event-packing.ts'
 import { type PackedHeaders, unpackHeaders } from './header-packing.ts'
-import type { CheckAnswer, CheckRequest, Packed, PackedChunk, WorkerSetup } from './messages.ts'
+import type { CheckRequest, Packed, PackedChunk } from './messages.ts'
 import { type PackedChecks, unpackChecks } from './packing.ts'
+import { cancelled, JOBS_PER_THREAD, type Job, Threads } from './threads.ts'
 
-/**
- * - VERIFY_CLOSED: the pool was closed before the answer.
- * - VERIFY_CRASHED: the thread that had the job died; it was not the block's doing as far as one can know. Try again.
- * - VERIFY_FAILED: a checker threw, which is a bug, or threads die as fast as they are started.
- */
-export type VerifyErrorCode = 'VERIFY_CLOSED' | 'VERIFY_CRASHED' | 'VERIFY_FAILED'
+export type { VerifyErrorCode } from './threads.ts'
 
 export interface VerifyPoolOptions {
   /** `Genesis.json` */
@@ -29,50 +27,45 @@ export interface VerifyPoolOptions {
   readonly workerUrl?: URL
 }
 
-/** Jobs at one thread: one in work, and one so that it need not wait for the main loop's next turn. */
-const JOBS_PER_THREAD = 2
-/** Threads that died in a row without an answer before the pool gives up: a broken install, not bad luck. */
-const MAX_CRASHES_IN_A_ROW = 5
-
-interface Job {
-  readonly request: CheckRequest
-  readonly resolve: (packed: Packed) => void
-  readonly reject: (error: MolochError<VerifyErrorCode>) => void
+export interface ProposalCheckOptions {
+  /** Ends the check with VERIFY_CANCELLED. */
+  readonly signal?: AbortSignal | undefined
 }
 
-interface Thread {
-  readonly worker: Worker
-  readonly jobs: Map<number, Job>
-}
-
-/** What a check makes is dead when it ends: V8's default of 48 MiB a thread would only be touched, never needed. */
-const YOUNG_GENERATION_MB = 8
+type Order = Pick<CheckRequest, 'kind' | 'plan'> & Partial<Pick<CheckRequest, 'urgency' | 'verifyEvents'>>
 
 /**
- * Checks blocks and headers in worker threads, so that a full-speed sync leaves the main loop to pings, gossip and the API. Give it
- * many blocks a call: a call costs a copy of the bytes and two messages.
+ * Checks blocks, headers and events in worker threads, so that a full-speed sync leaves the main loop to pings, gossip and the API.
+ * Give it many blocks a call: a call costs a copy of the bytes and two messages. What consensus waits for is checked before
+ * all else, also before what is in work (messages.ts, Urgency); it waits for no room, as there is little of it.
  */
 export class VerifyPool {
-  readonly #options: VerifyPoolOptions
+  readonly #threads: Threads
   readonly #maxJobs: number
-  readonly #threads = new Set<Thread>()
-  readonly #queue: Job[] = []
   /** Callers that wait for room. */
   readonly #waiting: (() => void)[] = []
   #jobs = 0
+  #urgent = 0
   #nextId = 0
-  #crashes = 0
-  #stopped: MolochError<VerifyErrorCode> | undefined
+  #eventBytes = 0
 
-  constructor(options: VerifyPoolOptions) {
-    this.#options = options
-    this.#maxJobs = options.maxJobs ?? options.size * (JOBS_PER_THREAD + 2)
-    for (let i = 0; i < options.size; i++) this.#startThread()
+  constructor({ genesisJson, verified, size, maxJobs, workerUrl }: VerifyPoolOptions) {
+    this.#maxJobs = maxJobs ?? size * (JOBS_PER_THREAD + 2)
+    this.#threads = new Threads(
+      size,
+      { genesisJson, verified: verified?.memory ?? VerifiedEvents.memoryFor(0) },
+      workerUrl
+    )
   }
 
   /** Calls that are not answered yet, those that wait for room included. */
   get queueDepth(): number {
-    return this.#jobs + this.#waiting.length
+    return this.#jobs + this.#urgent + this.#waiting.length
+  }
+
+  /** Bytes of event messages that are not checked yet: what comes in faster than it is checked. */
+  get eventBacklog(): number {
+    return this.#eventBytes
   }
 
   /**
@@ -80,25 +73,47 @@ export class VerifyPool {
    * pool is full the call waits: await it before fetching more, and the pool's pace is yours.
    * @throws MolochError VERIFY_CLOSED | VERIFY_CRASHED | VERIFY_FAILED
    */
-  check(frames: readonly Uint8Array[], options: CheckOptions = {}): Promise<CheckResult[]> {
-    return this.#blocks('finalized', frames, options.verifyEvents === true)
+  check(frames: readonly Uint8Array[], { verifyEvents }: CheckOptions = {}): Promise<CheckResult[]> {
+    return this.#blocks({ kind: 'finalized', verifyEvents: verifyEvents === true }, frames)
+  }
+
+  /** `checkFinalized` of a block whose commit was found good, before all else. @throws as `check` */
+  async checkCertified(frame: Uint8Array): Promise<CheckResult> {
+    const [result] = await this.#blocks({ kind: 'finalized', urgency: 'certified' }, [frame])
+    return result as CheckResult
   }
 
   /** `checkHistory` of each frame, in order; otherwise as `check`. @throws as `check` */
   checkHistory(frames: readonly Uint8Array[]): Promise<CheckResult[]> {
-    return this.#blocks('history', frames, false)
+    return this.#blocks({ kind: 'history' }, frames)
   }
 
   /** `checkHeader` of each encoded TrustedHeader, in order; otherwise as `check`. @throws as `check` */
   async checkHeaders(frames: readonly Uint8Array[]): Promise<HeaderCheck[]> {
-    const { packed, ends } = await this.#run('header', frames, false)
+    const { packed, ends } = await this.#run({ kind: 'header' }, frames)
     return unpackHeaders(packed as PackedHeaders, ends)
   }
 
-  /** `checkProposed` of one encoded Block. @throws as `check` */
-  async checkProposed(blockBytes: Uint8Array): Promise<CheckResult<ProposedBlock>> {
-    const [result] = await this.#blocks('proposal', [blockBytes], true)
+  /**
+   * `checkProposed` of one encoded Block, the newest first.
+   * @throws as `check`; MolochError VERIFY_CANCELLED
+   */
+  async checkProposed(
+    blockBytes: Uint8Array,
+    { signal }: ProposalCheckOptions = {}
+  ): Promise<CheckResult<ProposedBlock>> {
+    const [result] = await this.#blocks({ kind: 'proposal', urgency: 'proposal' }, [blockBytes], signal)
     return result as CheckResult<ProposedBlock>
+  }
+
+  /** `eventsMessageCheck` of a message of the `events` topic. @throws as `check` */
+  async checkEvents(payload: Uint8Array): Promise<Checked<readonly CheckedEvent[]>> {
+    this.#eventBytes += payload.byteLength
+    try {
+      return unpackEvents((await this.#run({ kind: 'events' }, [payload])).packed as PackedEvents)
+    } finally {
+      this.#eventBytes -= payload.byteLength
+    }
   }
 
   /**
@@ -107,111 +122,67 @@ export class VerifyPool {
    * @throws as `check`
    */
   async checkChunk(plan: ChunkPlan, data: Uint8Array): Promise<SnapshotFailure<ChunkFailureCode> | undefined> {
-    return ((await this.#run('chunk', [data], false, plan)).packed as PackedChunk).failure
+    return ((await this.#run({ kind: 'chunk', plan }, [data])).packed as PackedChunk).failure
   }
 
   /** Ends the threads. What is not answered yet is refused with VERIFY_CLOSED. */
   async close(): Promise<void> {
-    await this.#stop(new MolochError('VERIFY_CLOSED', 'the verify pool is closed'))
+    await this.#threads.stop(new MolochError('VERIFY_CLOSED', 'the verify pool is closed'))
   }
 
-  async #blocks(
-    kind: Exclude<CheckRequest['kind'], 'header' | 'chunk'>,
-    frames: readonly Uint8Array[],
-    verifyEvents: boolean
-  ): Promise<CheckResult[]> {
-    return unpackChecks((await this.#run(kind, frames, verifyEvents)).packed as PackedChecks)
+  async #blocks(order: Order, frames: readonly Uint8Array[], signal?: AbortSignal): Promise<CheckResult[]> {
+    return unpackChecks((await this.#run(order, frames, signal)).packed as PackedChecks)
   }
 
   async #run(
-    kind: CheckRequest['kind'],
+    { kind, urgency = 'later', verifyEvents = false, plan }: Order,
     frames: readonly Uint8Array[],
-    verifyEvents: boolean,
-    plan?: ChunkPlan
+    signal?: AbortSignal
   ): Promise<{ readonly packed: Packed; readonly ends: readonly number[] }> {
-    if (this.#jobs < this.#maxJobs) this.#jobs++
-    else await new Promise<void>((resume) => this.#waiting.push(resume))
+    const entered = this.#enter(urgency === 'later')
+    // Where there is room the bytes are read at once.
+    const leave = entered instanceof Promise ? await entered : entered
     try {
-      if (this.#stopped !== undefined) throw this.#stopped
-      const request: CheckRequest = { id: this.#nextId++, kind, ...join(frames), verifyEvents, plan }
-      const packed = await new Promise<Packed>((resolve, reject) => {
-        this.#queue.push({ request, resolve, reject })
-        this.#dispatch()
-      })
-      return { packed, ends: request.ends }
+      this.#threads.assertOpen()
+      const request: CheckRequest = { id: this.#nextId++, kind, urgency, ...join(frames), verifyEvents, plan }
+      return { packed: await this.#answerTo(request, signal), ends: request.ends }
     } finally {
+      leave()
+    }
+  }
+
+  async #answerTo(request: CheckRequest, signal: AbortSignal | undefined): Promise<Packed> {
+    if (signal?.aborted === true) throw cancelled()
+    let cancel = (): void => {}
+    try {
+      return await new Promise<Packed>((resolve, reject) => {
+        const job: Job = { request, resolve, reject }
+        cancel = () => this.#threads.cancel(job)
+        signal?.addEventListener('abort', cancel)
+        this.#threads.add(job)
+      })
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  /** @returns to be called when the call is answered */
+  #enter(needsRoom: boolean): (() => void) | Promise<() => void> {
+    if (!needsRoom) {
+      this.#urgent++
+      return () => {
+        this.#urgent--
+      }
+    }
+    const leave = (): void => {
       // The place goes to who has waited longest, so that no newcomer overtakes it.
       const next = this.#waiting.shift()
       if (next === undefined) this.#jobs--
       else next()
     }
-  }
-
-  /** Hands queued jobs to the threads that have the fewest. */
-  #dispatch(): void {
-    while (this.#queue.length > 0) {
-      let idlest: Thread | undefined
-      for (const thread of this.#threads) {
-        if (idlest === undefined || thread.jobs.size < idlest.jobs.size) idlest = thread
-      }
-      if (idlest === undefined || idlest.jobs.size >= JOBS_PER_THREAD) return
-      const job = this.#queue.shift() as Job
-      idlest.jobs.set(job.request.id, job)
-      idlest.worker.postMessage(job.request, [job.request.frames])
-    }
-  }
-
-  #startThread(): void {
-    const { genesisJson, verified } = this.#options
-    const setup: WorkerSetup = { genesisJson, verified: verified?.memory }
-    const worker = new Worker(this.#options.workerUrl ?? workerUrl(), {
-      workerData: setup,
-      name: 'verify',
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB }
-    })
-    const thread: Thread = { worker, jobs: new Map() }
-    let reason = 'ended by itself'
-    worker.on('message', (answer: CheckAnswer) => this.#answer(thread, answer))
-    worker.on('error', (error) => {
-      reason = messageOf(error)
-    })
-    // Comes after `error`, and also when there was none.
-    worker.on('exit', () => this.#replace(thread, reason))
-    this.#threads.add(thread)
-  }
-
-  #answer(thread: Thread, answer: CheckAnswer): void {
-    const job = thread.jobs.get(answer.id)
-    thread.jobs.delete(answer.id)
-    this.#crashes = 0
-    if ('error' in answer) job?.reject(new MolochError('VERIFY_FAILED', `a checker threw: ${answer.error}`))
-    else job?.resolve(answer.packed)
-    this.#dispatch()
-  }
-
-  #replace(thread: Thread, reason: string): void {
-    if (!this.#threads.delete(thread) || this.#stopped !== undefined) return
-    this.#crashes++
-    for (const { reject } of thread.jobs.values()) {
-      reject(new MolochError('VERIFY_CRASHED', `a verify thread died: ${reason}`, { reason }))
-    }
-    if (this.#crashes >= MAX_CRASHES_IN_A_ROW) {
-      void this.#stop(new MolochError('VERIFY_FAILED', `verify threads die as fast as they are started: ${reason}`))
-      return
-    }
-    this.#startThread()
-    this.#dispatch()
-  }
-
-  /** Refuses everything from now on. */
-  async #stop(error: MolochError<VerifyErrorCode>): Promise<void> {
-    if (this.#stopped !== undefined) return
-    this.#stopped = error
-    const threads = [...this.#threads]
-    this.#threads.clear()
-    const jobs = [...this.#queue.splice(0), ...threads.flatMap((thread) => [...thread.jobs.values()])]
-    for (const { reject } of jobs) reject(error)
-    await Promise.all(threads.map(({ worker }) => worker.terminate()))
+    if (this.#jobs >= this.#maxJobs) return new Promise((enter) => this.#waiting.push(() => enter(leave)))
+    this.#jobs++
+    return leave
   }
 }
 
@@ -230,10 +201,4 @@ function join(frames: readonly Uint8Array[]): Pick<CheckRequest, 'frames' | 'end
     joined.set(frame, index === 0 ? 0 : ends[index - 1])
   })
   return { frames: joined.buffer, ends }
-}
-
-/** Threads load JavaScript: run from sources (tests), the built worker is taken. */
-function workerUrl(): URL {
-  const fromSources = import.meta.url.endsWith('.ts')
-  return new URL(fromSources ? '../../dist/verify/worker.js' : './worker.js', import.meta.url)
 }

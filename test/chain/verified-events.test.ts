@@ -80,7 +80,7 @@ describe('what is known to be signed', () => {
         for (const block of proposals.map(blockOf)) {
           if (block === undefined) continue
           const { blockBytes } = block
-          expect(checkProposed(genesis, blockBytes, verified)).toEqual(checkProposed(genesis, blockBytes))
+          expect(checkProposed(genesis, blockBytes, { verified })).toEqual(checkProposed(genesis, blockBytes))
           const finalized = finalize(chain, block)
           const options = { verifyEvents: true }
           expect(checkFinalized(genesis, finalized, { ...options, verified })).toEqual(
@@ -114,9 +114,9 @@ describe('what is known to be signed', () => {
     for (const event of events.slice(0, 3)) expect(verified.isSigned(event)).toBe(true)
     expect([verified.checked, verified.spared]).toEqual([3, 0])
     const { blockBytes } = testBlock(chain, { events: events.map(({ bytes }) => bytes) })
-    checkProposed(genesis, blockBytes, verified)
+    checkProposed(genesis, blockBytes, { verified })
     expect([verified.checked, verified.spared]).toEqual([4, 3])
-    checkProposed(genesis, blockBytes, verified)
+    checkProposed(genesis, blockBytes, { verified })
     expect([verified.checked, verified.spared]).toEqual([4, 7])
   })
 
@@ -125,7 +125,7 @@ describe('what is known to be signed', () => {
     const large = testEvent(chain, 1, { metadata: [{ key: 'k', value: 'x'.repeat(1024) }] }, 'a')
     expect(verified.isSigned(large)).toBe(true)
     const { blockBytes } = testBlock(chain, { events: [large.bytes] })
-    expect(checkProposed(genesis, blockBytes, verified)).toMatchObject({
+    expect(checkProposed(genesis, blockBytes, { verified })).toMatchObject({
       block: { deferred: { code: 'EVENT_TOO_LARGE' } }
     })
   })

@@ -138,7 +138,7 @@ describe('an observer', () => {
     await allReach(nodes, 4)
     const late = network.add()
     await late.start()
-    await late.reaches(5)
+    await allReach([late, nodes[0]!], 5)
     expect(await hashes(late, 5)).toEqual(await hashes(nodes[0]!, 5))
     expect(late.requests.length).toBeGreaterThan(0)
   })

@@ -61,7 +61,7 @@ it('many events that only the dropped block had come back a few at a time, in th
 
 it('a decided block that was checked when it was proposed is not checked a second time', async () => {
   const lab = await Lab.start()
-  const check = vi.spyOn(lab.network.verifier, 'check')
+  const check = vi.spyOn(lab.network.verifier, 'checkCertified')
   const block = lab.build(0, [lab.network.event()])
   expect(await lab.node.gossip('block', lab.newBlock(block))).toBe('accept')
   for (const validator of [0, 1, 2]) await lab.node.gossip('vote', lab.precommit(validator, block))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type CheckedEvent, checkEvent } from '../../src/chain/event.ts'
 import { createGenesis, type Genesis } from '../../src/chain/genesis.ts'
+import { checkEventsMessage } from '../../src/chain/gossip-events.ts'
 import { judge } from '../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
@@ -18,10 +19,14 @@ function setUp(changes: Partial<IngressPorts> = {}) {
   const offered: CheckedEvent[] = []
   let added = 0
   const event = testEvent(chain, 1)
+  const { genesis = chain.genesis } = changes
+  const verified = new VerifiedEvents(genesis.hash, VerifiedEvents.memoryFor(64))
   const ingress = new EventIngress({
-    genesis: chain.genesis,
+    genesis,
     mempool,
-    verified: new VerifiedEvents(chain.genesis.hash, VerifiedEvents.memoryFor(64)),
+    verified,
+    checkMessage: (payload) =>
+      checkEventsMessage(genesis, payload, { isSigned: (one) => verified.isSigned(one), giveWay: async () => {} }),
     isFinalized: () => false,
     fateOf: async () => 'expired',
     save: async (events) => void saved.push(...events),

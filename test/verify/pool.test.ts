@@ -7,10 +7,13 @@ import {
   checkProposed
 } from '../../src/chain/check-block.ts'
 import { checkHeader } from '../../src/chain/check-header.ts'
+import { type CheckedEvent, verifyEventSignature } from '../../src/chain/event.ts'
+import { checkEventsMessage } from '../../src/chain/gossip-events.ts'
 import { checkChunk } from '../../src/chain/snapshot-chunks.ts'
 import { readManifest } from '../../src/chain/snapshot-manifest.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
 import { concatBytes, utf8 } from '../../src/codec/bytes.ts'
+import { joinEvents } from '../../src/codec/raw.ts'
 import { VerifyPool, type VerifyPoolOptions } from '../../src/verify/pool.ts'
 import { finalize, testBlock, testChain, testEvent } from '../chain/fixture.ts'
 import { makeSnapshot, someEntries } from '../chain/support/snapshot.ts'
@@ -166,6 +169,111 @@ describe('a pool of real workers', () => {
 
   test('no frames, no results', async () => {
     expect(await pool().check([])).toEqual([])
+  })
+})
+
+describe('what consensus waits for', () => {
+  /** A pool whose thread begins when all that is asked of it is there. */
+  function gated() {
+    const verified = new VerifiedEvents(genesis.hash, VerifiedEvents.memoryFor(64))
+    const gate = new Int32Array(verified.memory)
+    const workers = pool({ verified, workerUrl: new URL('./fixtures/gated-worker.mjs', import.meta.url) })
+    const open = () => {
+      Atomics.store(gate, 0, 1)
+      Atomics.notify(gate, 0)
+    }
+    return { workers, open, verified }
+  }
+  const block = (count: number) => testBlock(chain, { events: events.slice(0, count) })
+
+  test('is checked first: a certified block, then proposals, the newest first, then all else as it came', async () => {
+    const { workers, open } = gated()
+    const order: string[] = []
+    const done = (name: string) => () => order.push(name)
+    const jobs = [
+      workers.check([frame(1)]).then(done('sync')),
+      workers.checkProposed(block(1).blockBytes).then(done('old proposal')),
+      workers.checkEvents(joinEvents(events)).then(done('events')),
+      workers.checkProposed(block(2).blockBytes).then(done('new proposal')),
+      workers.checkCertified(frame(2)).then(done('certified'))
+    ]
+    open()
+    await Promise.all(jobs)
+    // What a thread had begun gave way; the second of those that can wait is with it already.
+    expect(order).toEqual(['certified', 'new proposal', 'old proposal', 'sync', 'events'])
+  })
+
+  test('waits for no room', async () => {
+    const { workers, open } = gated()
+    const order: string[] = []
+    const later = Array.from({ length: 9 }, () => workers.check([frame(1)]).then(() => order.push('later')))
+    const urgent = workers.checkCertified(frame(2)).then(() => order.push('certified'))
+    open()
+    await Promise.all([...later, urgent])
+    expect(order[0]).toBe('certified')
+    expect(order).toHaveLength(10)
+  })
+
+  test('and is wanted no more is not done: no signature of it is checked', async () => {
+    const { workers, open, verified } = gated()
+    const height = new AbortController()
+    const dead = workers.checkProposed(block(20).blockBytes, { signal: height.signal })
+    height.abort()
+    await expect(dead).rejects.toEqual(withCode('VERIFY_CANCELLED'))
+    const before = workers.checkProposed(block(1).blockBytes, { signal: height.signal })
+    await expect(before).rejects.toEqual(withCode('VERIFY_CANCELLED'))
+    open()
+    const { ok } = await workers.checkProposed(block(2).blockBytes)
+    // The gate's own 1, and two signatures.
+    expect([ok, verified.checked]).toEqual([true, 3])
+    expect(workers.queueDepth).toBe(0)
+  })
+})
+
+describe('messages of events', () => {
+  const messages: readonly Uint8Array[] = [
+    joinEvents(events),
+    joinEvents(events.slice(0, 1)),
+    joinEvents([events[0] as Uint8Array, events[0] as Uint8Array]),
+    joinEvents([(events[0] as Uint8Array).subarray(1)]),
+    joinEvents([testEvent(testChain(4, { chainId: 'other' }), 1).bytes]),
+    joinEvents([]),
+    utf8('nonsense')
+  ]
+
+  test('are judged as on the main loop, and their events are the same', async () => {
+    const workers = pool()
+    for (const payload of messages) {
+      const expected = await checkEventsMessage(genesis, payload, {
+        isSigned: (event) => verifyEventSignature(genesis.hash, event),
+        giveWay: async () => {}
+      })
+      const large = concatBytes(utf8('before'), payload, utf8('after'))
+      const checked = await workers.checkEvents(large.subarray(6, 6 + payload.byteLength))
+      if (!expected.ok || !checked.ok) {
+        expect(checked).toEqual(expected)
+        continue
+      }
+      const all = ({ id, bytes, actor, signature, body, fields, timestamp }: CheckedEvent) => {
+        return { id, bytes, actor, signature, body, fields, timestamp }
+      }
+      expect(checked.message.map(all)).toEqual(expected.message.map(all))
+      // Kept for as long as they wait: they keep nothing else alive.
+      for (const { bytes, id } of checked.message) {
+        expect([bytes.buffer.byteLength, id.buffer.byteLength]).toEqual([bytes.byteLength, 32])
+      }
+    }
+    expect(workers.eventBacklog).toBe(0)
+  })
+
+  test('that are not checked yet are counted', async () => {
+    const workers = odd()
+    const calls = [workers.checkEvents(utf8('h1')), workers.checkEvents(utf8('h23'))]
+    const settled = Promise.allSettled(calls)
+    expect(workers.eventBacklog).toBe(5)
+    await workers.close()
+    await settled
+    expect(workers.eventBacklog).toBe(0)
   })
 })
 

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest'
 import { Api, type ApiOptions } from '../../../src/api/app.ts'
 import type { ApiSource, PeerBook, PendingView, SyncView } from '../../../src/api/source.ts'
 import type { CheckedEvent } from '../../../src/chain/event.ts'
+import { refusal } from '../../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../../src/chain/mempool.ts'
 import { VerifiedEvents } from '../../../src/chain/verified-events.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
@@ -119,6 +120,8 @@ export class World {
       genesis: maker.genesis,
       mempool,
       verified: new VerifiedEvents(maker.genesis.hash, VerifiedEvents.memoryFor(64)),
+      // Nothing is gossiped here.
+      checkMessage: () => refusal('EVENT_MALFORMED'),
       isFinalized: (id) => ledger.hasRecentEvent(id),
       fateOf: (event) => ledger.fateOf(event),
       save: (events) => ledger.saveMempool(events),
