@@ -11,7 +11,17 @@ export function unready(source: ApiSource): { readonly code: string; readonly me
     return { code: 'SYNCING', message: `at height ${height} of ${sync.targetHeight}` }
   }
   if (isAlone(source)) return { code: 'NO_PEERS', message: 'not connected to any peer of this chain' }
-  return undefined
+  return standing(source, height)
+}
+
+/** The chain stands: events that are taken in here would wait, for nobody knows how long. */
+function standing(source: ApiSource, height: number): ReturnType<typeof unready> {
+  const outlook = source.outlook()
+  if (outlook?.waiting.standsMs === undefined) return undefined
+  const { waiting, clock } = outlook
+  const seconds = Math.floor((waiting.standsMs ?? 0) / 1000)
+  const reasons = [waiting.message, ...clock.faults].join('; ')
+  return { code: 'CHAIN_STANDS', message: `no block at height ${height + 1} for ${seconds} s: ${reasons}` }
 }
 
 /** The only validator of a chain needs nobody; any other node that has no peer cannot know what is final. */

@@ -86,6 +86,22 @@ const LightJson = Type.Object({
   ])
 })
 
+const WaitingJson = Type.Object({
+  code: Type.String({ description: 'GENESIS_TIME, SYNC, TURN, VALIDATORS, PROPOSAL, BLOCK, OLD_PREVOTES, VOTES, …' }),
+  message: Type.String(),
+  since: Type.Integer({ description: 'since then the same is waited for' }),
+  standing_seconds: Nullable(
+    Type.Integer({ description: 'how long there was no block, if the chain stands; null: nothing is late' })
+  )
+})
+
+const ClockJson = Type.Object({
+  ahead_ms: Nullable(
+    Type.Integer({ description: "of this node's clock, before the validators' by median; null: too few are known" })
+  ),
+  faults: Type.Array(Type.String(), { description: 'clocks that are off, a line each' })
+})
+
 export const StatusJson = Type.Object({
   version: Type.String(),
   chain_id: Type.String(),
@@ -97,6 +113,10 @@ export const StatusJson = Type.Object({
   role: Type.String(),
   abstains: Type.Union([Type.String(), Type.Null()], { description: 'why this validator signs nothing now' }),
   state: Type.String(),
+  waiting: Type.Union([WaitingJson, Type.Null()], {
+    description: 'what the chain waits for at this node; null: it has no chain yet'
+  }),
+  clock: Type.Union([ClockJson, Type.Null()]),
   sync: SyncJson,
   finalized: Type.Object({ height: Type.Integer(), hash: Hash, timestamp: Type.Integer() }),
   pending: Nullable(

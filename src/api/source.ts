@@ -5,6 +5,7 @@
 import type { Genesis } from '../chain/genesis.ts'
 import type { Header } from '../codec/generated/chain.ts'
 import type { GetProof, Proof } from '../codec/generated/sync.ts'
+import type { OutlookView } from '../consensus/stall-monitor.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { HeldPeer, PeerView, TopicView } from '../network/types.ts'
 
@@ -111,6 +112,8 @@ export interface ApiSource {
   /** A validator signs; an observer follows the same rules without a key. */
   readonly role: 'validator' | 'observer'
   readonly mode: string
+  /** What the chain waits for at this node, and what is known of clocks; undefined: it does not follow the chain yet. */
+  readonly outlook: () => OutlookView | undefined
   /** Why this validator signs nothing now, one line; undefined: it signs, or is none. */
   readonly abstains?: () => string | undefined
   /** This node's public keys that others need to know, hex. */

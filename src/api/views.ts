@@ -38,6 +38,7 @@ export function statusJson(source: ApiSource): StatusJson {
     role: source.role,
     abstains: source.abstains?.() ?? null,
     state: nodeState(source),
+    ...outlookJson(source.outlook()),
     sync: syncJson(sync),
     finalized: { height: tip.height, hash: toHex(tip.hash), timestamp: tip.header.timestamp },
     pending: pending === undefined ? null : { ...pending, hash: toHex(pending.hash) },
@@ -50,6 +51,16 @@ export function statusJson(source: ApiSource): StatusJson {
     mempool: source.mempool(),
     log: { lost_lines: source.log?.lost ?? 0, fault: source.log?.fault ?? null },
     uptime_seconds: Math.floor(source.uptimeSeconds())
+  }
+}
+
+function outlookJson(outlook: ReturnType<ApiSource['outlook']>): Pick<StatusJson, 'waiting' | 'clock'> {
+  if (outlook === undefined) return { waiting: null, clock: null }
+  const { waiting, clock } = outlook
+  const { code, message, since, standsMs } = waiting
+  return {
+    waiting: { code, message, since, standing_seconds: standsMs === undefined ? null : Math.floor(standsMs / 1000) },
+    clock: { ahead_ms: clock.aheadMs ?? null, faults: [...clock.faults] }
   }
 }
 

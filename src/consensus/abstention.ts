@@ -1,3 +1,5 @@
+import { timeText } from '../time-text.ts'
+
 /** Why a validator signs nothing at a height, for now. A union to be added to: each reason has its words here. Pure. */
 export type Abstention =
   /** Its clock says that the chain has not begun. `until` in Unix ms. */
@@ -13,7 +15,7 @@ export type Abstention =
 export function describeAbstention(abstention: Abstention): string {
   switch (abstention.reason) {
     case 'genesis-time':
-      return `signs nothing before the genesis's time, ${new Date(abstention.until).toISOString()}`
+      return `signs nothing before the genesis's time, ${timeText(abstention.until)}`
     case 'window':
       return 'signs nothing until it holds the blocks of the last two event windows'
     case 'signed-above':

@@ -26,6 +26,7 @@ import { HeaderIntake, type HeadersPort } from './header-intake.ts'
 import { Height } from './height.ts'
 import { Intake } from './intake.ts'
 import { Outlook } from './outlook.ts'
+import { standAfterMs } from './pace.ts'
 import {
   type Clock,
   type ConsensusTopic,
@@ -42,7 +43,7 @@ import { quietLog } from './quiet-log.ts'
 import { resolveFork } from './rollback.ts'
 import { Seat } from './seat.ts'
 import type { Signer } from './signer.ts'
-import { StallMonitor, type WaitingView } from './stall-monitor.ts'
+import { type OutlookView, StallMonitor } from './stall-monitor.ts'
 import { NEWS_HEIGHTS } from './told.ts'
 import { VotesExchange } from './votes-exchange.ts'
 import { Watch } from './watch.ts'
@@ -178,11 +179,16 @@ export class Driver extends Emitter<DriverEvents> {
       proven: options.proven ?? (() => []),
       seat: this.#seat,
       height: () => this.#height,
-      isPaused: () => !this.#running,
+      isPaused: () => !this.#running || this.#height === undefined,
       halted: () => this.#halted
     })
-    const { params } = ledger.genesis
-    this.#monitor = new StallMonitor({ params, clock, log, quiet: this.#quiet, look: () => this.#outlook.look() })
+    this.#monitor = new StallMonitor({
+      afterMs: standAfterMs(ledger.genesis.params),
+      clock,
+      log,
+      quiet: this.#quiet,
+      look: () => this.#outlook.look()
+    })
   }
 
   /** Begins at the height after the ledger's tip. */
@@ -280,8 +286,8 @@ export class Driver extends Emitter<DriverEvents> {
     return this.#seat.abstention
   }
 
-  /** What the chain waits for at this node, since when, and whether it stands. */
-  waiting(): WaitingView {
+  /** What the chain waits for at this node, since when, and whether it stands; what is known of clocks. */
+  outlook(): OutlookView {
     return this.#monitor.view()
   }
 

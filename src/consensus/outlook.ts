@@ -1,8 +1,9 @@
 /** Gathers what there is to say of the chain at a moment: what it waits for, and what is wrong with clocks. */
+import type { Genesis } from '../chain/genesis.ts'
 import { fromHex } from '../codec/bytes.ts'
 import type { Abstention } from './abstention.ts'
 import { type ClockReading, type Clocks, compareClocks, ProposalTimes } from './clocks.ts'
-import type { Clock, LedgerPort, ProvenPeer } from './ports.ts'
+import type { Clock, ProvenPeer } from './ports.ts'
 import type { Seat } from './seat.ts'
 import { type HeightState, type Waiting, waitingAt } from './waiting.ts'
 import { type ClockFault, clockFaults } from './waiting-words.ts'
@@ -18,13 +19,13 @@ export interface Sight {
 }
 
 export interface OutlookPorts {
-  readonly ledger: Pick<LedgerPort, 'genesis' | 'tip'>
+  readonly ledger: { readonly genesis: Genesis; readonly tip: { readonly height: number } }
   readonly clock: Clock
   readonly seat: Pick<Seat, 'validator' | 'abstention'>
   readonly proven: () => readonly ProvenPeer[]
-  /** The height that is being decided. */
+  /** The height that is being decided; undefined: this node decides none. */
   readonly height: () => HeightState | undefined
-  /** Whether blocks come by range sync. */
+  /** Whether nothing is decided here now: blocks come by range sync, or consensus has not begun. */
   readonly isPaused: () => boolean
   readonly halted: () => Error | undefined
 }
@@ -67,8 +68,9 @@ export class Outlook {
     if (error !== undefined) return { for: 'restart', reason: error.message }
     const { timestamp } = ledger.genesis
     if (ledger.tip.height === 0 && clock.now() < timestamp) return { for: 'genesis-time', until: timestamp }
+    if (isPaused()) return { for: 'sync' }
     const state = height()
-    if (isPaused() || state === undefined) return { for: 'sync' }
+    if (state === undefined) return { for: 'others' }
     // Applied in another way, and the next height has not begun yet.
     if (state.height <= ledger.tip.height) return { for: 'disk' }
     return waitingAt(state, around)

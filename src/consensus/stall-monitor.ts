@@ -1,8 +1,7 @@
 /** Looks at what is waited for, each second, and says so: in the log when it matters, and to whoever asks. */
-import type { Params } from '../chain/params.ts'
 import type { Log } from '../log.ts'
+import type { Clocks } from './clocks.ts'
 import type { Sight } from './outlook.ts'
-import { standAfterMs } from './pace.ts'
 import type { Clock } from './ports.ts'
 import { Standing, type StandingNews } from './standing.ts'
 import { Timers } from './timers.ts'
@@ -10,20 +9,29 @@ import { type ClockFault, describeWaiting, seconds } from './waiting-words.ts'
 
 const LOOK_MS = 1000
 
-/** What is waited for, for people. */
-export interface WaitingView {
-  /** `VALIDATORS`, `VOTES`, …: what is waited for. */
-  readonly code: string
-  /** One line. */
-  readonly message: string
-  /** Unix ms since which it is. */
-  readonly since: number
-  /** For how long there was no block, ms, if the chain stands: nothing was decided for too long since a block was due. */
-  readonly standsMs: number | undefined
+/** What is waited for and what clocks show, for people. */
+export interface OutlookView {
+  readonly waiting: {
+    /** `VALIDATORS`, `VOTES`, …: what is waited for. */
+    readonly code: string
+    /** One line: "waits for …". */
+    readonly message: string
+    /** Unix ms since which it is. */
+    readonly since: number
+    /** For how long there was no block, ms, if the chain stands: nothing was decided for too long since a block was due. */
+    readonly standsMs: number | undefined
+  }
+  readonly clock: {
+    /** How far this node's clock is ahead of the validators', by median; undefined: too few of theirs are known. */
+    readonly aheadMs: number | undefined
+    /** A line each. */
+    readonly faults: readonly string[]
+  }
 }
 
 export interface StallMonitorPorts {
-  readonly params: Params
+  /** A block may be late for so long, ms, before the chain is said to stand. */
+  readonly afterMs: number
   readonly clock: Clock
   readonly log: Log
   /** For what others can bring about. */
@@ -41,7 +49,7 @@ export class StallMonitor {
   constructor(ports: StallMonitorPorts) {
     this.#ports = ports
     this.#timers = new Timers(ports.clock)
-    this.#standing = new Standing(standAfterMs(ports.params))
+    this.#standing = new Standing(ports.afterMs)
   }
 
   start(): void {
@@ -53,15 +61,18 @@ export class StallMonitor {
     this.#timers.clearAll()
   }
 
-  view(): WaitingView {
+  view(): OutlookView {
     const { clock } = this.#ports
-    const sight = this.#see()
+    const { waiting, abstention, clocks, clockFaults } = this.#see()
     const at = clock.monotonic()
     return {
-      code: sight.waiting.for.toUpperCase().replaceAll('-', '_'),
-      message: messageOf(sight),
-      since: clock.now() - Math.round(at - this.#standing.since),
-      standsMs: this.#standing.standsFor(at)
+      waiting: {
+        code: waiting.for.toUpperCase().replaceAll('-', '_'),
+        message: `waits for ${describeWaiting(waiting, abstention)}`,
+        since: clock.now() - Math.round(at - this.#standing.since),
+        standsMs: this.#standing.standsFor(at)
+      },
+      clock: { aheadMs: ownLead(clocks), faults: clockFaults.map(({ message }) => message) }
     }
   }
 
@@ -78,7 +89,8 @@ export class StallMonitor {
     const { log } = this.#ports
     const { tip, waiting } = sight
     if (type === 'ended') log.info({ height: tip }, `blocks go on: ${tip} is final, after ${seconds(forMs)}`)
-    else log.warn({ height: tip + 1, waiting }, standsMessage(tip, forMs, messageOf(sight)))
+    else
+      log.warn({ height: tip + 1, waiting }, `no block at height ${tip + 1} for ${seconds(forMs)}: ${reasons(sight)}`)
   }
 
   /** Once when one begins and once when it ends: how far off a clock is changes all the time. */
@@ -91,11 +103,12 @@ export class StallMonitor {
   }
 }
 
-function messageOf({ waiting, abstention, clockFaults }: Sight): string {
+function reasons({ waiting, abstention, clockFaults }: Sight): string {
   return [`waits for ${describeWaiting(waiting, abstention)}`, ...clockFaults.map(({ message }) => message)].join('; ')
 }
 
-/** For log and readiness. @param forMs for how long there was no block */
-export function standsMessage(tip: number, forMs: number, message: string): string {
-  return `no block at height ${tip + 1} for ${seconds(forMs)}: ${message}`
+function ownLead({ median }: Clocks): number | undefined {
+  if (median === undefined) return undefined
+  const lead = Math.round((median.least + median.most) / 2)
+  return Number.isFinite(lead) ? 0 - lead : undefined
 }

@@ -1,4 +1,5 @@
 /** The words for what is waited for and for what is wrong with clocks: the same in log, status and readiness. Pure. */
+import { timeText } from '../time-text.ts'
 import { type Abstention, describeAbstention } from './abstention.ts'
 import type { Clocks } from './clocks.ts'
 import type { Absent, Waiting } from './waiting.ts'
@@ -7,9 +8,11 @@ import type { Absent, Waiting } from './waiting.ts'
 export function describeWaiting(waiting: Waiting, abstention: Abstention | undefined): string {
   switch (waiting.for) {
     case 'genesis-time':
-      return `the genesis's time, ${new Date(waiting.until).toISOString()}`
+      return `the genesis's time, ${timeText(waiting.until)}`
     case 'sync':
       return 'blocks that peers have'
+    case 'others':
+      return 'a block that the validators make final'
     case 'turn':
       return `the turn of ${whose(waiting)}: an event, or the time of an empty block`
     case 'validators': {

@@ -19,6 +19,8 @@ export type Waiting =
   | { readonly for: 'genesis-time'; readonly until: number }
   /** Blocks come by range sync. */
   | { readonly for: 'sync' }
+  /** This node takes no part in deciding: it waits for what validators make final. */
+  | { readonly for: 'others' }
   /** Nothing is late: the proposer waits for an event, or for its time. */
   | { readonly for: 'turn'; readonly proposer: string; readonly own: boolean }
   /** Fewer than a quorum of validators take part, as far as this node knows. */

@@ -23,13 +23,14 @@ export interface ApiSourceParts {
   readonly mode: string
   readonly role: ApiSource['role']
   readonly abstention: () => Abstention | undefined
+  readonly outlook: ApiSource['outlook']
   readonly pending: ApiSource['pending']
   readonly fault: ApiSource['fault']
 }
 
 /** The running node as the API shows it. */
 export function apiSource(parts: ApiSourceParts): ApiSource {
-  const { ledger, network, sync, backfill, mempool, ingress, role, mode, pending, fault } = parts
+  const { ledger, network, sync, backfill, mempool, ingress, role, mode, outlook, pending, fault } = parts
   const startedAt = performance.now()
   return {
     version: VERSION,
@@ -37,6 +38,7 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     peerId: network.peerId,
     role,
     mode,
+    outlook,
     abstains: () => {
       const abstention = parts.abstention()
       return abstention === undefined ? undefined : describeAbstention(abstention)

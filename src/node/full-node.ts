@@ -8,6 +8,7 @@ import { type Checkpoint, parseCheckpoint } from '../chain/checkpoint.ts'
 import { Mempool } from '../chain/mempool.ts'
 import { VerifiedEvents } from '../chain/verified-events.ts'
 import { Driver } from '../consensus/driver.ts'
+import { systemClock } from '../consensus/ports.ts'
 import { Signer } from '../consensus/signer.ts'
 import { MolochError } from '../error.ts'
 import { Ledger } from '../ledger/ledger.ts'
@@ -27,6 +28,7 @@ import { join } from './join.ts'
 import type { NodeInput } from './node-input.ts'
 import { openNetwork } from './open-network.ts'
 import { Outbox } from './outbox.ts'
+import { provenPeers } from './proven-peers.ts'
 import { RestoredEvents } from './restored.ts'
 import { type RunningNode, runningNode } from './running.ts'
 import { ServedChain } from './served-chain.ts'
@@ -75,6 +77,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
   const ledger = opened
   const head = await HeadView.open(ledger)
 
+  const { clock = systemClock } = tuning
   const faults = new FaultBoard()
   const mempool = new Mempool({
     maxEvents: config.mempool.max_events,
@@ -97,9 +100,9 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
       penalise: (peer, code) => network.penalise(peer, code)
     },
     signer,
-    proven: () =>
-      network.sessions.list().flatMap(({ chainKey, clock }) => (chainKey === undefined ? [] : [{ chainKey, clock }])),
+    proven: () => provenPeers(network),
     maySign: () => ledger.holdsWindow,
+    clock,
     log
   })
   closers.add('consensus', () => driver.stop())
@@ -126,7 +129,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
     offer: (event) => outbox.add(event),
     added: () => driver.mempoolChanged(),
     halt: () => faults.halt,
-    now: Date.now
+    now: () => clock.now()
   })
   const blocks = blockItems(
     verify,
@@ -164,6 +167,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
       mode: config.mode,
       role,
       abstention: () => driver.abstention,
+      outlook: () => driver.outlook(),
       pending: () => driver.pending(),
       fault: () => faults.worst
     })

@@ -21,6 +21,7 @@ import { FaultBoard } from './faults.ts'
 import { type Home, keyPath } from './home.ts'
 import { headersPort, joinLight } from './join-light.ts'
 import { LightHead } from './light-head.ts'
+import { lightOutlook } from './light-outlook.ts'
 import { lightSource } from './light-source.ts'
 import { lightSources } from './light-sources.ts'
 import { begin, trustedStart } from './light-start.ts'
@@ -106,6 +107,9 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
     }
   })
 
+  const outlook = lightOutlook({ chain, network, isSyncing: () => sync.isSyncing, log, clock: tuning.clock })
+  closers.add('the watch for a chain that stands', async () => outlook.stop())
+
   let began: Awaited<ReturnType<typeof trustedStart>> | undefined
   const api = new Api(config.api, log)
   closers.add('API requests', () => api.close())
@@ -118,6 +122,7 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
       crossCheck,
       sync: () => sync.state(),
       checkpoint: () => began,
+      outlook: () => outlook.view(),
       chainKey: home.chainKey,
       fault: () => faults.worst
     })
@@ -146,6 +151,7 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
     skip: config.light.skip ? { ...asking, chain, getHeaders, getProof } : undefined,
     log
   })
+  outlook.start()
   crossCheck.start(tuning.crossCheckMs)
   const at = { chain: genesis.chainId, genesis: genesis.hash, height: chain.tip.height }
   log.info({ ...at, checkpoint: checkpointText(began), peerId: network.peerId, apiUrl }, 'the light node runs')

@@ -22,6 +22,7 @@ export interface LightSourceParts {
   readonly sync: ApiSource['sync']
   /** What the trust began with. */
   readonly checkpoint: () => LightView['checkpoint']
+  readonly outlook: ApiSource['outlook']
   readonly chainKey: KeyPair
   readonly fault: ApiSource['fault']
 }
@@ -50,6 +51,7 @@ export function lightSource(parts: LightSourceParts): ApiSource {
     topics: () => network.topics(),
     addresses: () => network.addresses(),
     sync: parts.sync,
+    outlook: parts.outlook,
     pending: () => undefined,
     mempool: () => ({ events: 0, bytes: 0 }),
     log: stderrLines(),

@@ -38,6 +38,7 @@ export function warpSource({ genesis, network, warp, checkpoint, role, chainKey 
     topics: () => network.topics(),
     addresses: () => network.addresses(),
     sync: () => syncView(warp.state(), checkpoint),
+    outlook: () => undefined,
     pending: () => undefined,
     mempool: () => ({ events: 0, bytes: 0 }),
     log: stderrLines(),

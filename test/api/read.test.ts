@@ -7,6 +7,10 @@ import { peer, World } from './support/world.ts'
 test('status has the shape that others rely on', async () => {
   const world = await World.open({ blocks: 2 })
   world.peers = [peer(), peer({ state: 'PROVIDING' }), peer(), peer({ state: 'HANDSHAKING' })]
+  world.outlook = {
+    waiting: { code: 'VOTES', message: 'waits for prevotes', since: 1_700_000_000_000, standsMs: undefined },
+    clock: { aheadMs: -12, faults: [] }
+  }
   world.pending = { height: 3, hash: new Uint8Array(32).fill(9), round: 1, signatures: 2, needed: 3 }
   const { status, body } = await world.get('/v1/status')
   const { tip } = world.ledger
@@ -22,6 +26,8 @@ test('status has the shape that others rely on', async () => {
     role: 'validator',
     abstains: null,
     state: 'SYNCED',
+    waiting: { code: 'VOTES', message: 'waits for prevotes', since: 1_700_000_000_000, standing_seconds: null },
+    clock: { ahead_ms: -12, faults: [] },
     sync: {
       strategy: 'gossip',
       height: 2,
@@ -208,6 +214,15 @@ describe('health', () => {
     expect(await ready()).toMatchObject({ status: 503, code: 'NO_PEERS' })
     world.peers = [peer()]
     expect(await ready()).toEqual({ status: 'ready', state: 'SYNCED', height: 1 })
+    const waiting = { code: 'VALIDATORS', message: 'waits for validators', since: 1, standsMs: undefined }
+    world.outlook = { waiting, clock: { aheadMs: undefined, faults: ['a clock is off'] } }
+    expect(await ready()).toMatchObject({ status: 'ready' })
+    world.outlook = { ...world.outlook, waiting: { ...waiting, standsMs: 83_900 } }
+    expect(await ready()).toMatchObject({
+      status: 503,
+      code: 'CHAIN_STANDS',
+      detail: 'no block at height 2 for 83 s: waits for validators; a clock is off'
+    })
     world.sync = { ...world.sync, targetHeight: 40 }
     expect(await ready()).toMatchObject({ status: 503, code: 'SYNCING', detail: 'at height 1 of 40' })
     world.sync = { ...world.sync, stalled: { since: 1, code: 'NO_SOURCES', message: 'no peer holds block 2' } }

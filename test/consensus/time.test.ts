@@ -111,13 +111,13 @@ it('a chain that stands says so when it begins and every ten minutes: for how lo
   const { node, clock } = await lab(2)
   await clock.pass(6000)
   await waitFor(() => expect(votesOf(node)).toHaveLength(1), PATIENCE)
-  expect(node.driver.waiting()).toMatchObject({ code: 'VALIDATORS', standsMs: undefined })
+  expect(node.driver.outlook().waiting).toMatchObject({ code: 'VALIDATORS', standsMs: undefined })
   await clock.pass(54_000)
   const missing = 'waits for validators: 1 of 3 needed are here'
   const names = 'missing: v0 (not connected), v1 (not connected), v3 (not connected)'
   expect(node.warnings).toEqual([expect.stringMatching(/^no block at height 1 for 1[78](\.\d)? s: /)])
   expect(node.warnings[0]).toContain(`${missing}; ${names}`)
-  const { code, message, standsMs } = node.driver.waiting()
+  const { code, message, standsMs } = node.driver.outlook().waiting
   expect({ code, message }).toEqual({ code: 'VALIDATORS', message: `${missing}; ${names}` })
   expect(standsMs).toBeGreaterThanOrEqual(59_000)
   await clock.pass(1_800_000)
@@ -142,7 +142,7 @@ it('… and why in other words when that changes, and when it is over', async ()
   await node.reaches(1)
   await clock.pass(1000)
   expect(node.infos.at(-1)).toMatch(/^blocks go on: 1 is final, after \d+ s$/)
-  expect(node.driver.waiting().standsMs).toBeUndefined()
+  expect(node.driver.outlook().waiting.standsMs).toBeUndefined()
 })
 
 it('a chain that only has nothing to do is not stalled', async () => {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { BlockJson } from '../../api/schemas.ts'
+import { timeText } from '../../time-text.ts'
 import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { fields, table } from '../table.ts'
-import { timeText } from '../time-text.ts'
 
 export function blockGetCommand(cli: Cli): Command {
   return newCommand(cli, 'get', { summary: 'show a finalized block', example: 'moloch block get 42 --json' })

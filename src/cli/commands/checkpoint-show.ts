@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { CheckpointJson } from '../../api/proof-schemas.ts'
+import { ageText, timeText } from '../../time-text.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { fields } from '../table.ts'
-import { ageText, timeText } from '../time-text.ts'
 
 export function checkpointShowCommand(cli: Cli): Command {
   return newCommand(cli, 'show', {

@@ -2,11 +2,11 @@ import type { Command } from 'commander'
 import { Type } from 'typebox'
 import { KeptEventJson } from '../../api/kept-events.ts'
 import { EventJson, PendingEventJson } from '../../api/schemas.ts'
+import { timeText } from '../../time-text.ts'
 import { type Cli, printJson, usageError } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { fields } from '../table.ts'
-import { timeText } from '../time-text.ts'
 
 export function eventGetCommand(cli: Cli): Command {
   return newCommand(cli, 'get', {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { HeldPeerJson, PeerIdJson, type PeerJson, PeersJson } from '../../api/schemas.ts'
+import { timeText } from '../../time-text.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { type CommandText, HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { durationOption } from '../parsers.ts'
 import { table } from '../table.ts'
-import { timeText } from '../time-text.ts'
 
 interface Options extends ApiOptions {
   readonly json?: boolean

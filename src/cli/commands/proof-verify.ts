@@ -8,12 +8,12 @@ import { keyText, keyToJson } from '../../light/verify/history-key.ts'
 import { MAX_HISTORY_CHARS, type ProofFile, parseProofFile } from '../../light/verify/parse-proof.ts'
 import { type FileResult, type TrustedBlock, verifyProofFile } from '../../light/verify/verify-file.ts'
 import { readGenesisFile, readHomeGenesis, resolveHome } from '../../node/home.ts'
+import { timeText } from '../../time-text.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand } from '../command.ts'
 import { askedKey, type KeyOptions, keyOptions } from '../history-key.ts'
 import { hexKey } from '../parsers.ts'
 import { fields, table } from '../table.ts'
-import { timeText } from '../time-text.ts'
 
 /** Of a history. */
 const SHOWN_IDS = 20

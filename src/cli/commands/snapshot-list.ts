@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { homePaths, readHomeGenesis, resolveHome } from '../../node/home.ts'
+import { timeText } from '../../time-text.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand } from '../command.ts'
 import { listSnapshots } from '../snapshot-files.ts'
-import { timeText } from '../time-text.ts'
 
 export function snapshotListCommand(cli: Cli): Command {
   return newCommand(cli, 'list', {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { StatusJson } from '../../api/schemas.ts'
+import { timeText } from '../../time-text.ts'
 import { type Cli, printJson } from '../cli.ts'
 import { type ApiOptions, apiClient } from '../client.ts'
 import { HOME_OPTION, JSON_OPTION, newCommand, URL_OPTION } from '../command.ts'
 import { fields } from '../table.ts'
-import { timeText } from '../time-text.ts'
 
 export function statusCommand(cli: Cli): Command {
   return newCommand(cli, 'status', {
@@ -30,7 +30,9 @@ function describe(status: StatusJson): [string, string][] {
     ['peer', status.peer_id],
     ['role', `${status.role}, ${status.mode}${status.abstains === null ? '' : `; ${status.abstains}`}`],
     ['state', status.state],
-    ['sync', describeSync(sync)],
+    ['sync', describeSync(status)],
+    ['waiting', describeWaiting(status)],
+    ...(status.clock?.faults ?? []).map((fault): [string, string] => ['clock', fault]),
     ...(sync.backfill === null ? [] : [['history', describeBackfill(sync.backfill)] as [string, string]]),
     ['finalized', `${finalized.height} ${finalized.hash} at ${timeText(finalized.timestamp)}`],
     ['pending', pending === null ? 'none' : describePending(pending)],
@@ -59,12 +61,29 @@ function describeWarp({ phase, height, chunks, chunks_done }: NonNullable<Status
   return `${phase} the snapshot of block ${height}: ${chunks_done} of ${chunks} chunks`
 }
 
-function describeSync(sync: StatusJson['sync']): string {
+function describeWaiting({ waiting }: StatusJson): string {
+  if (waiting === null) return 'nothing: it has no chain yet'
+  const { message, since, standing_seconds } = waiting
+  const stands = standing_seconds === null ? '' : `no block for ${standing_seconds} s: `
+  return `${stands}${message}, since ${timeText(since)}`
+}
+
+/** "Up to date" is for who would know of a newer block if there were one. */
+function describeTip({ sync, waiting, peers, state }: StatusJson): string {
+  const stands = waiting !== null && waiting.standing_seconds !== null
+  if (stands) return `at ${sync.height}, where the chain stands`
+  const hears = state === 'SYNCED' || state === 'PROVIDING'
+  if (!hears) return `at ${sync.height}; ${peers.connected === 0 ? 'no peer' : 'no peer with a chain'} tells of more`
+  return `up to date by ${sync.strategy}`
+}
+
+function describeSync(status: StatusJson): string {
+  const { sync } = status
   if (sync.stalled !== null) {
     return `stalled since ${timeText(sync.stalled.since)}: ${sync.stalled.message} (${sync.stalled.code})`
   }
   if (sync.warp !== null) return describeWarp(sync.warp)
-  if (sync.height >= sync.target_height) return `up to date by ${sync.strategy}`
+  if (sync.height >= sync.target_height) return describeTip(status)
   const eta = sync.eta_seconds === null ? '' : `, ${sync.eta_seconds} s to go`
   return `${sync.height} of ${sync.target_height} by ${sync.strategy}, ${sync.blocks_per_second} blocks/s from ${sync.peers} peers${eta}`
 }

@@ -43,6 +43,7 @@ export class World {
   peers: PeerView[] = []
   sync: SyncView
   pending: PendingView | undefined
+  outlook: ReturnType<ApiSource['outlook']>
   fault: ReturnType<ApiSource['fault']>
   topics: TopicView[] = []
   /** Set by tests that have a network. */
@@ -154,6 +155,7 @@ export class World {
         unban: (peerId) => book().unban(peerId)
       },
       sync: () => this.sync,
+      outlook: () => this.outlook,
       pending: () => this.pending,
       mempool: () => mempool.stats(),
       fault: () => this.fault,

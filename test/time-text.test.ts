@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ageText, timeText } from '../../src/cli/time-text.ts'
+import { ageText, timeText } from '../src/time-text.ts'
 
 test('a date as far as dates go, then the number', () => {
   expect(timeText(0)).toBe('1970-01-01T00:00:00.000Z')
