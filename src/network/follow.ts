@@ -10,9 +10,12 @@ const DETERMINED: ReadonlySet<string> = new Set(['SYNCING', 'SYNCED', 'PROVIDING
 
 /** What follows from a session's steps: gossip, the first Status, the dialler, the address book. */
 export function followSessions(parts: Parts): void {
-  const { sessions, gossip, dialer, known, status, settings } = parts
+  const { sessions, gossip, dialer, known, status, settings, admit } = parts
   const waiting = new WeakSet<Peer>()
-  sessions.on('passed', (peer) => gossip.admit(peer.id))
+  sessions.on('passed', ({ id, connections }) => {
+    connections.forEach(admit)
+    gossip.admit(id, connections)
+  })
   sessions.on('opened', (peer) => {
     dialer.reached(peer.id)
     remember(parts, peer)
@@ -36,9 +39,10 @@ export function followSessions(parts: Parts): void {
 
 /** What follows from libp2p's events. */
 export function followHost(host: Host, parts: Parts): void {
-  const { sessions, handshake } = parts
+  const { sessions, handshake, admit } = parts
   host.addEventListener('connection:open', ({ detail: connection }) => {
     const peer = sessions.connected(connection)
+    if (sessions.passed(peer.id)) admit(connection)
     if (peer.session.state !== 'CLOSED') void handshake.run(peer, connection)
   })
   host.addEventListener('connection:close', ({ detail }) => sessions.disconnected(detail))

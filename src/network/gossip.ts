@@ -1,12 +1,15 @@
 import type { GossipSub } from '@libp2p/gossipsub'
 import { gossipsub, TopicValidatorResult } from '@libp2p/gossipsub'
-import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
 import { judge, type TopicRules, type Verdict } from '../chain/gossip-rules.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { networkError } from './errors.ts'
+import { GossipBudget } from './gossip-budget.ts'
 import { GossipCounters } from './gossip-counters.ts'
-import { GossipGate, type Rpc } from './gossip-gate.ts'
+import { type GatedRouter, GossipGate } from './gossip-gate.ts'
+import { GossipInbound, type ReadRouter } from './gossip-inbound.ts'
+import { GossipOutbound, type WrittenRouter } from './gossip-outbound.ts'
 import { GOSSIP_PARAMS } from './gossip-params.ts'
 import { scoreParams } from './gossip-score.ts'
 import { messageId } from './message-id.ts'
@@ -16,29 +19,22 @@ import { GossipTap, type TapOptions } from './trace/tap.ts'
 import type { Topic, TopicView } from './types.ts'
 import { Validating } from './validating.ts'
 
-/** One RPC frame: the largest message and what rides with it. it-length-prefixed itself stops at 4 MiB. */
-const MAX_RPC_BYTES = 4 << 20
-/**
- * A peer whose gossip stream did not open when it was tried again waits this long for the next try: streams are opened
- * one after the other, and a peer that never answers would hold up all.
- */
-const REOPEN_EVERY_MS = 10_000
-
 /** What the class has and its interface has not; checked when it is attached, since a new version may have moved it. */
-interface RouterInternals {
-  handleReceivedRpc(from: PeerId, rpc: Rpc): Promise<void>
-  onPeerConnected(peerId: PeerId, connection: Connection): void
-  createOutboundStream(peerId: PeerId, connection: Connection): Promise<void>
+interface RouterInternals extends GatedRouter, ReadRouter, WrittenRouter {
   reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
   getScore(peerId: string): number
   getMeshPeers(topic: string): string[]
-  streamsOutbound: Map<string, { rawStream: Stream }>
 }
 type Router = GossipSub & RouterInternals
 const INTERNALS = [
-  'handleReceivedRpc',
+  'onIncomingStream',
   'onPeerConnected',
+  'createInboundStream',
   'createOutboundStream',
+  'pipePeerReadStream',
+  'handlePrune',
+  'handleIWant',
+  'pushGossip',
   'reportMessageValidationResult',
   'getScore'
 ] as const
@@ -55,7 +51,10 @@ export interface GossipOptions {
   /** Above it nothing is published. */
   readonly maxMessageBytes: number
   readonly passed: (peerId: string) => boolean
+  readonly isValidator: (peerId: string) => boolean
   readonly penaltyPoints: (peerId: string) => number
+  /** A peer has sent an RPC that no honest peer sends. */
+  readonly onBadRpc: (peerId: string, message: string) => void
   /** Open connections of peers past Hello. */
   readonly connections: () => Iterable<Connection>
   /** Undefined: nobody is told what gossipsub does, and it is left as it is. */
@@ -67,11 +66,12 @@ export interface GossipOptions {
 export class Gossip {
   readonly #options: GossipOptions
   readonly #gate: GossipGate
+  readonly #inbound: GossipInbound
+  readonly #outbound: GossipOutbound
   /** By topic id: what a message of it has to pass. */
   readonly #readers = new Map<string, (payload: Uint8Array, from: string) => Promise<Verdict>>()
   readonly #validating: Validating
   readonly #counters = new GossipCounters()
-  readonly #tried = new Map<string, number>()
   /** Set while libp2p runs: before, gossipsub throws at whatever is asked of it. */
   #router: Router | undefined
   #tap: GossipTap | undefined
@@ -79,6 +79,11 @@ export class Gossip {
   constructor(options: GossipOptions) {
     this.#options = options
     this.#gate = new GossipGate(options.passed)
+    this.#inbound = new GossipInbound({
+      ...options,
+      budget: new GossipBudget({ ...options, now: () => performance.now() })
+    })
+    this.#outbound = new GossipOutbound({ ...options, graceMs: options.settings.graceMs })
     this.#validating = new Validating(options.settings.maxValidating)
   }
 
@@ -90,7 +95,8 @@ export class Gossip {
       msgIdFn: ({ topic, data }) => messageId(topic, data),
       allowedTopics: TOPICS.map((topic) => topicId(scope, topic)),
       heartbeatInterval: settings.gossipHeartbeatMs,
-      maxInboundDataLength: MAX_RPC_BYTES,
+      maxInboundDataLength: this.#inbound.maxRpcBytes,
+      decodeRpcLimits: this.#inbound.decodeRpcLimits,
       maxOutboundBufferSize: settings.gossipBufferBytes,
       scoreParams: scoreParams(scope, settings, penaltyPoints),
       metricsRegister: this.#counters.register,
@@ -106,20 +112,15 @@ export class Gossip {
         throw new TypeError(`gossipsub has no ${name}: another version than known`)
     }
     const { trace } = this.#options
-    // Within the gate, so that it sees what gossipsub sees.
     if (trace !== undefined) this.#tap = new GossipTap(service, trace)
-    router.handleReceivedRpc = this.#gate.wrap(router.handleReceivedRpc.bind(router))
-    const open = router.createOutboundStream.bind(router)
-    router.createOutboundStream = async (peerId, connection) => {
-      await open(peerId, connection)
-      // It did open: should it be reset before the next heartbeat, that is no reason to wait.
-      if (router.streamsOutbound.has(peerId.toString())) this.#tried.delete(peerId.toString())
-    }
+    this.#gate.attach(router)
+    this.#inbound.attach(router)
+    this.#outbound.attach(router)
     router.addEventListener('gossipsub:message', (event) => {
       const { propagationSource, msgId, msg } = event.detail
       void this.#validate(router, msgId, propagationSource.toString(), msg.topic, msg.data)
     })
-    router.addEventListener('gossipsub:heartbeat', () => this.#watch(router))
+    router.addEventListener('gossipsub:heartbeat', () => this.#outbound.watch())
   }
 
   /** libp2p has started. */
@@ -133,17 +134,16 @@ export class Gossip {
   stopped(): void {
     this.#router = undefined
     this.#tap?.stop()
-    this.#tried.clear()
+    this.#outbound.stop()
   }
 
-  /** The peer has passed Hello: what it said of its subscriptions before now counts. */
-  admit(peerId: string): void {
-    this.#gate.admit(peerId)
+  /** The peer has passed Hello. */
+  admit(peerId: string, connections: Iterable<Connection>): void {
+    this.#gate.admit(peerId, connections)
   }
 
   forget(peerId: string): void {
-    this.#gate.forget(peerId)
-    this.#tried.delete(peerId)
+    this.#outbound.forget(peerId)
   }
 
   subscribe<Message>(topic: Topic, rules: TopicRules<Message>): () => void {
@@ -227,35 +227,5 @@ export class Gossip {
     }
     if (verdict === 'reject') this.#options.log.debug({ topic, peer: from }, 'gossip message rejected')
     router.reportMessageValidationResult(id, from, VERDICTS[verdict])
-  }
-
-  /**
-   * Opens the gossip streams that are missing. gossipsub opens one when a connection does, and never again: after a
-   * reset it would be silent to that peer for as long as the connection lives. Nor does it move to a newer connection
-   * while the stream of an older one seems open: that may be to a process that is gone.
-   */
-  #watch(router: Router): void {
-    const now = performance.now()
-    for (const connection of this.#options.connections()) {
-      const id = connection.remotePeer.toString()
-      const stream = router.streamsOutbound.get(id)?.rawStream
-      if (stream?.remoteWriteStatus === 'closed') {
-        // The peer has dropped our stream without a reset; nobody reads it.
-        stream.abort(new Error('the peer has closed its end of the gossip stream'))
-        continue
-      }
-      if (stream !== undefined && !connection.streams.includes(stream)) {
-        // Closed and not reset: at a reset a live peer forgets us, and what it opens then is moved in turn, for ever.
-        const signal = AbortSignal.timeout(this.#options.settings.graceMs)
-        stream.close({ signal }).catch((error: Error) => stream.abort(error))
-        router.streamsOutbound.delete(id)
-      } else if (stream !== undefined) {
-        continue
-      }
-      if (now - (this.#tried.get(id) ?? Number.NEGATIVE_INFINITY) < REOPEN_EVERY_MS) continue
-      this.#tried.set(id, now)
-      this.#options.log.debug({ peer: id }, 'gossip stream opened again')
-      router.onPeerConnected(connection.remotePeer, connection)
-    }
   }
 }

@@ -1,21 +1,20 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
 import type { GossipSub, gossipsub } from '@libp2p/gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ConnectionGater, Libp2p, MultiaddrResolver, PeerInfo, PrivateKey } from '@libp2p/interface'
+import type {
+  ConnectionGater,
+  Libp2p,
+  MultiaddrResolver,
+  PeerInfo,
+  PrivateKey,
+  StreamMuxerFactory
+} from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
 import { PeerMemory } from './peer-memory.ts'
 import type { NetworkSettings } from './settings.ts'
-
-/** How far one stream's sender may be ahead of its reader. The default of 16 MiB is more than the read buffer holds. */
-const STREAM_WINDOW_BYTES = 2 << 20
-/** What a paused stream may hold; one window always fits, so that pausing never resets. */
-const STREAM_READ_BUFFER_BYTES = 4 << 20
-/** Streams of one connection, all protocols. Against stream floods; ours have limits of their own far below. */
-const MAX_STREAMS = 256
 
 /** What one peer may say of itself in one piece; ours is some 1200 bytes. libp2p takes ten of them. */
 const MAX_IDENTIFY_BYTES = 4096
@@ -36,6 +35,7 @@ export interface HostOptions {
   readonly gater: ConnectionGater
   /** Of /dnsaddr, so that the gater knows what it resolved to. */
   readonly resolver: MultiaddrResolver
+  readonly muxer: () => StreamMuxerFactory
   readonly pubsub: ReturnType<typeof gossipsub>
   readonly settings: NetworkSettings
 }
@@ -53,13 +53,7 @@ export function createHost(options: HostOptions): Promise<Host> {
     addresses: { listen: [...options.listen], announce: [...options.announce] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: MAX_STREAMS,
-        maxOutboundStreams: MAX_STREAMS,
-        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: STREAM_READ_BUFFER_BYTES }
-      })
-    ],
+    streamMuxers: [options.muxer],
     peerDiscovery: onFound === undefined ? [] : [discovery(onFound)],
     connectionGater: options.gater,
     datastore: new PeerMemory(PEERS_PER_CONNECTION * settings.maxConnections, peerIdFromPrivateKey(options.privateKey)),
@@ -79,7 +73,11 @@ export function createHost(options: HostOptions): Promise<Host> {
     },
     // One failed ping would end a connection that is busy with a transfer. Liveness is judged by Status.
     connectionMonitor: { enabled: false, abortConnectionOnPingFailure: false },
-    services: { identify: identify({ maxMessageSize: MAX_IDENTIFY_BYTES }), pubsub: options.pubsub }
+    // Who has not passed Hello is not asked who it is (follow.ts).
+    services: {
+      identify: identify({ maxMessageSize: MAX_IDENTIFY_BYTES, runOnConnectionOpen: false }),
+      pubsub: options.pubsub
+    }
   })
 }
 

@@ -1,5 +1,5 @@
+import type { Connection } from '@libp2p/interface'
 import type { TopicRules } from '../chain/gossip-rules.ts'
-import { toHex } from '../codec/bytes.ts'
 import { Emitter } from '../emitter.ts'
 import { messageOf } from '../error.ts'
 import type { Hold } from '../store/peer-store.ts'
@@ -40,7 +40,8 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     this.#parts = buildParts(options, {
       connect: (address, known) => this.#connect(address, known),
       disconnect: (peer, reason, message) => void this.disconnect(peer, reason, message),
-      connections: () => this.#host?.getConnections() ?? []
+      connections: () => this.#host?.getConnections() ?? [],
+      identify: (connection) => this.#identify(connection)
     })
     this.peerId = this.#parts.peerId
     this.sessions = this.#parts.sessions
@@ -68,6 +69,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       userAgent,
       gater: this.#parts.gater,
       resolver: this.#parts.dialGate.resolver,
+      muxer: () => this.#parts.muxers.factory(),
       pubsub: this.#parts.gossip.service(),
       settings: this.#parts.settings
     })
@@ -82,7 +84,7 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
       status: this.#parts.status,
       sessions: this.sessions,
       isHeld: (peer) => this.#parts.known.holdOn(peer) !== undefined,
-      isValidator: (peer) => this.#isValidator(peer),
+      isValidator: this.#parts.isValidator,
       onFlood: (peer, message) => this.penalise(peer, 'REQUEST_FLOOD', message),
       onGoodbye: (peer, reason, message) => this.#onGoodbye(peer, reason, message),
       log
@@ -214,9 +216,10 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     this.sessions.close(peer, `${reason}${message === '' ? '' : `: ${message}`}`)
   }
 
-  #isValidator(peerId: string): boolean {
-    const key = this.sessions.find(peerId)?.chainKey
-    return key !== undefined && this.#options.genesis.validators.keys.some((one) => toHex(one) === key)
+  #identify(connection: Connection): void {
+    this.#host?.services.identify.identify(connection).catch((error) => {
+      this.#options.log.debug({ peer: connection.remotePeer.toString(), err: messageOf(error) }, 'identify failed')
+    })
   }
 
   async #connect(address: string, known: string | undefined): Promise<string> {

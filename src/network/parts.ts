@@ -3,6 +3,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { maxTrustedHeaderBytes } from '../chain/check-header.ts'
 import { scope } from '../chain/genesis.ts'
 import { maxChunkBytes } from '../chain/snapshot-chunks.ts'
+import { toHex } from '../codec/bytes.ts'
 import { Certifier } from './certify.ts'
 import { DialGate } from './dial-gate.ts'
 import { Dialer } from './dialer.ts'
@@ -11,6 +12,7 @@ import { gaterOf } from './gater.ts'
 import { Gossip } from './gossip.ts'
 import { Handshake } from './handshake.ts'
 import { KnownPeers, NO_RECORDS } from './known-peers.ts'
+import { Muxers } from './muxer.ts'
 import type { NetworkOptions } from './options.ts'
 import { openConnection } from './peer.ts'
 import { Penalties } from './penalties.ts'
@@ -30,6 +32,8 @@ export interface Hooks {
   readonly connect: (address: string, known: string | undefined) => Promise<string>
   readonly disconnect: (peerId: string, reason: GoodbyeName, message: string) => void
   readonly connections: () => Iterable<Connection>
+  /** Asks a peer who it is. */
+  readonly identify: (connection: Connection) => void
 }
 
 export interface Parts {
@@ -39,8 +43,13 @@ export interface Parts {
   readonly scope: string
   readonly sessions: PeerSessions
   readonly gossip: Gossip
+  /** Whether the peer has proven to be a validator. */
+  readonly isValidator: (peerId: string) => boolean
   readonly gater: ConnectionGater
   readonly dialGate: DialGate
+  readonly muxers: Muxers
+  /** A connection of a peer that has passed Hello: it may do more, and is asked who it is. */
+  readonly admit: (connection: Connection) => void
   readonly known: KnownPeers
   readonly refill: Refill
   readonly dialer: Dialer
@@ -68,11 +77,15 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     log,
     standing: (peer) => ({ score: gossip.score(peer), points: penalties.points(peer), fault: penalties.last(peer) })
   })
+  const validators = new Set(genesis.validators.keys.map(toHex))
+  const isValidator = (peer: string): boolean => validators.has(sessions.find(peer)?.chainKey ?? '')
   const gossip: Gossip = new Gossip({
     scope: chain,
     settings,
     maxMessageBytes: limits.maxFrameBytes,
     passed: (peer) => sessions.passed(peer),
+    isValidator: (peer) => isValidator(peer),
+    onBadRpc: (peer, message) => discipline.penalise(peer, 'BAD_RPC', message),
     penaltyPoints: (peer) => penalties.points(peer),
     connections: () => sessions.open().flatMap((peer) => openConnection(peer) ?? []),
     trace: trace && { self, sink: trace, scoresMs: settings.traceScoresMs, batchMs: settings.traceBatchMs, log },
@@ -80,6 +93,11 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
   })
   const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)
   const dialGate = new DialGate()
+  const muxers = new Muxers(settings.maxUnsentBytes)
+  const admit = (connection: Connection): void => {
+    muxers.admit(connection)
+    hooks.identify(connection)
+  }
   const gater = gaterOf({
     self: peerId.toString(),
     maxPerIp: settings.maxPerIp,
@@ -89,7 +107,14 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
   })
   const isConnected = (peer: string): boolean => (sessions.find(peer)?.connections.size ?? 0) > 0
   const dialer = new Dialer({ settings, connect: hooks.connect, isConnected, random, now, log })
-  const discipline = new Discipline({ known, penalties, dialer, disconnect: hooks.disconnect, now: Date.now, log })
+  const discipline: Discipline = new Discipline({
+    known,
+    penalties,
+    dialer,
+    disconnect: hooks.disconnect,
+    now: Date.now,
+    log
+  })
   const refill = new Refill({
     wanted: settings.wantedPeers,
     known,
@@ -126,5 +151,21 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     maxChunkBytes: maxChunkBytes(genesis)
   })
   const about = { peerId: peerId.toString(), settings, limits, scope: chain }
-  return { ...about, sessions, gossip, gater, dialGate, known, refill, dialer, discipline, handshake, status, requests }
+  return {
+    ...about,
+    sessions,
+    gossip,
+    isValidator,
+    gater,
+    dialGate,
+    muxers,
+    admit,
+    known,
+    refill,
+    dialer,
+    discipline,
+    handshake,
+    status,
+    requests
+  }
 }

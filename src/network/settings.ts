@@ -66,6 +66,9 @@ export interface NetworkSettings {
   /** Peers that came to us and have not passed Hello. Against peers that connect and say nothing. */
   readonly maxHandshaking: number
 
+  /** Unsent bytes of one connection: against peers that make us answer and do not read. Holds all windows there can be. */
+  readonly maxUnsentBytes: number
+
   readonly dialMs: number
   /** Reconnecting: first wait, growing twofold up to the last, each ± half at random. */
   readonly redialFirstMs: number
@@ -149,6 +152,7 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   inboundPerSecond: 10,
   maxPerIp: 16,
   maxHandshaking: 32,
+  maxUnsentBytes: 32 << 20,
 
   dialMs: 5000,
   redialFirstMs: 500,

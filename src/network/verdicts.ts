@@ -45,6 +45,8 @@ export const RULINGS: Readonly<Record<string, Ruling>> = {
   // A height that no commit proves changes nothing, so a lie about it does not either.
   BAD_STATUS: PENALISE_HARD,
   BAD_VOTES: PENALISE_HARD,
+  // Gossip that no honest peer sends, and that is not decoded. It costs us the reading of it.
+  BAD_RPC: PENALISE_HARD,
   BAD_REQUEST: PENALISE,
   // No honest peer does these, but a peer of a newer version might.
   BAD_FRAME: DISCONNECT,

@@ -1,16 +1,15 @@
-import { type GossipSub, gossipsub, StrictNoSign } from '@libp2p/gossipsub'
-import type { Connection, ConnectionGater, PeerId, Stream } from '@libp2p/interface'
+import type { Connection, ConnectionGater, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
-import { scope } from '../../src/chain/genesis.ts'
 import type { Verdict } from '../../src/chain/gossip-rules.ts'
-import { GossipGate, type Rpc } from '../../src/network/gossip-gate.ts'
+import { concatBytes } from '../../src/codec/bytes.ts'
 import type { Host } from '../../src/network/libp2p.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
-import { topicId } from '../../src/network/topics.ts'
 import { host, settled, until } from './support/hosts.ts'
 import { chain, connect, node, type TestNode, view } from './support/nodes.ts'
+import { framed, gossipStream, rpc } from './support/rpcs.ts'
 import { ACCEPT_ALL, rulesBy } from './support/rules.ts'
+import { id } from './support/traces.ts'
 
 interface Heard {
   readonly messages: { payload: string; from: string }[]
@@ -194,15 +193,11 @@ describe('gossip', () => {
   it('of a peer that has not passed hello is not looked at, and does not shadow the same from one that has', async () => {
     const b = await node({ settings: { handshakeMs: 60_000 } })
     const heard = listen(b)
-    const stranger = await host(gossipsub({ globalSignaturePolicy: StrictNoSign }))
+    const stranger = await host()
     // It speaks gossipsub, subscribes and publishes, but never says hello.
     await stranger.handle('/moloch/hello/1', () => {})
-    const pubsub: GossipSub = stranger.services.pubsub
-    const topic = topicId(scope(chain().genesis), 'vote')
-    pubsub.subscribe(topic)
-    await stranger.dial(multiaddr(b.address))
-    await until('its mesh', () => pubsub.getSubscribers(topic).length === 1)
-    await pubsub.publish(topic, message('early'))
+    const stream = await gossipStream(await stranger.dial(multiaddr(b.address)))
+    stream.send(framed(concatBytes(rpc.subscribe(id('vote')), rpc.message(id('vote'), message('early')))))
 
     const a = await node()
     listen(a)
@@ -280,54 +275,3 @@ function async_<T>(ask: () => Promise<T>, wanted: T): () => boolean {
     return last === wanted
   }
 }
-
-describe('the gate before gossipsub', () => {
-  const peer = (name: string) => ({ toString: () => name }) as unknown as PeerId
-  const rpc = (topics: string[], messages = 0): Rpc => ({
-    subscriptions: topics.map((topic) => ({ topic })),
-    messages: Array.from({ length: messages }, () => ({})),
-    control: { ihave: [1], iwant: [1], graft: topics.map((topicID) => ({ topicID })), prune: [], idontwant: [1] }
-  })
-
-  function setUp() {
-    const passed = new Set<string>()
-    const seen: { from: string; rpc: Rpc }[] = []
-    const gate = new GossipGate((id) => passed.has(id))
-    const handle = gate.wrap(async (from, got) => void seen.push({ from: from.toString(), rpc: got }))
-    return { passed, seen, gate, handle }
-  }
-
-  it('keeps subscriptions and grafts until the peer passes, and no payloads', async () => {
-    const { passed, seen, gate, handle } = setUp()
-    await handle(peer('p'), rpc(['t'], 3))
-    await handle(peer('p'), { subscriptions: [], messages: [{}] })
-    expect(seen).toEqual([])
-    passed.add('p')
-    gate.admit('p')
-    expect(seen).toHaveLength(2)
-    expect(seen[0]?.rpc).toEqual({
-      subscriptions: [{ topic: 't' }],
-      messages: [],
-      control: { ihave: [], iwant: [], graft: [{ topicID: 't' }], prune: [], idontwant: [] }
-    })
-    await handle(peer('p'), rpc(['t'], 3))
-    expect(seen[2]?.rpc.messages).toHaveLength(3)
-    gate.admit('p')
-    expect(seen).toHaveLength(3)
-  })
-
-  it('keeps little', async () => {
-    const { passed, seen, gate, handle } = setUp()
-    for (let i = 0; i < 100; i += 1) await handle(peer('p'), rpc(Array.from({ length: 50 }, (_, n) => `t${n}`)))
-    await handle(peer('q'), rpc(['x'.repeat(1000)]))
-    for (let i = 0; i < 1000; i += 1) await handle(peer(`p${i}`), rpc(['t']))
-    for (const id of ['p', 'q', 'p999']) {
-      passed.add(id)
-      gate.admit(id)
-    }
-    expect(seen.filter(({ from }) => from === 'p')).toHaveLength(8)
-    expect(seen.every((one) => one.rpc.subscriptions.length <= 8)).toBe(true)
-    expect(seen.find(({ from }) => from === 'q')?.rpc.subscriptions).toEqual([])
-    expect(seen.some(({ from }) => from === 'p999')).toBe(false)
-  })
-})

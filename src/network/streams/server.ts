@@ -61,6 +61,8 @@ export async function serve(stream: Stream, connection: Connection, options: Ser
         : charged(answers(input, asker, options), admitted.charge)
     await pipe(answer, frames(options.maxAnswerFrameBytes), sink(stream, options.limits))
     input.stop()
+    // What it sends from now on is dropped: kept unread it would be megabytes a stream.
+    await stream.closeRead()
     await settle(stream, options.limits.graceMs)
   } catch (error) {
     options.log.debug({ peer: asker.peerId, protocol: options.protocol, err: messageOf(error) }, 'answer broken off')

@@ -21,7 +21,7 @@ export interface TapOptions {
 /**
  * Tells a sink of all that gossipsub does, without a fork of it: methods of the one instance are wrapped, and two of its maps
  * watched. It is what gossipsub sees. A peer that has not passed Hello is kept from it (gossip-gate.ts): what such a peer sends
- * is nowhere in the trace, but for the subscriptions and grafts that reach gossipsub when it passes, at that time.
+ * is nowhere in the trace, until it passes.
  *
  * gossipsub waits for nothing here, and no failure reaches it. Ids of messages and peers are shared between events: a sink
  * may keep them, and must not change them.

@@ -1,4 +1,5 @@
 import '../../../src/polyfill.ts'
+import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { gossipsub } from '@libp2p/gossipsub'
 import type { Connection } from '@libp2p/interface'
@@ -32,6 +33,7 @@ export async function host(pubsub = gossipsub()): Promise<Host> {
     userAgent: 'test',
     gater: {},
     resolver: dnsaddrResolver,
+    muxer: yamux({ streamOptions: { maxStreamWindowSize: 2 << 20, maxReadBufferLength: 4 << 20 } }),
     pubsub,
     settings: { ...DEFAULT_SETTINGS, ...DEVNET_SETTINGS }
   })

@@ -1,0 +1,180 @@
+import type { PeerId, Stream } from '@libp2p/interface'
+import { decode } from 'it-length-prefixed'
+import { pipe } from 'it-pipe'
+import { countFields, type Shape } from '../codec/field-count.ts'
+import { messageOf } from '../error.ts'
+import type { GossipBudget } from './gossip-budget.ts'
+import { StreamSource } from './streams/source.ts'
+
+/** What an RPC may be longer than the largest message: its topic, and control messages that ride with it. */
+const RPC_ROOM_BYTES = 1 << 20
+/** All fields of an RPC on all levels, ids and messages among them. Ours have at most 5 × 1024 ids and 1024 messages. */
+export const MAX_RPC_FIELDS = 8192
+/** Of a topic's ids in one IHAVE, and messages in the answer to one IWANT. */
+const MAX_TOLD = 1024
+/** Streams of one peer that are read: an older one may have bytes that came before it opened the newer. */
+const MAX_STREAMS = 3
+
+const IDS = { 1: 'bytes' } as const
+const CONTROL: Shape = {
+  1: { 1: 'bytes', 2: 'bytes' },
+  2: IDS,
+  3: { 1: 'bytes' },
+  4: { 1: 'bytes', 2: { 1: 'bytes', 2: 'bytes' }, 3: 'u64' },
+  5: IDS
+}
+/** gossipsub's RPC. */
+export const RPC: Shape = {
+  1: { 1: 'u32', 2: 'bytes' },
+  2: { 1: 'bytes', 2: 'bytes', 3: 'bytes', 4: 'bytes', 5: 'bytes', 6: 'bytes' },
+  3: CONTROL
+}
+
+interface Message {
+  readonly data?: Uint8Array
+}
+
+interface Inbound {
+  readonly rawStream: Stream
+  readonly source: AsyncIterable<Uint8Array>
+  close(): Promise<void>
+}
+
+/** What is wrapped of gossipsub's class. */
+export interface ReadRouter {
+  readonly peers: ReadonlyMap<string, PeerId>
+  readonly streamsInbound: Map<string, Inbound>
+  isStarted(): boolean
+  createInboundStream(peerId: PeerId, stream: Stream): void
+  pipePeerReadStream(peerId: PeerId, source: AsyncIterable<Uint8Array>): Promise<void>
+  handlePrune(peerId: string, prune: { peers: unknown[] }[]): Promise<void>
+  handleIWant(peerId: string, iwant: unknown[]): Message[]
+  pushGossip(peerId: string, ihave: { messageIDs: Uint8Array[] }): void
+}
+
+export interface InboundOptions {
+  readonly maxMessageBytes: number
+  readonly passed: (peerId: string) => boolean
+  readonly budget: GossipBudget
+  /** The peer has sent an RPC that no honest peer sends. */
+  readonly onBadRpc: (peerId: string, message: string) => void
+}
+
+/**
+ * Reads gossip streams in gossipsub's place, which takes all that comes as fast as it comes and decodes it before it looks
+ * at it. Here nothing is read that the peer's budget does not pay for, so that a flood waits at its sender; an RPC is counted
+ * before it is decoded; and what an honest node of ours says fits what it takes.
+ */
+export class GossipInbound {
+  readonly #options: InboundOptions
+  readonly maxRpcBytes: number
+  readonly #open = new Map<string, Set<Inbound>>()
+
+  constructor(options: InboundOptions) {
+    this.#options = options
+    this.maxRpcBytes = options.maxMessageBytes + RPC_ROOM_BYTES
+  }
+
+  /** For gossipsub's options, beside what is counted here. */
+  readonly decodeRpcLimits = {
+    maxSubscriptions: 64,
+    maxMessages: MAX_TOLD,
+    maxControlMessages: 64,
+    maxIhaveMessageIDs: MAX_RPC_FIELDS,
+    maxIwantMessageIDs: MAX_RPC_FIELDS,
+    maxIdontwantMessageIDs: 512,
+    maxPeerInfos: 16
+  }
+
+  attach(router: ReadRouter): void {
+    const { budget } = this.#options
+    router.createInboundStream = (peerId, stream) => this.#create(router, peerId, stream)
+    const pruned = router.handlePrune.bind(router)
+    // Peer exchange: whom a stranger would have us dial. Its score keeps it out as well (gossip-params.ts).
+    router.handlePrune = (peerId, prune) =>
+      pruned(
+        peerId,
+        prune.map((one) => ({ ...one, peers: [] }))
+      )
+    const wanted = router.handleIWant.bind(router)
+    router.handleIWant = (peerId, iwant) => {
+      const answer = this.#fitting(wanted(peerId, iwant))
+      // A few bytes ask for many: the asker pays for these too.
+      for (const { data } of answer) budget.charge(peerId, data?.byteLength ?? 0)
+      return answer
+    }
+    const told = router.pushGossip.bind(router)
+    router.pushGossip = (peerId, ihave) => told(peerId, { ...ihave, messageIDs: ihave.messageIDs.slice(0, MAX_TOLD) })
+  }
+
+  /** As many messages as one RPC may have. */
+  #fitting(messages: Message[]): Message[] {
+    let room = this.#options.maxMessageBytes
+    const fits = messages.slice(0, MAX_TOLD).findIndex(({ data }) => {
+      room -= data?.byteLength ?? 0
+      return room < 0
+    })
+    return messages.slice(0, fits < 0 ? MAX_TOLD : fits)
+  }
+
+  #create(router: ReadRouter, peerId: PeerId, stream: Stream): void {
+    const id = peerId.toString()
+    if (!router.isStarted() || !router.peers.has(id)) return
+    const input = new StreamSource(stream)
+    const inbound: Inbound = {
+      rawStream: stream,
+      source: this.#rpcs(id, input, () => router.streamsInbound.get(id) === inbound),
+      close: async () => {
+        input.fail(new Error('the gossip stream is not read any more'))
+        await stream.close().catch((error: Error) => stream.abort(error))
+      }
+    }
+    router.streamsInbound.set(id, inbound)
+    const open = this.#open.get(id) ?? new Set<Inbound>()
+    this.#open.set(id, open.add(inbound))
+    if (open.size > MAX_STREAMS) {
+      const [oldest] = open
+      open.delete(oldest as Inbound)
+      oldest?.rawStream.abort(new Error('the peer has opened too many gossip streams'))
+    }
+    void router.pipePeerReadStream(peerId, inbound.source).finally(() => {
+      open.delete(inbound)
+      if (open.size === 0 && this.#open.get(id) === open) this.#open.delete(id)
+    })
+  }
+
+  /** @throws if the newest stream of the peer breaks off: gossipsub then forgets the peer until it opens another */
+  async *#rpcs(peer: string, input: StreamSource, isNewest: () => boolean): AsyncGenerator<Uint8Array> {
+    const { budget, passed } = this.#options
+    try {
+      for await (const frame of pipe(input, (source) => decode(source, { maxDataLength: this.maxRpcBytes }))) {
+        const bytes = frame.subarray()
+        const fields = this.#count(peer, bytes)
+        const turn = budget.pay(peer, bytes.byteLength, fields ?? 0)
+        if (turn !== undefined) await turn
+        // Its session may have ended meanwhile.
+        if (!passed(peer)) return
+        if (fields !== undefined && fields > 0) yield bytes
+      }
+    } catch (error) {
+      if (isLength(error)) this.#options.onBadRpc(peer, `gossip: an RPC of more than ${this.maxRpcBytes} bytes`)
+      if (isNewest()) throw error
+    } finally {
+      input.stop()
+    }
+  }
+
+  /** @returns undefined for an RPC that is not to be decoded */
+  #count(peer: string, bytes: Uint8Array): number | undefined {
+    try {
+      return countFields(bytes, RPC, MAX_RPC_FIELDS)
+    } catch (error) {
+      this.#options.onBadRpc(peer, `gossip: ${messageOf(error)}`)
+      return undefined
+    }
+  }
+}
+
+function isLength(error: unknown): boolean {
+  return error instanceof Error && error.name === 'InvalidDataLengthError'
+}

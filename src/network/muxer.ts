@@ -1,0 +1,99 @@
+import { yamux } from '@chainsafe/libp2p-yamux'
+import type { Connection, MessageStream, Stream } from '@libp2p/interface'
+import { type Rate, TokenBucket } from './token-bucket.ts'
+
+/** How one stream's buffers are bounded. */
+interface StreamLimits {
+  /** How far its sender may be ahead of its reader. */
+  readonly maxStreamWindowSize: number
+  /** What it may hold while it is paused; one window always fits, so that pausing never resets. */
+  readonly maxReadBufferLength: number
+}
+
+/** What a connection may have of streams. */
+interface Allowance {
+  readonly limits: StreamLimits
+  /** Streams that the peer has open, all protocols. Ours have limits of their own far below. */
+  readonly open: number
+  /** Streams that it opens: each costs a negotiation and a row of the peer store, before any quota is asked. */
+  readonly opened: Rate
+}
+
+/** Before Hello: its hello, identify and gossip, each some times over. The window is the least that Yamux knows. */
+const STRANGER: Allowance = {
+  limits: { maxStreamWindowSize: 256 << 10, maxReadBufferLength: 512 << 10 },
+  open: 8,
+  opened: { burst: 64, perSecond: 4 }
+}
+/** libp2p's own default of 16 MiB a window is more than the read buffer holds. */
+const MEMBER: Allowance = {
+  limits: { maxStreamWindowSize: 2 << 20, maxReadBufferLength: 4 << 20 },
+  open: 256,
+  // All quotas together grant some 330 requests a second.
+  opened: { burst: 1024, perSecond: 512 }
+}
+
+/** What the classes have and their interfaces have not; a test holds that they still do. */
+interface Muxer {
+  readonly streams: (Stream & Partial<StreamLimits>)[]
+  streamOptions?: Partial<StreamLimits>
+  maxInboundStreams: number
+  onRemoteStream(stream: Stream): void
+}
+type Sender = MessageStream & { maxWriteBufferLength?: number }
+
+/**
+ * Yamux with what a peer may hold of us by streams: little before it has passed Hello. And what it makes us say, pings and
+ * refusals among it, it has to read: without a bound that would wait in memory.
+ */
+export class Muxers {
+  readonly #maxUnsentBytes: number
+  /** By the list that a muxer and its connection share. */
+  readonly #members = new WeakMap<readonly Stream[], () => void>()
+
+  constructor(maxUnsentBytes: number) {
+    this.#maxUnsentBytes = maxUnsentBytes
+  }
+
+  /** For libp2p. */
+  factory(): ReturnType<ReturnType<typeof yamux>> {
+    const made = yamux()()
+    const create = made.createStreamMuxer.bind(made)
+    made.createStreamMuxer = (sender) => {
+      const muxer = create(sender)
+      ;(sender as Sender).maxWriteBufferLength = this.#maxUnsentBytes
+      this.#bound(muxer as unknown as Muxer)
+      return muxer
+    }
+    return made
+  }
+
+  /** The peer at the other end has passed Hello. */
+  admit(connection: Connection): void {
+    this.#members.get(connection.streams)?.()
+  }
+
+  #bound(muxer: Muxer): void {
+    const now = performance.now()
+    let opened = allow(muxer, STRANGER, now)
+    this.#members.set(muxer.streams, () => {
+      this.#members.delete(muxer.streams)
+      opened = allow(muxer, MEMBER, performance.now())
+      for (const stream of muxer.streams) Object.assign(stream, MEMBER.limits)
+    })
+    const open = muxer.onRemoteStream.bind(muxer)
+    muxer.onRemoteStream = (stream) => {
+      const at = performance.now()
+      // Thrown to the muxer, it ends the connection.
+      if (opened.waitMs(1, at) > 0) throw new Error('the peer opens too many streams')
+      opened.spend(1, at)
+      open(stream)
+    }
+  }
+}
+
+function allow(muxer: Muxer, { limits, open, opened }: Allowance, now: number): TokenBucket {
+  muxer.streamOptions = limits
+  muxer.maxInboundStreams = open
+  return new TokenBucket(opened, now)
+}

@@ -1,0 +1,198 @@
+import type { Stream } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { pipe } from 'it-pipe'
+import { describe, expect, it } from 'vitest'
+import { concatBytes } from '../../src/codec/bytes.ts'
+import { hasCode } from '../../src/error.ts'
+import type { Libp2pNetwork } from '../../src/network/node.ts'
+import { sink } from '../../src/network/streams/sink.ts'
+import { host, until } from './support/hosts.ts'
+import { connect, node, type TestNode, view } from './support/nodes.ts'
+import { empties, field, framed, gossipStream, rpc, varint } from './support/rpcs.ts'
+import { ACCEPT_ALL, rulesBy } from './support/rules.ts'
+import { id, inside } from './support/traces.ts'
+
+const LONGEST = 2_000_000
+const RPC_BYTES = 100_000
+const RPCS = 6
+
+/** What costs much and says nothing, each in one RPC. */
+const FLOODS: Record<string, () => Uint8Array> = {
+  ihave: () => rpc.ihave(id('vote'), empties(2, LONGEST)),
+  iwant: () => rpc.iwant(empties(1, RPC_BYTES)),
+  idontwant: () => rpc.idontwant(empties(1, RPC_BYTES)),
+  'many of few ids': () => field(3, repeated(field(1, empties(2, 512)), RPC_BYTES)),
+  'many control messages': () => repeated(field(3, field(5, empties(1, 512))), RPC_BYTES),
+  grafts: () => rpc.grafts(empties(3, RPC_BYTES)),
+  prunes: () => rpc.grafts(repeated(field(4, empties(2, 64)), RPC_BYTES)),
+  subscriptions: () => empties(1, RPC_BYTES),
+  messages: () => empties(2, RPC_BYTES),
+  'one message of many parts': () => field(2, empties(2, RPC_BYTES)),
+  'ids within a number': () => concatBytes(Uint8Array.of(0x18), varint(RPC_BYTES), empties(1, RPC_BYTES))
+}
+
+/** @param taken called when a chunk has gone out and the next is wanted */
+async function send(stream: Stream, chunks: Uint8Array[], stallMs = 20_000, taken = (_: Uint8Array) => {}) {
+  async function* source(): AsyncGenerator<Uint8Array> {
+    for (const chunk of chunks) {
+      yield chunk
+      taken(chunk)
+    }
+  }
+  await pipe(source(), sink(stream, { stallMs }))
+}
+
+function repeated(one: Uint8Array, bytes: number): Uint8Array {
+  return concatBytes(...Array.from({ length: Math.ceil(bytes / one.byteLength) }, () => one))
+}
+
+/** Counts what gossipsub decodes and hands on. */
+function watch(of: TestNode) {
+  const router = inside(of) as unknown as {
+    decodeRpc(bytes: Uint8Array): unknown
+    handleReceivedRpc(...args: unknown[]): Promise<void>
+  }
+  const seen = { decoded: 0, bytes: 0, handled: 0 }
+  const [decode, handle] = [router.decodeRpc.bind(router), router.handleReceivedRpc.bind(router)]
+  router.decodeRpc = (bytes) => {
+    seen.decoded += 1
+    seen.bytes += bytes.byteLength
+    return decode(bytes)
+  }
+  router.handleReceivedRpc = (...args) => {
+    seen.handled += 1
+    return handle(...args)
+  }
+  return seen
+}
+
+function connectionOf(from: TestNode) {
+  const [connection] = (from.network as Libp2pNetwork).host?.getConnections() ?? []
+  if (connection === undefined) throw new Error('not connected')
+  return connection
+}
+
+async function heardFrom(honest: TestNode, target: TestNode, text: string): Promise<void> {
+  const off: (() => void)[] = []
+  let heard = false
+  off.push(
+    target.network.subscribe(
+      'events',
+      rulesBy(
+        () => 'accept',
+        (payload) => {
+          heard ||= Buffer.from(payload).toString() === text
+        }
+      )
+    )
+  )
+  await until('subscribed', async () => (await honest.network.publish('events', Buffer.from(text))) > 0)
+  await until('heard', () => heard)
+  for (const end of off) end()
+}
+
+describe('a gossip flood', () => {
+  it('of a peer that has not passed hello is not read: what it can send is one window', async () => {
+    const target = await node({ settings: { handshakeMs: 60_000 } })
+    const honest = await node()
+    honest.network.subscribe('events', ACCEPT_ALL)
+    await connect(honest, target)
+    const seen = watch(target)
+    const stranger = await host()
+    await stranger.handle('/moloch/hello/1', () => {})
+    const stream = await gossipStream(await stranger.dial(multiaddr(target.address)))
+    let sent = 0
+    const chunks = Array<Uint8Array>(64).fill(empties(1, 64 << 10))
+    const sending = send(stream, chunks, 500, (chunk) => {
+      sent += chunk.byteLength
+    })
+    await expect(sending).rejects.toSatisfy((error) => hasCode(error, 'PEER_TIMEOUT'))
+    expect(sent).toBeLessThanOrEqual(320 << 10)
+    await heardFrom(honest, target, 'meanwhile')
+    expect(seen.bytes).toBeLessThan(1000)
+    expect(target.network.sessions.get(stranger.peerId.toString())?.state).toBe('HANDSHAKING')
+  })
+
+  it('of a peer past hello is counted and not decoded, whatever it consists of, and ends its session', async () => {
+    const target = await node()
+    const honest = await node()
+    honest.network.subscribe('events', ACCEPT_ALL)
+    target.network.subscribe('vote', ACCEPT_ALL)
+    await connect(honest, target)
+    const seen = watch(target)
+    const floods = Object.entries(FLOODS).map(async ([name, make]) => {
+      const attacker = await node()
+      await connect(attacker, target)
+      const stream = await gossipStream(connectionOf(attacker))
+      const sending = send(stream, Array<Uint8Array>(RPCS).fill(framed(make()))).catch(() => {})
+      await until(`${name}: its end`, () => view(target, attacker) === undefined)
+      await sending
+      expect(target.network.held()).toContainEqual(
+        expect.objectContaining({ peerId: attacker.network.peerId, code: 'BAD_RPC', verdict: 'disconnect' })
+      )
+    })
+    await Promise.all(floods)
+    // What honest subscriptions and grafts are.
+    expect(seen.bytes).toBeLessThan(RPC_BYTES / 2)
+    await heardFrom(honest, target, 'after all')
+    expect(view(target, honest)?.points).toBe(0)
+  })
+
+  it('an RPC that is too long is not waited for', async () => {
+    const [attacker, target] = [await node(), await node()]
+    await connect(attacker, target)
+    const stream = await gossipStream(connectionOf(attacker))
+    stream.send(varint(4 << 20))
+    await until('a fault', () => view(target, attacker)?.fault?.code === 'BAD_RPC')
+  })
+
+  it('of empty frames does not keep others from their turn, and loses nothing that comes after it', async () => {
+    const [attacker, target] = [await node(), await node()]
+    const heard: string[] = []
+    target.network.subscribe(
+      'vote',
+      rulesBy(
+        () => 'accept',
+        (payload) => heard.push(Buffer.from(payload).toString())
+      )
+    )
+    await connect(attacker, target)
+    const seen = watch(target)
+    const stream = await gossipStream(connectionOf(attacker))
+    let turns = 0
+    let running = true
+    const turn = (): void => {
+      turns += 1
+      if (running) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const EMPTY = 10_000
+    const last = framed(rpc.message(id('vote'), Buffer.from('the last')))
+    await send(stream, [new Uint8Array(EMPTY), last])
+    await until('the last', () => heard.includes('the last'))
+    running = false
+    // Each costs as much as a kilobyte, and 256 of them a turn.
+    expect(turns).toBeGreaterThanOrEqual(EMPTY / 256)
+    expect(seen.handled).toBeLessThan(10)
+  })
+
+  it('what an honest node answers to IWANT and tells in IHAVE fits what one takes', async () => {
+    const [a, b] = [await node(), await node()]
+    const router = inside(a) as unknown as {
+      handleIWant(peer: string, iwant: object[]): { data: Uint8Array }[]
+      mcache: { getWithIWantCount(id: string, peer: string): unknown }
+      pushGossip(peer: string, ihave: object): void
+      gossip: Map<string, { messageIDs: Uint8Array[] }[]>
+    }
+    await connect(a, b)
+    const message = { topic: id('block'), data: new Uint8Array(300_000) }
+    router.mcache.getWithIWantCount = () => ({ msg: message, count: 1 })
+    const wanted = Array.from({ length: 5000 }, (_, i) => Buffer.from(`id ${i}`))
+    const answer = router.handleIWant(b.network.peerId, [{ messageIDs: wanted }])
+    expect(answer).toHaveLength(3)
+    message.data = new Uint8Array(10)
+    expect(router.handleIWant(b.network.peerId, [{ messageIDs: wanted }])).toHaveLength(1024)
+    router.pushGossip(b.network.peerId, { topicID: id('vote'), messageIDs: wanted })
+    expect(router.gossip.get(b.network.peerId)?.[0]?.messageIDs).toHaveLength(1024)
+  })
+})
