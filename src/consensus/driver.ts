@@ -4,13 +4,7 @@
  * without a signer.
  */
 import type { CheckedBlock } from '../chain/check-block.ts'
-import {
-  checkFinalMessage,
-  checkHeaderMessage,
-  checkNewBlockMessage,
-  checkVoteMessage,
-  type FinalContext
-} from '../chain/gossip-checks.ts'
+import type { FinalContext } from '../chain/gossip-checks.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
@@ -34,7 +28,6 @@ import {
   type LedgerPort,
   type MempoolPort,
   type ProvenPeer,
-  retryCrashed,
   systemClock,
   type VerifierPort,
   type VotePeersPort
@@ -44,7 +37,7 @@ import { resolveFork } from './rollback.ts'
 import { Seat } from './seat.ts'
 import type { Signer } from './signer.ts'
 import { type OutlookView, StallMonitor } from './stall-monitor.ts'
-import { NEWS_HEIGHTS } from './told.ts'
+import { finalContext, followTopics } from './topics.ts'
 import { VotesExchange } from './votes-exchange.ts'
 import { Watch } from './watch.ts'
 
@@ -139,11 +132,7 @@ export class Driver extends Emitter<DriverEvents> {
       self: () => this.#seat.index,
       failed: (error) => this.#halt(error)
     })
-    this.#checking = {
-      verify: (payload) => retryCrashed(() => verifier.checkCertified(payload)),
-      proposed: (hash) => this.#current()?.blocks.checked(toHex(hash)),
-      held: (height) => recentBlock(ledger, height)
-    }
+    this.#checking = finalContext(ledger, verifier, (hash) => this.#current()?.blocks.checked(toHex(hash)))
     this.#intake = new Intake({
       ledger,
       clock,
@@ -194,26 +183,11 @@ export class Driver extends Emitter<DriverEvents> {
   /** Begins at the height after the ledger's tip. */
   start(): void {
     const { gossip, ledger } = this.#options
-    const { genesis } = ledger
+    const readers = { intake: this.#intake, headers: this.#headers, checking: this.#checking }
     this.#unsubscribe = [
       ledger.on('finalized', ({ block }) => this.finalizedElsewhere(block)),
       ledger.on('conflict', ({ description }) => this.#halt(new MolochError('CONFLICTING_FINALITY', description))),
-      gossip.subscribe('vote', {
-        check: (payload) => checkVoteMessage(genesis, payload),
-        take: (vote) => this.#intake.takeVote(vote)
-      }),
-      gossip.subscribe('block', {
-        check: (payload) => checkNewBlockMessage(genesis, payload),
-        take: (proposal) => this.#intake.takeBlock(proposal)
-      }),
-      gossip.subscribe('finalized', {
-        check: (payload) => checkFinalMessage(genesis, payload, this.#checking),
-        take: (message, from) => this.#intake.takeFinal(message, from)
-      }),
-      gossip.subscribe('header', {
-        check: (payload) => checkHeaderMessage(genesis, payload),
-        take: (header, from) => this.#headers.take(header, from)
-      })
+      ...followTopics(gossip, ledger, readers)
     ]
     this.#finalizer.open()
     const { conflict } = ledger
@@ -398,14 +372,6 @@ export class Driver extends Emitter<DriverEvents> {
       this.#options.log.debug({ topic, reason: messageOf(error) }, 'not published; peers will ask for it')
     })
   }
-}
-
-/** Of what was applied lately: those are the blocks that copies come of. */
-async function recentBlock(ledger: LedgerPort, height: number): Promise<Uint8Array | undefined> {
-  if (height > ledger.tip.height || height <= ledger.tip.height - NEWS_HEIGHTS) return undefined
-  const block = await ledger.blockAt(height)
-  // Without a commit it is history of which only the hash was looked at, not the seal.
-  return block === undefined || block.commitBytes.byteLength === 0 ? undefined : block.blockBytes
 }
 
 function headersOf(ledger: LedgerPort): HeadersPort {

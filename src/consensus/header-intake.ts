@@ -6,7 +6,8 @@
 import type { CheckedHeader } from '../chain/check-header.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Genesis } from '../chain/genesis.ts'
-import type { Taken } from '../chain/gossip-rules.ts'
+import { checkHeaderMessage } from '../chain/gossip-checks.ts'
+import type { Taken, TopicRules } from '../chain/gossip-rules.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { hasCode } from '../error.ts'
 import { Told } from './told.ts'
@@ -29,18 +30,31 @@ export interface HeaderIntakePorts {
   readonly chain: HeadersPort
   /** A certified header above the next height was seen. */
   readonly behind: (height: number, from: string) => void
+  /** The peer has passed a header on that this node passes on too. */
+  readonly passedOn?: (height: number, from: string) => void
 }
 
 export class HeaderIntake {
   readonly #ports: HeaderIntakePorts
   readonly #told: Told
+  /** Of the topic. */
+  readonly rules: TopicRules<CheckedHeader>
 
   constructor(ports: HeaderIntakePorts) {
     this.#ports = ports
+    const { genesis } = ports.chain
+    this.rules = {
+      check: (payload) => checkHeaderMessage(genesis, payload),
+      take: async (header, from) => {
+        const taken = await this.#take(header, from)
+        if (taken === 'accept') ports.passedOn?.(header.height, from)
+        return taken
+      }
+    }
     this.#told = new Told(() => ports.chain.tip.height)
   }
 
-  async take(header: CheckedHeader, from: string): Promise<Taken> {
+  async #take(header: CheckedHeader, from: string): Promise<Taken> {
     const { chain, behind } = this.#ports
     const { height, hash } = header
     const ours = await this.#hashAt(height)

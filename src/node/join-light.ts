@@ -1,6 +1,5 @@
 import type { CheckedHeader } from '../chain/check-header.ts'
 import { rootFailure } from '../chain/check-header.ts'
-import { checkHeaderMessage } from '../chain/gossip-checks.ts'
 import { TrustedHeader } from '../codec/generated/chain.ts'
 import type { HeaderIntake, HeadersPort } from '../consensus/header-intake.ts'
 import { messageOf } from '../error.ts'
@@ -58,15 +57,7 @@ export function joinLight({ chain, network, sync, intake, crossCheck, faults, sk
   sync.on('stalled', () => {
     for (const peer of network.sessions.list()) offer(peer)
   })
-  network.subscribe('header', {
-    check: (payload) => checkHeaderMessage(chain.genesis, payload),
-    take: async (header, from) => {
-      const taken = await intake.take(header, from)
-      // Whoever passes it on has it: for what rests on this header somebody can be asked at once.
-      if (taken === 'accept') network.peerHas(from, header.height)
-      return taken
-    }
-  })
+  network.subscribe('header', intake.rules)
 
   chain.on('finalized', () => network.headChanged())
   const halt = (description: string): void => {

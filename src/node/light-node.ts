@@ -104,7 +104,9 @@ export async function buildLightNode(input: NodeInput): Promise<RunningNode> {
     behind: (height, peer) => {
       network.peerHas(peer, height)
       sync.certified(height)
-    }
+    },
+    // Whoever passes it on has it: for what rests on this header somebody can be asked at once.
+    passedOn: (height, peer) => network.peerHas(peer, height)
   })
 
   const outlook = lightOutlook({ chain, network, isSyncing: () => sync.isSyncing, log, clock: tuning.clock })

@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Genesis } from '../chain/genesis.ts'
-import type { Taken } from '../chain/gossip-rules.ts'
 import { genesisBlockHash, genesisHeader } from '../chain/header.ts'
 import { leafHash } from '../chain/merkle.ts'
 import { toHex } from '../codec/bytes.ts'
@@ -14,13 +13,11 @@ import { Emitter } from '../emitter.ts'
 import { networkError } from '../network/errors.ts'
 import { createNetwork, type NetworkOptions } from '../network/node.ts'
 import { TOPICS } from '../network/topics.ts'
-import type { Head, Network, NetworkPorts, PeerView, Topic } from '../network/types.ts'
-import { checkMessage } from './check-message.ts'
-import type { Decoded } from './decoded.ts'
+import type { Head, Network, NetworkPorts, PeerView } from '../network/types.ts'
 import { Finals, type TopicGap } from './finals.ts'
-import type { Observation, ObserverCounts, Received, SeenMessage } from './observations.ts'
+import type { Observation, ObserverCounts } from './observations.ts'
 import { Outages } from './outages.ts'
-import { Slots } from './slots.ts'
+import { Reader } from './reader.ts'
 
 export type ObserverOptions = Pick<NetworkOptions, 'genesis' | 'bootstrap' | 'userAgent' | 'log'> &
   Partial<Pick<NetworkOptions, 'listen' | 'settings' | 'trace'>> & {
@@ -34,26 +31,14 @@ const TICK_MS = 200
 /** A peer that is gone without a word is missed after three of these: the watch should know when it sees nothing. */
 const STATUS_INTERVAL_MS = 5000
 
-/** Nodes take votes and proposals of the height that is decided and the one after it. */
-const HEIGHTS_AHEAD = 2
-
 const OPEN: ReadonlySet<string> = new Set(['DETERMINING', 'SYNCING', 'SYNCED', 'PROVIDING'])
-
-interface Judgement {
-  readonly taken: Taken
-  readonly show: boolean
-  readonly message: Decoded
-  readonly conflict?: boolean
-  readonly late?: boolean
-}
 
 export class Observer extends Emitter<{ observed: [observation: Observation] }> {
   readonly #genesis: Genesis
   readonly #network: Network
   readonly #finals: Finals
   readonly #outages = new Outages()
-  readonly #slots = new Slots()
-  readonly #counts = { shown: 0, repeated: 0, rejected: 0 }
+  readonly #reader: Reader
   #tick: NodeJS.Timeout | undefined
   #joined = false
   #everJoined = false
@@ -79,10 +64,16 @@ export class Observer extends Emitter<{ observed: [observation: Observation] }> 
     this.#genesis = genesis
     this.#network = network
     this.#finals = new Finals(graceMs)
+    this.#reader = new Reader({
+      genesis,
+      finals: this.#finals,
+      validatorAt: (peerId) => this.#validatorAt(peerId),
+      show: (message) => this.emit('observed', message)
+    })
   }
 
   get counts(): ObserverCounts {
-    return this.#counts
+    return this.#reader.counts
   }
 
   /** Whether there is or was a peer at any time. */
@@ -102,7 +93,7 @@ export class Observer extends Emitter<{ observed: [observation: Observation] }> 
   /** @throws MolochError LISTEN_FAILED */
   async start(): Promise<void> {
     const { sessions } = this.#network
-    for (const topic of TOPICS) this.#follow(topic)
+    for (const topic of TOPICS) this.#network.subscribe(topic, this.#reader.rules(topic))
     sessions.on('ready', (peer) => this.#ready(peer))
     // What it says of its height counts only with a commit that proves it.
     sessions.on('update', ({ height }) => this.#finals.certified(height, performance.now()))
@@ -116,79 +107,9 @@ export class Observer extends Emitter<{ observed: [observation: Observation] }> 
     if (this.#tick === undefined) return
     clearInterval(this.#tick)
     this.#tick = undefined
+    this.#reader.close()
     this.#report(this.#finals.end(performance.now()))
     await this.#network.stop()
-  }
-
-  #follow(topic: Topic): void {
-    const received = (from: string, bytes: number) => ({
-      at: Date.now(),
-      topic,
-      from,
-      fromValidator: this.#validatorAt(from),
-      bytes
-    })
-    this.#network.subscribe(topic, {
-      check: async (payload) => {
-        const checked = await checkMessage(this.#genesis, topic, payload, (id) => this.#slots.hasEvent(toHex(id)))
-        return checked.ok ? { ok: true, message: { message: checked.message, bytes: payload.byteLength } } : checked
-      },
-      take: ({ message, bytes }, from) => this.#take(message, received(from, bytes)),
-      refused: (code, payload, from) => {
-        if (this.#tick === undefined) return
-        this.#counts.rejected++
-        this.emit('observed', { type: 'rejected', ...received(from, payload.byteLength), code })
-      }
-    })
-  }
-
-  #take(found: Decoded, received: Received): Taken {
-    if (this.#tick === undefined) return 'ignore'
-    const { taken, show, message, conflict = false, late = false } = this.#judge(found)
-    const blockTime = this.#slots.timeOf(message)
-    if (show) {
-      this.#counts.shown++
-      const seen: SeenMessage = { type: 'message', ...received, message, blockTime, conflict, late }
-      this.emit('observed', seen)
-    } else {
-      this.#counts.repeated++
-    }
-    return taken
-  }
-
-  /** What nodes of a chain ignore as stale, early or known is not sent on; what is not known is shown all the same. */
-  #judge(message: Decoded): Judgement {
-    switch (message.type) {
-      case 'events': {
-        const ofNow = message.fresh.filter(({ fields }) => this.#isOfNow(fields.timestamp))
-        const fresh = this.#slots.takeEvents({ ...message, fresh: ofNow })
-        const some = fresh.length > 0
-        return { taken: some ? 'accept' : 'ignore', show: some, message: { ...message, fresh } }
-      }
-      case 'finalized':
-      case 'header': {
-        const sighting = this.#finals.finalized(message, performance.now())
-        const conflict = sighting === 'conflict'
-        const late = sighting === 'late'
-        const news = sighting === 'new' || conflict
-        // Without the chain the root that comes with a header is anybody's claim, and what is not checked is not sent on.
-        const taken = news && message.type === 'finalized' ? 'accept' : 'ignore'
-        return { taken, show: news || late, message, conflict, late }
-      }
-      default: {
-        const isVote = message.type !== 'new-block'
-        const placed = isVote ? this.#slots.vote(message) : this.#slots.proposal(message)
-        if (placed === 'known' || placed === 'surplus') return { taken: 'ignore', show: false, message }
-        const late = this.#finals.seen(isVote ? 'vote' : 'block', message.height) === 'late'
-        const above = message.height - this.#finals.height
-        const taken = above >= 1 && above <= HEIGHTS_AHEAD ? 'accept' : 'ignore'
-        return { taken, show: true, message, conflict: placed === 'conflict', late }
-      }
-    }
-  }
-
-  #isOfNow(timestamp: number): boolean {
-    return Math.abs(Date.now() - timestamp) <= this.#genesis.params.eventWindowMs
   }
 
   #ready({ peerId, height }: PeerView): void {

@@ -1,8 +1,6 @@
 /** The header topic at a node that holds the chain: what light clients are to hear, once, and nothing false. */
 import { describe, expect, it, vi } from 'vitest'
-import type { CheckedHeader } from '../../src/chain/check-header.ts'
-import { checkHeaderMessage } from '../../src/chain/gossip-checks.ts'
-import { judge, type TopicRules } from '../../src/chain/gossip-rules.ts'
+import { judge } from '../../src/chain/gossip-rules.ts'
 import { TrustedHeader } from '../../src/codec/generated/chain.ts'
 import { joinTrustedHeader, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
 import { HeaderIntake } from '../../src/consensus/header-intake.ts'
@@ -136,12 +134,8 @@ it('one at or below the tip that is not held is checked, and goes no further', a
     },
     behind: () => judged.push('behind')
   })
-  const rules: TopicRules<CheckedHeader> = {
-    check: (payload) => checkHeaderMessage(genesis, payload),
-    take: (header, from) => intake.take(header, from)
-  }
   const unsigned = changed(message, (header) => flip(header.seal))
-  expect([await judge(rules, unsigned, 'someone'), await judge(rules, message, 'someone')]).toEqual([
+  expect([await judge(intake.rules, unsigned, 'someone'), await judge(intake.rules, message, 'someone')]).toEqual([
     'reject',
     'ignore'
   ])
