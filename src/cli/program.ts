@@ -21,6 +21,9 @@ import { peersCommand } from './commands/peers.ts'
 import { proofEventCommand } from './commands/proof-event.ts'
 import { proofHistoryCommand } from './commands/proof-history.ts'
 import { proofVerifyCommand } from './commands/proof-verify.ts'
+import { signerAdoptCommand } from './commands/signer-adopt.ts'
+import { signerResetCommand } from './commands/signer-reset.ts'
+import { signerShowCommand } from './commands/signer-show.ts'
 import { snapshotCreateCommand } from './commands/snapshot-create.ts'
 import { snapshotExportCommand } from './commands/snapshot-export.ts'
 import { snapshotImportCommand } from './commands/snapshot-import.ts'
@@ -81,6 +84,11 @@ export function createProgram(cli: Cli): Command {
       proofVerifyCommand(cli)
     ]),
     newGroup(cli, 'keys', 'make keys and show their public parts', [keysNewCommand(cli), keysShowCommand(cli)]),
+    newGroup(cli, 'signer', "what a stopped validator's key has signed", [
+      signerShowCommand(cli),
+      signerAdoptCommand(cli),
+      signerResetCommand(cli)
+    ]),
     newGroup(cli, 'genesis', 'make and check what a chain starts from', [
       genesisNewCommand(cli),
       genesisHashCommand(cli)

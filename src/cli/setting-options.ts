@@ -6,8 +6,7 @@ import { collect } from './command.ts'
 const SHORT: Readonly<Record<string, string>> = {
   'p2p.listen': '--listen',
   'p2p.bootstrap': '--bootstrap',
-  'sync.verify_events': '--verify-events',
-  'consensus.new_signer_log': '--new-signer-log'
+  'sync.verify_events': '--verify-events'
 }
 
 /** Adds a flag for each setting; `given` of the result are those on the command line, by key. */

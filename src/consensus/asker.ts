@@ -13,7 +13,7 @@ const MIN_GAP_MS = 250
 const ANSWER_TIMEOUT_MS = 5000
 
 export interface AskerPorts {
-  readonly peers: VotePeersPort
+  readonly peers: Omit<VotePeersPort, 'standing'>
   readonly clock: Clock
   readonly log: Log
   /** What is missing now; undefined: nothing is asked. */

@@ -73,8 +73,8 @@ interface DriverEvents {
   evidence: [Evidence]
   /** This node decides nothing more: a conflicting certificate, or a ledger that takes no block. */
   halted: [Error]
-  /** The signer takes no more; the node goes on as an observer. */
-  'signer-broken': [Error]
+  /** Nothing is signed until somebody did something; the node goes on as an observer. */
+  'signer-stopped': [MolochError]
 }
 
 export class Driver extends Emitter<DriverEvents> {
@@ -117,8 +117,10 @@ export class Driver extends Emitter<DriverEvents> {
       log,
       signer: options.signer,
       maySign: options.maySign ?? (() => true),
-      free: () => this.maySignNow(),
-      broken: (error) => this.emit('signer-broken', error)
+      peers,
+      ask: (peer) => this.#asker.askPeer(peer),
+      changed: () => this.maySignNow(),
+      stopped: (error) => this.emit('signer-stopped', error)
     })
     this.#finalizer = new Finalizer({
       ledger,
@@ -141,6 +143,7 @@ export class Driver extends Emitter<DriverEvents> {
       ask: (delayMs) => this.#asker.ask(delayMs),
       behind: (height, peer) => this.emit('behind', { height, peer }),
       published: (height, hash) => this.#finalizer.seenPublished(height, hash),
+      signed: (validator, signed) => this.#seat.saw(validator, signed),
       finalize: (block) => this.#finalizer.apply(block)
     })
     this.#headers = new HeaderIntake({
@@ -159,7 +162,7 @@ export class Driver extends Emitter<DriverEvents> {
       clock,
       log,
       request: () => (this.#running ? this.#exchange.request() : undefined),
-      take: (peer, request, answer) => this.#exchange.take(peer, request, answer)
+      take: (peer, request, answer) => this.#take(peer, request, answer)
     })
     this.#watch = new Watch({ ledger, clock, height: () => this.#height, ask: () => this.#asker.ask() })
     this.#outlook = new Outlook({
@@ -198,7 +201,7 @@ export class Driver extends Emitter<DriverEvents> {
 
   /** Ends all timers and requests; resolves when no write is under way. The signer is its owner's to close. */
   async stop(): Promise<void> {
-    this.pause()
+    this.#pause()
     this.#monitor.stop()
     this.#seat.stop()
     for (const remove of this.#unsubscribe) remove()
@@ -208,6 +211,11 @@ export class Driver extends Emitter<DriverEvents> {
 
   /** For range sync: no votes and no rounds until `resume`. Votes and blocks are still served. */
   pause(): void {
+    this.#pause()
+    this.#seat.fellBehind()
+  }
+
+  #pause(): void {
     this.#running = false
     this.#height?.stop()
     this.#asker.stop()
@@ -227,11 +235,12 @@ export class Driver extends Emitter<DriverEvents> {
         this.#began = this.#clock.monotonic()
         this.#begin()
       }
+      this.#seat.begun()
       this.#asker.ask()
       this.#watch.start()
     }
     this.#seat
-      .settled()
+      .ready()
       .then(begin)
       .catch((error: unknown) => this.#halt(error instanceof Error ? error : new Error(messageOf(error))))
   }
@@ -242,7 +251,7 @@ export class Driver extends Emitter<DriverEvents> {
    */
   maySignNow(): void {
     if (!this.#running || this.#seat.index < 0) return
-    this.pause()
+    this.#pause()
     this.resume()
   }
 
@@ -288,6 +297,7 @@ export class Driver extends Emitter<DriverEvents> {
 
   /** To be called when a peer has passed Hello: it may hold what we lack. */
   peerReady(peer: string): void {
+    this.#seat.met(peer)
     if (this.#running) this.#asker.askPeer(peer)
   }
 
@@ -302,6 +312,7 @@ export class Driver extends Emitter<DriverEvents> {
    */
   finalizedElsewhere(block: CheckedBlock): void {
     const { ledger, mempool, log } = this.#options
+    if (block.commit !== undefined) this.#seat.sawCommit(block.commit)
     mempool.remove(block.eventIds)
     const height = this.#height
     if (height === undefined || block.height < height.height) return
@@ -315,6 +326,12 @@ export class Driver extends Emitter<DriverEvents> {
     log.debug({ height: block.height, hash: toHex(block.hash), events: block.header.eventCount }, 'finalized')
     this.#began = this.#clock.monotonic()
     this.#begin()
+  }
+
+  async #take(peer: string, request: GetVotes, answer: RawVotes): Promise<boolean> {
+    const again = await this.#exchange.take(peer, request, answer)
+    if (answer.finalized.byteLength === 0) this.#seat.answered(peer, request.height)
+    return again
   }
 
   #current(): Height | undefined {
@@ -357,7 +374,7 @@ export class Driver extends Emitter<DriverEvents> {
   #halt(error: Error): void {
     if (this.#halted !== undefined) return
     this.#halted = error
-    this.pause()
+    this.#pause()
     this.#options.log.error({ reason: error.message }, 'consensus has stopped at this node')
     this.emit('halted', error)
   }

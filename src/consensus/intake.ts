@@ -12,12 +12,13 @@ import type { Taken } from '../chain/gossip-rules.ts'
 import { checkProposal, decodeProposal } from '../chain/proposal.ts'
 import { checkVote, checkVoteForm, decodeVote } from '../chain/vote.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
-import type { Header, Vote } from '../codec/generated/chain.ts'
+import type { Header, Proposal, Vote } from '../codec/generated/chain.ts'
 import type { Early } from './early.ts'
 import type { Height } from './height.ts'
 import { headerOfBlock, heldProposal, heldVote } from './held.ts'
 import { ACCEPT, IGNORE, type Judgement, reject } from './judgement.ts'
 import type { Clock, LedgerPort } from './ports.ts'
+import type { Signed } from './signer.ts'
 import { Told } from './told.ts'
 import type { HeldVote, Slot } from './types.ts'
 
@@ -40,6 +41,8 @@ export interface IntakePorts {
   readonly behind: (height: number, from: string) => void
   /** Somebody published a block that is final here, with a good commit. */
   readonly published: (height: number, hash: Uint8Array) => void
+  /** Something of a validator, whose signature verified. */
+  readonly signed: (validator: Uint8Array, what: Signed) => void
   /** Writes a certified block to the ledger; resolves to what is wrong with its links. */
   readonly finalize: (block: CheckedBlock) => Promise<Failure | undefined>
 }
@@ -56,7 +59,8 @@ export class Intake {
 
   /** A checked Vote. */
   takeVote(vote: Vote): Taken {
-    const { ask, current, early, ledger } = this.#ports
+    const { ask, current, early, ledger, signed } = this.#ports
+    signed(vote.validator, { kind: 'vote', vote })
     const height = current()
     if (height === undefined || vote.height < height.height) return 'ignore'
     const held = heldVote(ledger.genesis.validators, vote)
@@ -85,9 +89,10 @@ export class Intake {
   async takeBlock(checked: CheapProposal): Promise<Taken> {
     const { early, current, ask } = this.#ports
     const { header, blockBytes } = checked
+    const proposal = heldProposal(proposalOf(checked))
+    this.#signedProposal(proposal.proposal)
     const height = current()
     if (height === undefined || header.height < height.height) return 'ignore'
-    const proposal = heldProposal(proposalOf(checked))
     const next = header.height > height.height
     const slot = next
       ? early.classifyProposal(header.height, proposal.round, proposal.hash)
@@ -137,6 +142,7 @@ export class Intake {
       if (slot !== 'new' && slot !== 'conflict') return IGNORE
       const failure = checkProposal(ledger.genesis, proposal, proposal.signature)
       if (failure !== undefined) return reject(failure.code)
+      this.#signedProposal(held.proposal)
       height.addProposal(held)
       return ACCEPT
     } catch {
@@ -195,6 +201,12 @@ export class Intake {
     const { ledger } = this.#ports
     if (height > ledger.tip.height) return undefined
     return height === ledger.tip.height ? ledger.tip.hash : (await ledger.blockAt(height))?.hash
+  }
+
+  #signedProposal(proposal: Proposal): void {
+    const { validators } = this.#ports.ledger.genesis
+    const validator = validators.keys[validators.proposer(proposal.height, proposal.round)]
+    if (validator !== undefined) this.#ports.signed(validator, { kind: 'proposal', proposal })
   }
 
   #within(verdict: Promise<Failure | undefined>): Promise<Failure | undefined> {

@@ -57,10 +57,19 @@ export interface ProvenPeer {
   readonly clock: ClockReading | undefined
 }
 
+export interface PeerStanding {
+  /** The index of the validator whose key it has; −1: it has none. */
+  readonly validator: number
+  /** The highest height that it has shown a commit of. */
+  readonly height: number
+}
+
 /** The peers that serve `votes` streams (protocol §9). */
 export interface VotePeersPort {
   /** Peers that passed Hello, in no order. */
   peers(): string[]
+  /** What a peer has proven; undefined before its first Status. */
+  standing(peer: string): PeerStanding | undefined
   getVotes(peer: string, request: GetVotes, options: { signal: AbortSignal }): Promise<RawVotes>
   /** Told when an answer broke a rule that only its sender can have broken. */
   penalise(peer: string, code: string): void

@@ -7,6 +7,7 @@ import { encodeVote } from '../chain/vote.ts'
 import { toHex } from '../codec/bytes.ts'
 import { Proposal, Vote, VoteType } from '../codec/generated/chain.ts'
 import { RawVotes } from '../codec/generated/sync.ts'
+import { HEAD_KEY } from './signer-head.ts'
 import type { SignerWrite } from './signer-store.ts'
 import type { Pledge, ProvenPledge, Step } from './types.ts'
 
@@ -18,6 +19,8 @@ export interface KeptPledge extends ProvenPledge {
 /** Everything of one height, as a restart finds it. */
 export interface SignerMemory {
   readonly height: number
+  /** Nothing more is signed at this height: what was signed there, or below, is not known. */
+  readonly closed?: true
   /** Own votes of this height. */
   readonly votes: readonly Vote[]
   /** Own proposals of this height. */
@@ -89,7 +92,9 @@ export function pruned(memory: SignerMemory): SignerMemory {
   }
 }
 
+export const FORMAT_KEY = 'format'
 const MARK = 'mark'
+const CLOSED = 'closed'
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
@@ -97,6 +102,7 @@ const text = new TextDecoder()
 function entriesOf(memory: SignerMemory): Map<string, () => Uint8Array> {
   const entries = new Map<string, () => Uint8Array>()
   entries.set(`${MARK}/${memory.height}`, () => new Uint8Array(0))
+  if (memory.closed) entries.set(CLOSED, () => new Uint8Array(0))
   for (const vote of memory.votes) entries.set(`vote/${vote.type}/${vote.round}`, () => encodeVote(vote))
   for (const one of memory.proposals) entries.set(`proposal/${one.round}`, () => encodeProposal(one))
   for (const name of ['locked', 'valid'] as const) {
@@ -145,6 +151,7 @@ export function readMemory(entries: readonly (readonly [string, Uint8Array])[]):
   const pledges: { locked?: Pledge; valid?: Pledge } = {}
   const prevotes = new Map<number, Vote[]>()
   let entry: SignerMemory['entry']
+  let closed = false
   const blocks = new Map<string, Uint8Array>()
   for (const [key, value] of entries) {
     const [kind, first = '', second = ''] = key.split('/')
@@ -155,13 +162,15 @@ export function readMemory(entries: readonly (readonly [string, Uint8Array])[]):
     else if (kind === 'prevotes') prevotes.set(Number(first), decodeVotes(value))
     else if (kind === 'entry') entry = { round: Number(first), votes: decodeVotes(value) }
     else if (kind === 'block') blocks.set(first, value)
-    else if (kind !== 'format') throw new Error(`unknown entry ${key}`)
+    else if (kind === CLOSED) closed = true
+    else if (kind !== FORMAT_KEY && kind !== HEAD_KEY) throw new Error(`unknown entry ${key}`)
   }
   if (height === undefined) return undefined
   if (!Number.isSafeInteger(height) || [...votes, ...proposals].some((one) => one.height !== height)) {
     throw new Error('its entries are of different heights')
   }
-  return { height, votes, proposals, locked: pledges.locked, valid: pledges.valid, prevotes, entry, blocks }
+  const memory = { height, votes, proposals, locked: pledges.locked, valid: pledges.valid, prevotes, entry, blocks }
+  return closed ? { ...memory, closed: true } : memory
 }
 
 export interface SignerFormat {
@@ -171,8 +180,6 @@ export interface SignerFormat {
   /** Hex. */
   readonly genesisHash: string
 }
-
-export const FORMAT_KEY = 'format'
 
 export function writeFormat(format: SignerFormat): SignerWrite {
   return { type: 'put', key: FORMAT_KEY, value: utf8.encode(JSON.stringify(format)) }

@@ -1,8 +1,7 @@
-/** Where the signer's log lies: a LevelDB of its own beside the key, whose lock keeps a second process out. */
-import { existsSync } from 'node:fs'
+/** Where the signer's log lies: a LevelDB of its own, whose lock keeps a second process out. */
 import { mkdir } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
-import { MolochError } from '../error.ts'
+import { MolochError, messageOf } from '../error.ts'
 
 export type SignerWrite =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -16,12 +15,8 @@ export interface SignerStore {
   close(): Promise<void>
 }
 
-/**
- * @param create false: a log that does not exist is not made
- * @throws MolochError SIGNER_MISSING | SIGNER_LOCKED | SIGNER_CORRUPT
- */
-export async function openSignerStore(path: string, create: boolean): Promise<SignerStore> {
-  if (!create && !existsSync(path)) throw missing(path)
+/** @throws MolochError SIGNER_LOCKED | SIGNER_CORRUPT */
+export async function openSignerStore(path: string): Promise<SignerStore> {
   // Nobody else's business: what it holds says what may be signed next.
   await mkdir(path, { recursive: true, mode: 0o700 })
   const database = new ClassicLevel<string, Uint8Array>(path, { keyEncoding: 'utf8', valueEncoding: 'view' })
@@ -32,19 +27,16 @@ export async function openSignerStore(path: string, create: boolean): Promise<Si
   }
   return {
     // Buffers by another name: their slices are views, and others would take them for copies.
-    entries: async () => (await database.iterator().all()).map(([key, value]) => [key, new Uint8Array(value)]),
+    entries: async () => {
+      try {
+        return (await database.iterator().all()).map(([key, value]) => [key, new Uint8Array(value)])
+      } catch (error) {
+        throw openError(path, error)
+      }
+    },
     write: (writes) => database.batch([...writes], { sync: true }),
     close: () => database.close()
   }
-}
-
-export function missing(path: string): MolochError {
-  return new MolochError(
-    'SIGNER_MISSING',
-    `the signer's log ${path} is missing while the chain is not: what this validator signed before is not known, ` +
-      'and signing now may contradict it; restore the log, or allow a new one explicitly',
-    { path }
-  )
 }
 
 function openError(path: string, error: unknown): MolochError {
@@ -54,6 +46,11 @@ function openError(path: string, error: unknown): MolochError {
       path
     })
   }
-  const reason = cause instanceof Error ? cause.message : String(error)
-  return new MolochError('SIGNER_CORRUPT', `the signer's log ${path} does not open: ${reason}`, { path })
+  const reason = messageOf(cause ?? error)
+  return corrupt(path, reason)
+}
+
+export function corrupt(path: string, reason: string): MolochError {
+  const remedy = 'see to the disk, then: moloch signer reset'
+  return new MolochError('SIGNER_CORRUPT', `the signer's log ${path} is damaged: ${reason}; ${remedy}`, { path })
 }

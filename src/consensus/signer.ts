@@ -1,116 +1,80 @@
 /**
  * The durable signer (protocol §8). Every signature is in an fsynced log before anybody sees it, together with the lock
  * and the valid value that it rests on. It refuses whatever conflicts with the log or goes back behind it; the same
- * request gets the same signature again. Only the high-water mark outlives a height.
+ * request gets the same signature again. Only the height outlives a height. Where it is in doubt whether the log has all that
+ * this key has signed, it signs nothing before the doubt is settled (see doubt.ts).
  */
 import { type ProposalSlot, proposalMessage, type VoteSlot, voteMessage } from '../chain/domain.ts'
 import { equalBytes, toHex } from '../codec/bytes.ts'
 import { type Proposal, type Vote, VoteType } from '../codec/generated/chain.ts'
 import { type KeyPair, sign } from '../crypto/ed25519.ts'
-import { MolochError, messageOf } from '../error.ts'
+import { MolochError } from '../error.ts'
+import type { Doubt } from './doubt.ts'
+import { MarkFile } from './mark-file.ts'
 import {
   emptyMemory,
-  FORMAT_KEY,
   isAfter,
   type KeptPledge,
   lastPosition,
   type Position,
   pruned,
-  readFormat,
-  readMemory,
   type SignerMemory,
-  stepOf,
-  writeFormat,
-  writesBetween
+  stepOf
 } from './signer-log.ts'
-import { missing, openSignerStore, type SignerStore } from './signer-store.ts'
+import type { MarkStore } from './signer-mark.ts'
+import { DurableMemory } from './signer-memory.ts'
+import { openSignerStore, type SignerStore } from './signer-store.ts'
 
+export type { SignerErrorCode } from './read-signer.ts'
 export type { KeptPledge, SignerMemory } from './signer-log.ts'
-
-export type SignerErrorCode =
-  /** Another process has the log open. */
-  | 'SIGNER_LOCKED'
-  /** No log, although the chain is not empty. */
-  | 'SIGNER_MISSING'
-  /** The log does not open or makes no sense. */
-  | 'SIGNER_CORRUPT'
-  /** The log is of another key or another chain. */
-  | 'SIGNER_OTHER_KEY'
-  | 'SIGNER_OTHER_CHAIN'
-  /** The request contradicts the log, or lies before what was signed last. */
-  | 'SIGNER_CONFLICT'
-  /** A write failed: what the log holds is not known before it is opened again. */
-  | 'SIGNER_BROKEN'
-
-const FORMAT_VERSION = 1
 
 export interface SignerOptions {
   /** Directory of the log. */
   readonly path: string
+  /** File of the mark, beside the key. */
+  readonly markPath: string
   readonly key: KeyPair
   readonly genesisHash: Uint8Array
-  /** Of the finalized tip: above 0 the log has to exist. */
-  readonly chainHeight: number
-  /** Begin a new log although the chain has blocks: the operator vouches that the key signed nothing newer. */
-  readonly allowMissing?: boolean
 }
 
 export interface VoteRequest extends VoteSlot {
   readonly type: VoteType
 }
 
+/** Something that carries this key's signature. */
+export type Signed =
+  | { readonly kind: 'vote'; readonly vote: VoteRequest }
+  | { readonly kind: 'proposal'; readonly proposal: ProposalSlot }
+
 export class Signer {
-  readonly #store: SignerStore
   readonly #key: KeyPair
   readonly #genesisHash: Uint8Array
-  #memory: SignerMemory | undefined
-  #broken: string | undefined
+  readonly #memory: DurableMemory
   /** One request at a time: each is judged by what the one before left. */
   #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(store: SignerStore, key: KeyPair, genesisHash: Uint8Array, memory: SignerMemory | undefined) {
-    this.#store = store
+  private constructor({ key, genesisHash }: Pick<SignerOptions, 'key' | 'genesisHash'>, memory: DurableMemory) {
     this.#key = key
     this.#genesisHash = genesisHash
     this.#memory = memory
   }
 
-  /** @throws MolochError with a SignerErrorCode */
+  /** @throws MolochError SIGNER_LOCKED | SIGNER_CORRUPT | SIGNER_OTHER_KEY | SIGNER_OTHER_CHAIN | SIGNER_BROKEN */
   static async open(options: SignerOptions): Promise<Signer> {
-    const mayCreate = options.chainHeight === 0 || options.allowMissing === true
-    const store = await openSignerStore(options.path, mayCreate)
+    const store = await openSignerStore(options.path)
     try {
-      return await Signer.over(store, { ...options, mayCreate })
+      return await Signer.over(store, new MarkFile(options.markPath), options)
     } catch (error) {
       await store.close()
       throw error
     }
   }
 
-  /** A signer over an open store, which it closes with itself. */
-  static async over(
-    store: SignerStore,
-    options: Pick<SignerOptions, 'path' | 'key' | 'genesisHash'> & { readonly mayCreate: boolean }
-  ): Promise<Signer> {
-    const { path, key, genesisHash } = options
-    const entries = await store.entries()
-    const format = entries.find(([name]) => name === FORMAT_KEY)
-    const mine = { version: FORMAT_VERSION, publicKey: toHex(key.publicKey), genesisHash: toHex(genesisHash) }
-    if (format === undefined) {
-      if (!options.mayCreate) throw missing(path)
-      if (entries.length > 0) throw corrupt(path, 'it has no format entry')
-      await store.write([writeFormat(mine)])
-      return new Signer(store, key, genesisHash, undefined)
-    }
-    try {
-      const found = readFormat(format[1])
-      if (found.version !== FORMAT_VERSION) throw new Error(`its format is ${found.version}, not ${FORMAT_VERSION}`)
-      if (found.publicKey !== mine.publicKey) throw other(path, 'SIGNER_OTHER_KEY', 'key', found.publicKey)
-      if (found.genesisHash !== mine.genesisHash) throw other(path, 'SIGNER_OTHER_CHAIN', 'genesis', found.genesisHash)
-      return new Signer(store, key, genesisHash, readMemory(entries))
-    } catch (error) {
-      throw error instanceof MolochError ? error : corrupt(path, messageOf(error))
-    }
+  /** A signer over an open store and a mark, which it closes with itself. */
+  static async over(store: SignerStore, mark: MarkStore, options: SignerOptions): Promise<Signer> {
+    const { path, markPath, key, genesisHash } = options
+    const mine = { publicKey: toHex(key.publicKey), genesisHash: toHex(genesisHash) }
+    return new Signer(options, await DurableMemory.open(store, mark, mine, { log: path, mark: markPath }))
   }
 
   get publicKey(): Uint8Array {
@@ -122,14 +86,53 @@ export class Signer {
     return this.#key
   }
 
-  /** The high-water mark: nothing is signed below it. 0 = nothing signed yet. */
-  get height(): number {
-    return this.#memory?.height ?? 0
+  /** The lowest height that may be signed. */
+  get lowest(): number {
+    const memory = this.#memory.value
+    if (memory === undefined) return 1
+    return memory.closed ? memory.height + 1 : memory.height
+  }
+
+  /** The height up to which nothing is signed any more, whatever was signed there; 0: there is none. */
+  get closedUpTo(): number {
+    const memory = this.#memory.value
+    return memory?.closed ? memory.height : 0
+  }
+
+  /** The highest height that this key is known to have signed at; 0: none. */
+  get signedUpTo(): number {
+    return this.#memory.signedUpTo
+  }
+
+  /** Nothing was ever signed here. */
+  get isNew(): boolean {
+    return this.#memory.value === undefined && this.doubt === undefined
+  }
+
+  /** Why nothing is signed before `raise`: this key may have signed what the log does not have. */
+  get doubt(): Doubt | undefined {
+    return this.#memory.doubt
+  }
+
+  /** What was wrong with log or mark when they were opened; undefined: nothing, or it left a doubt. */
+  get settledDoubt(): Doubt | undefined {
+    return this.#memory.settled
+  }
+
+  /** Whether the log has it, or could have had it: what lies below it is forgotten. */
+  knows(signed: Signed): boolean {
+    const memory = this.#memory.value
+    const { height } = signed.kind === 'vote' ? signed.vote : signed.proposal
+    if (memory === undefined || height > memory.height) return false
+    if (height < memory.height || memory.closed) return true
+    if (signed.kind === 'vote') return memory.votes.some((vote) => sameVote(vote, signed.vote))
+    return memory.proposals.some((proposal) => sameProposal(proposal, signed.proposal))
   }
 
   /** What was signed and kept at `height`; undefined if that was nothing. */
   restore(height: number): SignerMemory | undefined {
-    return this.#memory?.height === height ? this.#memory : undefined
+    const memory = this.#memory.value
+    return memory?.height === height ? memory : undefined
   }
 
   /**
@@ -146,7 +149,7 @@ export class Signer {
       }
       const before = memory.votes.find((vote) => vote.type === slot.type && vote.round === slot.round)
       if (before !== undefined) {
-        if (equalBytes(before.blockHash, slot.blockHash)) return before
+        if (sameVote(before, slot)) return before
         throw conflict(`another ${slot.type} was signed at height ${slot.height}, round ${slot.round}`)
       }
       this.#forward(memory, { round: slot.round, step: stepOf(slot.type) })
@@ -159,7 +162,7 @@ export class Signer {
         signature: new Uint8Array(sign(this.#key, voteMessage(this.#genesisHash, slot)))
       }
       const bound = keep === undefined ? memory : withPledge(memory, keep, ['locked', 'valid'])
-      await this.#save({ ...entered(bound, slot.round, entry), votes: [...memory.votes, vote] })
+      await this.#memory.save(pruned({ ...entered(bound, slot.round, entry), votes: [...memory.votes, vote] }))
       return vote
     })
   }
@@ -173,7 +176,7 @@ export class Signer {
       const memory = this.#at(slot.height)
       const before = memory.proposals.find((proposal) => proposal.round === slot.round)
       if (before !== undefined) {
-        if (before.validRound === slot.validRound && equalBytes(before.blockHash, slot.blockHash)) return before
+        if (sameProposal(before, slot)) return before
         throw conflict(`another proposal was signed at height ${slot.height}, round ${slot.round}`)
       }
       this.#forward(memory, { round: slot.round, step: 'propose' })
@@ -183,7 +186,9 @@ export class Signer {
       const fields = { height, round, blockHash, signature }
       const proposal: Proposal = validRound === undefined ? fields : { ...fields, validRound }
       const blocks = new Map(memory.blocks).set(toHex(blockHash), new Uint8Array(block))
-      await this.#save({ ...entered(memory, round, entry), proposals: [...memory.proposals, proposal], blocks })
+      await this.#memory.save(
+        pruned({ ...entered(memory, round, entry), proposals: [...memory.proposals, proposal], blocks })
+      )
       return proposal
     })
   }
@@ -193,8 +198,35 @@ export class Signer {
     return this.#inTurn(async () => {
       const memory = this.#at(height)
       if (memory.valid !== undefined && memory.valid.round >= keep.round) return
-      await this.#save(withPledge(memory, keep, ['valid']))
+      await this.#memory.save(pruned(withPledge(memory, keep, ['valid'])))
     })
+  }
+
+  /**
+   * From now on nothing is signed at `height` or below, whatever was signed there. It settles a doubt.
+   * @throws MolochError SIGNER_BROKEN
+   */
+  raise(height: number): Promise<void> {
+    return this.#inTurn(() => this.#memory.closeUpTo(height))
+  }
+
+  /**
+   * This key has signed what the log does not have: nothing is signed before `raise`, after a restart neither.
+   * @throws MolochError SIGNER_BROKEN
+   */
+  suspect(doubt: Doubt): Promise<void> {
+    const first = this.#memory.suspect(doubt)
+    return this.#inTurn(async () => {
+      if (first) await this.#memory.saveDoubt()
+    })
+  }
+
+  /**
+   * Somebody vouches that the log has all that this key has signed.
+   * @throws MolochError SIGNER_CONFLICT if it has not; SIGNER_BROKEN
+   */
+  adopt(): Promise<void> {
+    return this.#inTurn(() => this.#memory.adopt())
   }
 
   /** Resolves when what was asked for so far is signed or refused: from then on `restore` knows of it. */
@@ -205,15 +237,15 @@ export class Signer {
   /** Waits for what is being signed, then gives up the lock. */
   async close(): Promise<void> {
     await this.settled()
-    this.#broken ??= 'the signer is closed'
-    await this.#store.close()
+    await this.#memory.close()
   }
 
   #inTurn<T>(request: () => Promise<T>): Promise<T> {
     const turn = this.#last
       .catch(() => {})
       .then(() => {
-        if (this.#broken !== undefined) throw new MolochError('SIGNER_BROKEN', `nothing is signed: ${this.#broken}`)
+        const { broken } = this.#memory
+        if (broken !== undefined) throw new MolochError('SIGNER_BROKEN', `nothing is signed: ${broken}`)
         return request()
       })
     this.#last = turn
@@ -221,7 +253,9 @@ export class Signer {
   }
 
   #at(height: number): SignerMemory {
-    const memory = this.#memory
+    if (this.doubt !== undefined) throw new MolochError('SIGNER_DOUBTED', `refused to sign: ${this.doubt.message}`)
+    const memory = this.#memory.value
+    if (memory?.closed && height === memory.height) throw conflict(`nothing is signed at height ${height} or below`)
     if (memory !== undefined && height < memory.height) {
       throw conflict(`height ${height} lies before ${memory.height}, at which something was signed`)
     }
@@ -235,17 +269,14 @@ export class Signer {
     const at = `round ${last.round}, ${last.step}`
     throw conflict(`round ${next.round}, ${next.step} lies before ${at} at height ${memory.height}, signed already`)
   }
+}
 
-  async #save(memory: SignerMemory): Promise<void> {
-    const next = pruned(memory)
-    try {
-      await this.#store.write(writesBetween(this.#memory, next))
-    } catch (error) {
-      this.#broken = `its log could not be written (${messageOf(error)})`
-      throw new MolochError('SIGNER_BROKEN', this.#broken, {}, { cause: error })
-    }
-    this.#memory = next
-  }
+function sameVote(a: VoteRequest, b: VoteRequest): boolean {
+  return a.type === b.type && a.round === b.round && equalBytes(a.blockHash, b.blockHash)
+}
+
+function sameProposal(a: ProposalSlot, b: ProposalSlot): boolean {
+  return a.round === b.round && a.validRound === b.validRound && equalBytes(a.blockHash, b.blockHash)
 }
 
 function agrees(slot: VoteRequest, keep: KeptPledge): boolean {
@@ -270,12 +301,4 @@ function withPledge(memory: SignerMemory, keep: KeptPledge, names: readonly ('lo
 
 function conflict(reason: string): MolochError {
   return new MolochError('SIGNER_CONFLICT', `refused to sign: ${reason}`)
-}
-
-function corrupt(path: string, reason: string): MolochError {
-  return new MolochError('SIGNER_CORRUPT', `the signer's log ${path} makes no sense: ${reason}`, { path })
-}
-
-function other(path: string, code: SignerErrorCode, what: string, found: string | undefined): MolochError {
-  return new MolochError(code, `the signer's log ${path} is of another ${what} (${found})`, { path })
 }

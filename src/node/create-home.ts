@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Genesis } from '../chain/genesis.ts'
+import { encodeSlot, freshMark } from '../consensus/signer-mark.ts'
 import { keyPairFromSeed } from '../crypto/ed25519.ts'
 import { MolochError } from '../error.ts'
 import { renderConfigFile } from './config/file.ts'
 import type { SettingValue } from './config/settings.ts'
 import { createFile, syncDirectory } from './durable-file.ts'
-import { assertValidator, homePaths, keyPath } from './home.ts'
+import { assertValidator, type HomePaths, homePaths, keyPath } from './home.ts'
 import { createKeyFile, createPeerKeyFile, newSeed } from './key-files.ts'
 
 export interface HomeSpec {
@@ -72,10 +73,18 @@ async function build(directory: string, { genesis, settings = {}, seeds = {} }: 
   await createPeerKeyFile(keyPath(directory, 'peer'), seeds.peer ?? newSeed())
   createKeyFile(keyPath(directory, 'actor'), seeds.actor ?? newSeed())
   if (seeds.validator === undefined) createKeyFile(keyPath(directory, 'chain'), seeds.chain ?? newSeed())
-  else createKeyFile(keyPath(directory, 'validator'), seeds.validator)
+  else createValidatorKey(paths, genesis, seeds.validator)
   // 0600: it may come to hold api.token.
   createFile(paths.config, renderConfigFile(new Map(Object.entries(settings))), 0o600)
   createFile(paths.genesis, `${JSON.stringify(JSON.parse(genesis.json), null, 2)}\n`, 0o644)
+}
+
+/** A validator that finds a key and no mark has lost it: who makes a home says by this that nothing was signed in it. */
+function createValidatorKey(paths: HomePaths, genesis: Genesis, seed: Uint8Array): void {
+  const path = keyPath(paths.home, 'validator')
+  createKeyFile(path, seed)
+  const mark = freshMark(keyPairFromSeed(seed).publicKey, genesis.hash)
+  createFile(paths.mark, new TextDecoder().decode(encodeSlot(mark, { turn: 0 })), 0o600)
 }
 
 /**

@@ -5,15 +5,18 @@
 import { availableParallelism } from 'node:os'
 import { Api } from '../api/app.ts'
 import { type Checkpoint, parseCheckpoint } from '../chain/checkpoint.ts'
+import type { Genesis } from '../chain/genesis.ts'
 import { Mempool } from '../chain/mempool.ts'
 import { VerifiedEvents } from '../chain/verified-events.ts'
+import { fromHex } from '../codec/bytes.ts'
 import { Driver } from '../consensus/driver.ts'
-import { systemClock } from '../consensus/ports.ts'
+import { type PeerStanding, systemClock } from '../consensus/ports.ts'
 import { Signer } from '../consensus/signer.ts'
 import { MolochError } from '../error.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { settleImport } from '../ledger/snapshot/settle-import.ts'
 import { frameLimit } from '../network/streams/frames.ts'
+import type { PeerView } from '../network/types.ts'
 import { blockItems } from '../sync/blocks.ts'
 import { SyncManager } from '../sync/manager.ts'
 import { VerifyPool } from '../verify/pool.ts'
@@ -67,8 +70,8 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
       ...(tuning.ledger && { tuning: tuning.ledger })
     })
   if (checkpoint === undefined) opened = await openLedger()
-  // What is wrong with the signer is said before a snapshot is fetched. Up to a checkpoint at least there are blocks.
-  const signer = await openSigner(home, checkpoint?.height ?? opened?.tip.height ?? 0, config)
+  // What is wrong with the signer is said before a snapshot is fetched.
+  const signer = await openSigner(home)
   if (signer !== undefined) closers.add('the signer', () => signer.close())
   const network = await openNetwork(input, config.mode === 'warp' ? 'WARP' : 'FULL', served)
   const api = new Api(config.api, log)
@@ -97,6 +100,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
           .filter(({ source }) => source)
           .map(({ peerId }) => peerId),
       getVotes: (peer, request, options) => network.getVotes(peer, request, options),
+      standing: (peer) => standingOf(genesis, network.sessions.get(peer)),
       penalise: (peer, code) => network.penalise(peer, code)
     },
     signer,
@@ -207,21 +211,16 @@ async function startingPoint(input: NodeInput): Promise<Checkpoint | undefined> 
 }
 
 /** @throws MolochError with a SignerErrorCode */
-async function openSigner(home: Home, chainHeight: number, config: Config): Promise<Signer | undefined> {
-  const { validatorKey, paths, genesis } = home
+async function openSigner({ validatorKey, paths, genesis }: Home): Promise<Signer | undefined> {
   if (validatorKey === undefined) return undefined
-  try {
-    return await Signer.open({
-      path: paths.signer,
-      key: validatorKey,
-      genesisHash: genesis.hash,
-      chainHeight,
-      allowMissing: config.consensus.new_signer_log
-    })
-  } catch (error) {
-    if (!(error instanceof MolochError)) throw error
-    throw new MolochError(error.code, error.message, { ...error.details, signer: paths.signer }, { cause: error })
-  }
+  const { signer: path, mark: markPath } = paths
+  return Signer.open({ path, markPath, key: validatorKey, genesisHash: genesis.hash })
+}
+
+function standingOf({ validators }: Genesis, peer: PeerView | undefined): PeerStanding | undefined {
+  if (peer === undefined || peer.statusAt === 0) return undefined
+  const key = peer.chainKey === undefined ? undefined : fromHex(peer.chainKey, 32)
+  return { validator: key === undefined ? -1 : validators.indexOf(key), height: peer.height }
 }
 
 /** The main loop keeps a core: on two, a second thread made sync no faster and took 25 MB. */

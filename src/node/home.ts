@@ -15,6 +15,7 @@ import { readKeyFile, readPeerKeyFile } from './key-files.ts'
  *
  *     config.toml  genesis.json
  *     keys/        peer.key  chain.key or, on validators, validator.key  actor.key     (0700, files 0600)
+ *                  validator.mark: how far the validator's key has signed
  *     data/        chain/  peers/  signer/  snapshots/  warp/  lock/
  *     logs/
  */
@@ -23,6 +24,8 @@ export interface HomePaths {
   readonly config: string
   readonly genesis: string
   readonly keys: string
+  /** How far the validator's key has signed. */
+  readonly mark: string
   readonly data: string
   readonly chain: string
   readonly peers: string
@@ -43,6 +46,7 @@ export function homePaths(home: string): HomePaths {
     config: join(home, 'config.toml'),
     genesis: join(home, 'genesis.json'),
     keys: join(home, 'keys'),
+    mark: join(home, 'keys', 'validator.mark'),
     data,
     chain: join(data, 'chain'),
     peers: join(data, 'peers'),

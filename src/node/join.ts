@@ -52,7 +52,7 @@ export function join({ ledger, network, driver, sync, ingress, outbox, restored,
     sync.certified(height)
   })
   driver.on('halted', (error) => faults.raiseHalt('CONSENSUS_HALTED', error.message))
-  driver.on('signer-broken', (error) => faults.raise('SIGNER_BROKEN', error.message))
+  driver.on('signer-stopped', (error) => faults.raise(error.code, error.message))
 
   ledger.on('window', () => driver.maySignNow())
 

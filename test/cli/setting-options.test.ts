@@ -14,9 +14,9 @@ test('only what is on the command line, by key; short names are the same setting
   expect(given()).toEqual({})
   expect(given('--api-port', '1', '--mode', 'x')).toEqual({ 'api.port': ['1'], mode: ['x'] })
   expect(given('--listen', 'a', '--p2p-listen', 'b')).toEqual({ 'p2p.listen': ['a', 'b'] })
-  expect(given('--bootstrap', 'a', '--new-signer-log')).toEqual({
+  expect(given('--bootstrap', 'a', '--verify-events')).toEqual({
     'p2p.bootstrap': ['a'],
-    'consensus.new_signer_log': ['true']
+    'sync.verify_events': ['true']
   })
 })
 

@@ -143,9 +143,9 @@ it('one at or below the tip that is not held is checked, and goes no further', a
 })
 
 it('the proposer of a decided block publishes its header', async () => {
-  const lab = await Lab.start({ self: 1 })
-  const block = lab.build()
-  await lab.node.gossip('block', lab.newBlock(block))
+  const lab = await Lab.start({ self: 1, params: { blockIntervalMs: 10, emptyBlockIntervalMs: 10 } })
+  await vi.waitFor(() => expect(lab.node.driver.pending()).toBeDefined(), { timeout: 20_000, interval: 10 })
+  const block = { hash: lab.node.driver.pending()!.hash, blockBytes: new Uint8Array(0), header: undefined as never }
   for (const validator of [0, 2, 3]) await lab.node.gossip('vote', lab.prevote(validator, block))
   for (const validator of [0, 2, 3]) await lab.node.gossip('vote', lab.precommit(validator, block))
   const published = () => lab.node.published.filter(({ topic }) => topic === 'header')

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/codec/bytes.ts'
 import { VoteType } from '../../src/codec/generated/chain.ts'
+import { MarkFile } from '../../src/consensus/mark-file.ts'
 import { Signer } from '../../src/consensus/signer.ts'
 import { openSignerStore, type SignerStore } from '../../src/consensus/signer-store.ts'
 import { keyPairFromSeed } from '../../src/crypto/ed25519.ts'
 import { hasCode } from '../../src/error.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { writeFreshMark } from './support/marks.ts'
 import { hashOf, prevote } from './support/messages.ts'
 
 const key = keyPairFromSeed(new Uint8Array(32).fill(3))
@@ -47,7 +49,10 @@ async function live(
   salt: string,
   crash?: { atWrite: number; before: boolean }
 ): Promise<[string, string][]> {
-  const level = await openSignerStore(path, true)
+  const markPath = `${path}.mark`
+  writeFreshMark(markPath, key.publicKey, genesisHash)
+  const level = await openSignerStore(path)
+  const mark = new MarkFile(markPath)
   let writes = -1
   const store: SignerStore = {
     entries: () => level.entries(),
@@ -61,7 +66,8 @@ async function live(
   }
   const signed: [string, string][] = []
   try {
-    const signer = await Signer.over(store, { path, key, genesisHash, mayCreate: true })
+    const signer = await Signer.over(store, mark, { path, markPath, key, genesisHash })
+    expect(signer.doubt ?? signer.settledDoubt).toBeUndefined()
     for (const step of plan(salt)) {
       try {
         signed.push(await step(signer))
@@ -72,14 +78,15 @@ async function live(
   } catch (error) {
     if (crash === undefined) throw error
   }
+  await mark.close()
   await level.close()
   return signed
 }
 
 async function heightOf(path: string): Promise<number> {
-  const signer = await Signer.open({ path, key, genesisHash, chainHeight: 0 })
+  const signer = await Signer.open({ path, markPath: `${path}.mark`, key, genesisHash })
   await signer.close()
-  return signer.height
+  return signer.lowest
 }
 
 const WRITES = 1 + plan('').length

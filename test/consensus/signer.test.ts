@@ -8,9 +8,11 @@ import { toHex } from '../../src/codec/bytes.ts'
 import { type Vote, VoteType } from '../../src/codec/generated/chain.ts'
 import { Signer } from '../../src/consensus/signer.ts'
 import type { KeptPledge } from '../../src/consensus/signer-log.ts'
+import { freshMark } from '../../src/consensus/signer-mark.ts'
 import { openSignerStore } from '../../src/consensus/signer-store.ts'
 import { keyPairFromSeed, verify } from '../../src/crypto/ed25519.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { MemoryMark, writeFreshMark } from './support/marks.ts'
 import { A, B, hashOf, prevote } from './support/messages.ts'
 
 const key = keyPairFromSeed(new Uint8Array(32).fill(3))
@@ -30,8 +32,11 @@ const keep = (round: number, hash: string, block = 'the block'): KeptPledge => (
   block: new TextEncoder().encode(block)
 })
 
+/** A log and its mark; without either they are made. */
 async function open(path: string, more: Partial<Parameters<typeof Signer.open>[0]> = {}): Promise<Signer> {
-  const signer = await Signer.open({ path, key, genesisHash, chainHeight: 0, ...more })
+  const markPath = `${path}.mark`
+  if (!existsSync(path)) writeFreshMark(markPath, key.publicKey, genesisHash)
+  const signer = await Signer.open({ path, markPath, key, genesisHash, ...more })
   onTestFinished(() => signer.close())
   return signer
 }
@@ -181,15 +186,15 @@ describe('what is kept', () => {
     await signer.signVote(at(PREVOTE, 0, A))
     await signer.signVote(at(PRECOMMIT, 0, A), keep(0, A))
     await signer.signVote(at(PREVOTE, 0, '', 8))
-    expect(signer.height).toBe(8)
+    expect(signer.lowest).toBe(8)
     expect(signer.restore(7)).toBeUndefined()
     await signer.close()
     const database = new ClassicLevel<string, string>(path)
     const keys = await database.keys().all()
     await database.close()
-    expect(keys.sort()).toEqual(['format', 'mark/8', 'vote/PREVOTE/0'])
+    expect(keys.sort()).toEqual(['format', 'head', 'mark/8', 'vote/PREVOTE/0'])
     const again = await open(path)
-    expect(again.height).toBe(8)
+    expect(again.lowest).toBe(8)
     await expect(again.signVote(at(PREVOTE, 5, A))).rejects.toMatchObject({ code: 'SIGNER_CONFLICT' })
   })
 
@@ -210,32 +215,13 @@ describe('what is kept', () => {
 })
 
 describe('opening', () => {
-  it('refuses when the log is missing and the chain is not, and leaves nothing behind', async () => {
-    const path = join(tempDir(), 'signer')
-    const missing = { code: 'SIGNER_MISSING' }
-    await expect(open(path, { chainHeight: 1 })).rejects.toMatchObject(missing)
-    expect(existsSync(path)).toBe(false)
-    const signer = await open(path, { chainHeight: 1, allowMissing: true })
-    await signer.signVote(at(PREVOTE, 0, A, 2))
-    await signer.close()
-    expect((await open(path, { chainHeight: 1 })).height).toBe(2)
-  })
-
-  it('refuses an empty folder in the place of a log just so', async () => {
-    const path = join(tempDir(), 'signer')
-    const database = new ClassicLevel(path)
-    await database.open()
-    await database.close()
-    await expect(open(path, { chainHeight: 5 })).rejects.toMatchObject({ code: 'SIGNER_MISSING' })
-    await expect(open(path, { chainHeight: 5 })).rejects.toMatchObject({ code: 'SIGNER_MISSING' })
-  })
-
   it('refuses the log of another key, another chain, another format, and nonsense', async () => {
     const path = join(tempDir(), 'signer')
     await (await open(path)).close()
-    const otherKey = { key: keyPairFromSeed(new Uint8Array(32).fill(4)) }
+    const markPath = `${path}.none`
+    const otherKey = { markPath, key: keyPairFromSeed(new Uint8Array(32).fill(4)) }
     await expect(open(path, otherKey)).rejects.toMatchObject({ code: 'SIGNER_OTHER_KEY' })
-    const otherChain = { genesisHash: new Uint8Array(32) }
+    const otherChain = { markPath, genesisHash: new Uint8Array(32) }
     await expect(open(path, otherChain)).rejects.toMatchObject({ code: 'SIGNER_OTHER_CHAIN' })
     const database = new ClassicLevel<string, string>(path)
     await database.put('surprise', '')
@@ -253,11 +239,12 @@ describe('opening', () => {
 
   it('signs nothing after a write that failed: what is on disk is not known', async () => {
     const path = join(tempDir(), 'signer')
-    const store = await openSignerStore(path, true)
+    const store = await openSignerStore(path)
     onTestFinished(() => store.close())
+    const mark = new MemoryMark(freshMark(key.publicKey, genesisHash))
     let fails = false
     const write: typeof store.write = (writes) => (fails ? Promise.reject(new Error('full')) : store.write(writes))
-    const signer = await Signer.over({ ...store, write }, { path, key, genesisHash, mayCreate: true })
+    const signer = await Signer.over({ ...store, write }, mark, { path, markPath: 'memory', key, genesisHash })
     await signer.signVote(at(PREVOTE, 0, A))
     fails = true
     const broken = { code: 'SIGNER_BROKEN' }

@@ -28,8 +28,8 @@ function rows(section: string): string {
 }
 
 function row(setting: Setting): string {
-  const { key, initial, env, flag, description, flagOnly, type } = setting
-  const names = flagOnly ? `\`${flag}\` only` : `\`${env}\` \`${flag}\``
+  const { key, initial, env, flag, description, type } = setting
+  const names = `\`${env}\` \`${flag}\``
   const takes = type.kind === 'integer' || type.kind === 'choice' ? `; ${accepted(setting)}` : ''
   const shown = Array.isArray(initial)
     ? JSON.stringify(initial)

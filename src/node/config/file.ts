@@ -54,7 +54,6 @@ export function renderConfigFile(values: ReadonlyMap<string, SettingValue>): str
   const lines = ['# The settings of a Moloch node. A line that is commented out shows the default.', '']
   let section = ''
   for (const setting of SETTINGS) {
-    if (setting.flagOnly) continue
     const parts = setting.key.split('.')
     const name = parts.at(-1) ?? setting.key
     const heading = parts.length > 1 ? (parts[0] ?? '') : ''

@@ -80,7 +80,6 @@ export function defaultConfig(home: string, overrides: Readonly<Record<string, S
  */
 export function parseSetting(key: string, text: string, name: string): SettingValue {
   const setting = knownSetting(key, `in ${name}`)
-  if (setting.flagOnly) return accept(setting, parseValue(setting, text), text, { kind: 'file', name })
   return accept(setting, parseValue(setting, text), text, { kind: 'flag', name: `${name} ${key}` })
 }
 
@@ -92,12 +91,6 @@ export function settingValue(config: Config, key: string): SettingValue {
 }
 
 function accept(setting: Setting, checked: Checked, given: unknown, origin: Origin): SettingValue {
-  if (setting.flagOnly && (origin.kind === 'env' || origin.kind === 'file')) {
-    throw new MolochError(
-      'BAD_CONFIG',
-      `${setting.key} in ${origin.name} is not accepted: it is dangerous to leave on; give ${setting.flag} to \`moloch start\` once`
-    )
-  }
   if ('value' in checked) return checked.value
   const shown = setting.secret
     ? 'the value given'

@@ -15,8 +15,6 @@ export interface SettingOptions extends TSchemaOptions {
   least?: number
   /** Never shown by `config show` nor logged. */
   secret?: boolean
-  /** Too dangerous to be left behind in a file: only a flag of `moloch start` sets it. */
-  flagOnly?: boolean
 }
 
 const text = (initial: string, description: string, options: SettingOptions = {}) =>
@@ -156,18 +154,6 @@ export const configSchema = Type.Object(
         )
       },
       'snapshots'
-    ),
-    consensus: section(
-      {
-        new_signer_log: flag(
-          false,
-          'sign although the signer log is missing: sure that no other copy of the key signs',
-          {
-            flagOnly: true
-          }
-        )
-      },
-      'validators'
     ),
     mempool: section(
       {

@@ -22,7 +22,6 @@ export interface Setting {
   readonly description: string
   readonly check: SettingOptions['check']
   readonly secret: boolean
-  readonly flagOnly: boolean
 }
 
 interface Leaf extends SettingOptions {
@@ -61,8 +60,7 @@ function setting(key: string, leaf: Leaf): Setting {
     initial: leaf.default as SettingValue,
     description: leaf.description ?? '',
     check: leaf.check,
-    secret: leaf.secret ?? false,
-    flagOnly: leaf.flagOnly ?? false
+    secret: leaf.secret ?? false
   }
 }
 

@@ -1,4 +1,5 @@
 /** Drivers over a bus in one process: ledger, signer, mempool and verify pool are real, only the network is not. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type CheckedEvent, Outcome, signEvent } from '../../../src/chain/event.ts'
@@ -8,8 +9,10 @@ import { Mempool } from '../../../src/chain/mempool.ts'
 import type { Params } from '../../../src/chain/params.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
 import { GetVotes, RawVotes } from '../../../src/codec/generated/sync.ts'
+import { noVotes } from '../../../src/consensus/catch-up.ts'
 import { Driver } from '../../../src/consensus/driver.ts'
-import { type Clock, type ConsensusTopic, systemClock } from '../../../src/consensus/ports.ts'
+import { MarkFile } from '../../../src/consensus/mark-file.ts'
+import { type Clock, type ConsensusTopic, type PeerStanding, systemClock } from '../../../src/consensus/ports.ts'
 import { Signer } from '../../../src/consensus/signer.ts'
 import { openSignerStore, type SignerStore, type SignerWrite } from '../../../src/consensus/signer-store.ts'
 import { type KeyPair, keyPairFromSeed } from '../../../src/crypto/ed25519.ts'
@@ -17,6 +20,7 @@ import { Ledger } from '../../../src/ledger/ledger.ts'
 import type { Log } from '../../../src/log.ts'
 import { VerifyPool } from '../../../src/verify/pool.ts'
 import { tempDir } from '../../support/temp-dir.ts'
+import { writeFreshMark } from './marks.ts'
 
 /** Quick, yet long enough for a loaded machine to get through a round. */
 const QUICK: Partial<Params> = {
@@ -103,6 +107,8 @@ export class TestNode {
   write: (store: SignerStore, writes: readonly SignerWrite[]) => Promise<void> = (store, writes) => store.write(writes)
   /** Answers in the place of the other nodes. */
   answer: ((request: GetVotes, peer: string) => Promise<RawVotes>) | undefined
+  /** Peers while it listens, who have nothing to say; by name the index of the validator that each is. */
+  readonly silent = new Map<string, number>()
   /** Whether it holds the last two windows. */
   maySign = true
   ledger!: Ledger
@@ -132,11 +138,13 @@ export class TestNode {
     const home = join(dir, this.name)
     this.ledger = await Ledger.open({ path: join(home, 'chain'), genesis, log })
     if (this.key !== undefined) {
-      const chainHeight = this.ledger.tip.height
       const path = join(home, 'signer')
-      const store = await openSignerStore(path, chainHeight === 0)
-      const options = { path, key: this.key, genesisHash: genesis.hash, mayCreate: chainHeight === 0 }
-      this.#signer = await Signer.over({ ...store, write: (writes) => this.write(store, writes) }, options)
+      const markPath = join(home, 'validator.mark')
+      if (!existsSync(path)) writeFreshMark(markPath, this.key.publicKey, genesis.hash)
+      const store = await openSignerStore(path)
+      const options = { path, markPath, key: this.key, genesisHash: genesis.hash }
+      const mark = new MarkFile(markPath)
+      this.#signer = await Signer.over({ ...store, write: (writes) => this.write(store, writes) }, mark, options)
     }
     this.driver = new Driver({
       ledger: this.ledger,
@@ -150,7 +158,8 @@ export class TestNode {
         }
       },
       peers: {
-        peers: () => this.#others().map(({ name }) => name),
+        peers: () => [...this.#silentOnes(), ...this.#others().map(({ name }) => name)],
+        standing: (peer) => this.#standing(peer),
         getVotes: (peer, request) => this.#ask(peer, request),
         penalise: (_, code) => this.penalties.push(code)
       },
@@ -210,6 +219,18 @@ export class TestNode {
     return nodes.filter((node) => node !== this && node.running && connects(this, node) && connects(node, this))
   }
 
+  #silentOnes(): Iterable<string> {
+    const reason = this.driver.abstention?.reason
+    return reason === 'listening' || reason === 'genesis-time' ? this.silent.keys() : []
+  }
+
+  #standing(name: string): PeerStanding | undefined {
+    const silent = this.silent.get(name)
+    if (silent !== undefined) return { validator: silent, height: this.ledger.tip.height }
+    const peer = this.#others().find((node) => node.name === name)
+    return peer && { validator: peer.key === undefined ? -1 : peer.index, height: peer.ledger.tip.height }
+  }
+
   async #publish(topic: ConsensusTopic, payload: Uint8Array): Promise<number> {
     this.published.push({ topic, payload })
     this.#network.tap(this, topic, payload)
@@ -223,6 +244,7 @@ export class TestNode {
   }
 
   async #ask(name: string, request: GetVotes): Promise<RawVotes> {
+    if (this.silent.has(name)) return noVotes()
     this.requests.push(request)
     if (this.answer !== undefined) return this.answer(request, name)
     const peer = this.#others().find((node) => node.name === name)

@@ -7,10 +7,12 @@ import { blockFacts, headerOfBlock, heldProposal, heldVote, restoredFrom } from 
 import { Machine } from '../../../src/consensus/machine.ts'
 import { timeoutMs } from '../../../src/consensus/pace.ts'
 import { Signer } from '../../../src/consensus/signer.ts'
+import { freshMark, type Mark, type MarkState, type MarkStore } from '../../../src/consensus/signer-mark.ts'
 import type { SignerStore, SignerWrite } from '../../../src/consensus/signer-store.ts'
 import type { Action, Input } from '../../../src/consensus/types.ts'
 import { Voter } from '../../../src/consensus/voter.ts'
 import { silentLog } from '../../../src/log.ts'
+import { MemoryMark } from './marks.ts'
 import {
   type Message,
   type Participant,
@@ -32,6 +34,7 @@ export class SimNode implements Participant {
   readonly #sim: Simulation
   readonly #skew: number
   readonly #disk = new Map<string, Uint8Array>()
+  readonly #mark: MemoryMark
   /** One life, from a start to a crash. */
   #life: Life | undefined
 
@@ -39,6 +42,7 @@ export class SimNode implements Participant {
   constructor(sim: Simulation, index: number, offset = 0) {
     this.#sim = sim
     this.index = index
+    this.#mark = new MemoryMark(freshMark(sim.keys[index]!.publicKey, sim.genesis.hash))
     this.#skew = offset + sim.random.below(600) - 300
   }
 
@@ -49,12 +53,13 @@ export class SimNode implements Participant {
   async start(): Promise<void> {
     const store = new SimStore(this.#sim, this.#disk)
     const { genesis, keys } = this.#sim
-    const signer = await Signer.over(store, {
-      path: 'disk',
-      key: keys[this.index]!,
-      genesisHash: genesis.hash,
-      mayCreate: true
-    })
+    const mark = new SimMark(this.#sim, this.#mark, store)
+    const options = { path: 'disk', markPath: 'mark', key: keys[this.index]!, genesisHash: genesis.hash }
+    const signer = await Signer.over(store, mark, options)
+    mark.takesTime = true
+    // At whatever moment it died: its own crash is no reason for doubt.
+    const doubt = signer.doubt ?? signer.settledDoubt
+    if (doubt !== undefined) this.#sim.failures.push(`v${this.index}: ${doubt.message}`)
     this.#life = new Life(this.#sim, this, signer, store, () => SIM_EPOCH + this.#sim.schedule.now + this.#skew)
     this.#life.start()
     if (!this.#sim.healed && this.#sim.random.float() < 0.5) {
@@ -73,6 +78,38 @@ export class SimNode implements Participant {
     this.#life = undefined
     this.#sim.schedule.after(this.#sim.random.below(2000), () => void this.start())
   }
+}
+
+/** A mark that a crash may come before. */
+class SimMark implements MarkStore {
+  takesTime = false
+  readonly #sim: Simulation
+  readonly #mark: MemoryMark
+  readonly #store: SimStore
+
+  constructor(sim: Simulation, mark: MemoryMark, store: SimStore) {
+    this.#sim = sim
+    this.#mark = mark
+    this.#store = store
+  }
+
+  read(): Promise<MarkState> {
+    return this.#mark.read()
+  }
+
+  write(mark: Mark): Promise<void> {
+    return new Promise((resolve) => {
+      const apply = (): void => {
+        if (this.#store.isDead) return
+        this.#mark.mark = mark
+        resolve()
+      }
+      if (this.takesTime) this.#sim.schedule.after(this.#sim.random.below(10), apply)
+      else apply()
+    })
+  }
+
+  async close(): Promise<void> {}
 }
 
 /** Takes its time for a write; after a crash one that was under way is there or is not. */
@@ -112,6 +149,10 @@ class SimStore implements SignerStore {
   }
 
   async close(): Promise<void> {}
+
+  get isDead(): boolean {
+    return this.#dead
+  }
 
   kill(): void {
     this.#dead = true
