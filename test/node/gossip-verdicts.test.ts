@@ -187,7 +187,12 @@ async function fullNode({ height, ahead, paused, waiting, room }: State): Promis
         return () => {}
       }
     },
-    peers: { peers: () => [], getVotes: () => Promise.reject(new Error('nobody')), penalise: () => {} },
+    peers: {
+      peers: () => [],
+      standing: () => undefined,
+      getVotes: () => Promise.reject(new Error('nobody')),
+      penalise: () => {}
+    },
     log: silentLog
   })
   driver.start()
