@@ -28,6 +28,8 @@ export function u64be(value: number): Uint8Array<ArrayBuffer> {
   return out
 }
 
+const encoder = new TextEncoder()
+
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text)
+  return encoder.encode(text)
 }

@@ -25,7 +25,9 @@ type Limits = Pick<Params, 'maxBlockBytes' | 'maxBlockEvents' | 'maxEventBytes' 
 /** Of the chain's limits: where a node begins that knows nothing of the others. */
 const FIRST_SHARE = 1 / 8
 const LEAST_SHARE = 1 / 64
-const GROWTH = 1.5
+/** Of a share whose block was decided in half of the time that there is. */
+const GROWTH = 2
+const DECLINE = 2 / 3
 /** Tag and length of the largest event in a block. */
 const EVENT_OVERHEAD_BYTES = 8
 
@@ -65,7 +67,7 @@ export class BlockBudget {
     const { timeoutProposeMs } = this.#limits
     if (round > 0) this.#set(this.#share / 2 ** round)
     else if (elapsedMs === undefined || elapsedMs <= timeoutProposeMs / 2) this.#set(this.#share * GROWTH)
-    else if (elapsedMs > timeoutProposeMs) this.#set(this.#share / GROWTH)
+    else if (elapsedMs > timeoutProposeMs) this.#set(this.#share * DECLINE)
   }
 
   #set(share: number): void {

@@ -46,7 +46,7 @@ export const GOSSIP_PARAMS = {
   graftFloodThreshold: 10_000,
   opportunisticGraftPeers: 2,
   opportunisticGraftTicks: 60,
-  idontwantMinDataSize: 512,
+  idontwantMinDataSize: 16 << 10,
   idontwantMaxMessages: 512,
 
   scoreThresholds: {

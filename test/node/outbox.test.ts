@@ -37,6 +37,21 @@ test('events that come within a moment travel together', async () => {
   await outbox.stop()
 })
 
+test('a lone event waits a moment, a stream of them costs few messages', async () => {
+  const { outbox, sent } = setUp()
+  outbox.add(events[0] as (typeof events)[number])
+  await vi.advanceTimersByTimeAsync(25)
+  expect(sent).toEqual([hex(0)])
+  for (let index = 0; index < 200; index++) {
+    outbox.add({ id: Uint8Array.of(1, index), bytes: Uint8Array.of(index) })
+    await vi.advanceTimersByTimeAsync(5)
+  }
+  await vi.advanceTimersByTimeAsync(250)
+  expect(sent.flat()).toHaveLength(201)
+  expect(sent.length).toBeLessThanOrEqual(7)
+  await outbox.stop()
+})
+
 test('what no block has taken is offered again, what one has is forgotten', async () => {
   const { outbox, sent, done } = setUp()
   for (const event of events.slice(0, 2)) outbox.add(event)
@@ -72,12 +87,12 @@ test('what reached nobody goes out when the next peer comes', async () => {
   const { outbox, sent, peers } = setUp()
   peers.count = 0
   outbox.add(events[0] as (typeof events)[number])
-  await vi.advanceTimersByTimeAsync(60)
+  await vi.advanceTimersByTimeAsync(250)
   peers.count = 3
   outbox.peerReady()
-  await vi.advanceTimersByTimeAsync(60)
+  await vi.advanceTimersByTimeAsync(250)
   outbox.peerReady()
-  await vi.advanceTimersByTimeAsync(60)
+  await vi.advanceTimersByTimeAsync(250)
   expect(sent).toEqual([hex(0), hex(0)])
   await outbox.stop()
 })
