@@ -274,6 +274,11 @@ export class Driver extends Emitter<DriverEvents> {
     return this.#monitor.view()
   }
 
+  /** Unix ms by the validators' clocks: this node's, but for what is known to be wrong with it. */
+  validatorsNow(): number {
+    return this.#monitor.validatorsNow()
+  }
+
   /** Where consensus stands; undefined before `start`. */
   get position(): { height: number; round: number; step: string } | undefined {
     const machine = this.#height?.machine

@@ -43,6 +43,8 @@ export class StallMonitor {
   readonly #ports: StallMonitorPorts
   readonly #timers: Timers
   readonly #standing: Standing
+  /** The validators' clock, less a monotonic one, while ours is known to be wrong. */
+  #corrected: number | undefined
   /** Clock faults that the log was told of. */
   #told = new Map<string, string>()
 
@@ -59,6 +61,12 @@ export class StallMonitor {
 
   stop(): void {
     this.#timers.clearAll()
+  }
+
+  /** Unix ms by the validators' clocks, as far as they are known. */
+  validatorsNow(): number {
+    const { clock } = this.#ports
+    return this.#corrected === undefined ? clock.now() : this.#corrected + clock.monotonic()
   }
 
   view(): OutlookView {
@@ -82,6 +90,8 @@ export class StallMonitor {
     const news = this.#standing.see(sight.tip, sight.waiting, clock.monotonic())
     if (news !== undefined) this.#tell(news, sight)
     this.#tellClocks(sight.clockFaults)
+    const { ownAheadMs } = sight.clocks
+    this.#corrected = ownAheadMs === 0 ? undefined : clock.now() - ownAheadMs - clock.monotonic()
     return sight
   }
 

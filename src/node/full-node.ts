@@ -133,7 +133,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
     offer: (event) => outbox.add(event),
     added: () => driver.mempoolChanged(),
     halt: () => faults.halt,
-    now: () => clock.now()
+    chainTime: () => ({ now: driver.validatorsNow(), tip: ledger.tip.header.timestamp })
   })
   const blocks = blockItems(
     verify,

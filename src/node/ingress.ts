@@ -4,6 +4,7 @@
  */
 import { mayAct } from '../chain/check-events.ts'
 import { type CheckedEvent, checkEvent } from '../chain/event.ts'
+import { type ChainTime, describeOutside, type EventTiming, eventTiming } from '../chain/event-time.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import type { MessageCheck, Taken, TopicRules } from '../chain/gossip-rules.ts'
 import type { Mempool } from '../chain/mempool.ts'
@@ -38,7 +39,8 @@ export interface IngressPorts {
   readonly added: () => void
   /** Why no event would ever be finalized here; undefined: all is well. */
   readonly halt: () => { readonly code: string; readonly message: string } | undefined
-  readonly now: () => number
+  /** By which it is told what the blocks to come may take. */
+  readonly chainTime: () => ChainTime
 }
 
 export class EventIngress {
@@ -76,8 +78,9 @@ export class EventIngress {
   async #take(event: CheckedEvent, source: string): Promise<Submitted> {
     const { mempool, halt } = this.#ports
     const waits = mempool.has(event.id)
-    if (!waits && this.#outsideWindow(event) && (await this.#isFinal(event)))
+    if (!waits && this.#timing(event) !== 'in-time' && (await this.#isFinal(event))) {
       return { id: event.id, status: 'finalized' }
+    }
     const reason = halt()
     if (reason !== undefined) throw new MolochError(reason.code, reason.message, { httpStatus: 503 })
     if (!waits) this.#assertValid(event)
@@ -97,7 +100,7 @@ export class EventIngress {
     const { isFinalized, mempool, added } = this.#ports
     let count = 0
     for (const event of events) {
-      if (isFinalized(event.id) || this.#outsideWindow(event)) continue
+      if (isFinalized(event.id) || this.#timing(event) !== 'in-time') continue
       if (mempool.add(event, { source: from }) === 'added') count++
     }
     if (count === 0) return 'ignore'
@@ -111,9 +114,8 @@ export class EventIngress {
    */
   async #isFinal(event: CheckedEvent): Promise<boolean> {
     const fate = await this.#ports.fateOf(event)
-    const past = event.timestamp < this.#ports.now()
     // One from the future would be in a block from the future.
-    if (fate !== 'unknown' || !past) return fate === 'final'
+    if (fate !== 'unknown' || this.#timing(event) !== 'past') return fate === 'final'
     const message =
       'this event is too old to be taken, and whether it is final cannot be told here: a block that may have it is not held'
     throw new MolochError('UNAVAILABLE', message)
@@ -121,22 +123,19 @@ export class EventIngress {
 
   /** @throws MolochError EVENT_ACTOR_UNKNOWN | EVENT_OUTSIDE_WINDOW | EVENT_BAD_SIGNATURE */
   #assertValid(event: CheckedEvent): void {
-    const { genesis, verified } = this.#ports
+    const { genesis, verified, chainTime } = this.#ports
     if (!mayAct(genesis, event.actor)) {
       throw new MolochError('EVENT_ACTOR_UNKNOWN', `actor ${toHex(event.actor)} is not among the genesis's actors`)
     }
-    if (this.#outsideWindow(event)) {
-      const away = Math.abs(this.#ports.now() - event.timestamp)
-      throw new MolochError(
-        'EVENT_OUTSIDE_WINDOW',
-        `timestamp ${event.timestamp} is ${away} ms from now; at most ${genesis.params.eventWindowMs} is accepted`
-      )
+    if (this.#timing(event) !== 'in-time') {
+      const message = describeOutside(event.timestamp, chainTime(), genesis.params)
+      throw new MolochError('EVENT_OUTSIDE_WINDOW', message)
     }
     if (!verified.isSigned(event)) throw badSignature()
   }
 
-  #outsideWindow(event: CheckedEvent): boolean {
-    return Math.abs(this.#ports.now() - event.timestamp) > this.#ports.genesis.params.eventWindowMs
+  #timing({ timestamp }: CheckedEvent): EventTiming {
+    return eventTiming(timestamp, this.#ports.chainTime(), this.#ports.genesis.params)
   }
 }
 

@@ -33,7 +33,7 @@ function setUp(changes: Partial<IngressPorts> = {}) {
     offer: (one) => offered.push(one),
     added: () => void added++,
     halt: () => undefined,
-    now: () => event.fields.timestamp,
+    chainTime: () => ({ now: event.fields.timestamp, tip: 0 }),
     ...changes
   })
   return { chain, mempool, saved, offered, ingress, event, added: () => added }
@@ -103,15 +103,31 @@ describe('events from the API', () => {
   test('outside of the window are refused with how far they are away', async () => {
     const { chain, event } = setUp()
     const late = event.fields.timestamp + chain.genesis.params.eventWindowMs + 1
-    const { ingress } = setUp({ now: () => late })
+    const { ingress } = setUp({ chainTime: () => ({ now: late, tip: 0 }) })
     await expect(ingress.submit(event.bytes, 'api')).rejects.toThrow(/600001 ms from now; at most 600000/)
+  })
+
+  test('that no coming block can take are refused, with chain time and from when on events are taken', async () => {
+    const { chain, event } = setUp()
+    const { timestamp } = event.fields
+    const tip = timestamp + chain.genesis.params.eventWindowMs + 1
+    const ahead = setUp({ chainTime: () => ({ now: timestamp, tip }) })
+    await expect(ahead.ingress.submit(event.bytes, 'api')).rejects.toMatchObject({
+      code: 'EVENT_OUTSIDE_WINDOW',
+      message: expect.stringMatching(
+        /chain time is 20\d\d-.*Z, 600001 ms ahead of now, events of 20\d\d-.*Z and later are taken$/
+      )
+    })
+    expect(ahead.mempool.stats().events).toBe(0)
+    const near = setUp({ chainTime: () => ({ now: timestamp, tip: tip - 2 }) })
+    await expect(near.ingress.submit(event.bytes, 'api')).resolves.toMatchObject({ status: 'pending' })
   })
 
   test('that are final are said to be at any age, and by a node that is halted', async () => {
     const { chain, event } = setUp()
     const late = event.fields.timestamp + chain.genesis.params.eventWindowMs + 1
     const halt = () => ({ code: 'CONFLICTING_FINALITY', message: 'two blocks' })
-    const { ingress, saved } = setUp({ now: () => late, fateOf: async () => 'final', halt })
+    const { ingress, saved } = setUp({ chainTime: () => ({ now: late, tip: 0 }), fateOf: async () => 'final', halt })
     await expect(ingress.submit(event.bytes, 'api')).resolves.toEqual({ id: event.id, status: 'finalized' })
     await expect(setUp({ halt, isFinalized: () => true }).ingress.submit(event.bytes, 'api')).resolves.toMatchObject({
       status: 'finalized'
@@ -122,7 +138,8 @@ describe('events from the API', () => {
   test('that may be in a block that is not here are neither final nor refused; those from the future are', async () => {
     const { chain, event } = setUp()
     const away = chain.genesis.params.eventWindowMs + 1
-    const at = (now: number) => setUp({ now: () => now, fateOf: async () => 'unknown' }).ingress
+    const at = (now: number) =>
+      setUp({ chainTime: () => ({ now: now, tip: 0 }), fateOf: async () => 'unknown' }).ingress
     await expect(at(event.fields.timestamp + away).submit(event.bytes, 'api')).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       details: { event_id: toHex(event.id) }
@@ -136,7 +153,7 @@ describe('events from the API', () => {
     const chain = testChain()
     const event = testEvent(chain, 1)
     let now = event.fields.timestamp
-    const { ingress, saved } = setUp({ now: () => now })
+    const { ingress, saved } = setUp({ chainTime: () => ({ now: now, tip: 0 }) })
     await ingress.submit(event.bytes, 'api')
     now += chain.genesis.params.eventWindowMs + 1
     await expect(ingress.submit(event.bytes, 'api')).resolves.toEqual({ id: event.id, status: 'pending' })
@@ -204,7 +221,7 @@ describe('events from gossip', () => {
       event.fields.timestamp + 10 * eventWindowMs
     ]
     const states = [
-      ...at.map((now) => setUp({ now: () => now })),
+      ...at.map((now) => setUp({ chainTime: () => ({ now: now, tip: 0 }) })),
       setUp({ isFinalized: () => true }),
       setUp({ isFinalized: (id) => toHex(id) !== toHex(good.id) })
     ]
@@ -224,7 +241,7 @@ describe('events from gossip', () => {
 
   test('that are stale, final or more than fit are ignored, and nobody is charged', async () => {
     const { event } = setUp()
-    const stale = setUp({ now: () => event.fields.timestamp + 600_001 })
+    const stale = setUp({ chainTime: () => ({ now: event.fields.timestamp + 600_001, tip: 0 }) })
     await expect(gossiped(stale.ingress, joinEvents([event.bytes]))).resolves.toBe('ignore')
     const final = setUp({ isFinalized: () => true })
     await expect(gossiped(final.ingress, joinEvents([event.bytes]))).resolves.toBe('ignore')

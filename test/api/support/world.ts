@@ -129,7 +129,7 @@ export class World {
       offer: () => {},
       added: () => {},
       halt: () => undefined,
-      now: () => maker.nextTimestamp
+      chainTime: () => ({ now: maker.nextTimestamp, tip: ledger.tip.header.timestamp })
     })
     return {
       version: '1.2.3',
