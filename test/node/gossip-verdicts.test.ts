@@ -209,7 +209,7 @@ async function fullNode({ height, ahead, paused, waiting, room }: State): Promis
     offer: () => {},
     added: () => {},
     halt: () => undefined,
-    now: () => NOW + ahead * W
+    chainTime: () => ({ now: NOW + ahead * W, tip: 0 })
   })
   judges.set('events', judgeBy(ingress.topic))
   return {
