@@ -21,6 +21,7 @@ const EVENT = utf8('moloch/event/v1')
 const SEAL = utf8('moloch/seal/v1')
 const VOTE = utf8('moloch/vote/v1')
 const PROPOSAL = utf8('moloch/proposal/v1')
+const VOUCHER = utf8('moloch/voucher/v1')
 const HELLO = utf8('moloch/hello/v1')
 const STATE = utf8('moloch/state/v1')
 const MANIFEST = utf8('moloch/manifest/v1')
@@ -107,6 +108,11 @@ export function proposalMessage(genesisHash: Uint8Array, proposal: ProposalSlot)
     u32be(validRound),
     fixed(proposal.blockHash)
   )
+}
+
+/** What a validator signs that vouches for events. @param hash of the encoded Events without a voucher */
+export function voucherMessage(genesisHash: Uint8Array, hash: Uint8Array): Bytes {
+  return concatBytes(VOUCHER, fixed(genesisHash), fixed(hash))
 }
 
 export interface HelloSlot {

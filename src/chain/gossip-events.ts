@@ -1,13 +1,14 @@
 /** The check of the `events` topic's messages: see gossip-rules.ts for what it may rest on. */
 import { toHex } from '../codec/bytes.ts'
 import { assertCanonical } from '../codec/canonical.ts'
-import { splitEvents } from '../codec/raw.ts'
+import { type EventsParts, splitEvents } from '../codec/raw.ts'
 import { EVENTS } from '../codec/rules.ts'
 import { MolochError } from '../error.ts'
 import { mayAct } from './check-events.ts'
 import { type CheckedEvent, checkEvent } from './event.ts'
 import type { Genesis } from './genesis.ts'
 import { type Checked, refusal } from './gossip-rules.ts'
+import { voucherOf } from './voucher.ts'
 
 /** More events than this in one gossip message are refused unread: a decode flood. */
 const GOSSIP_MAX_EVENTS = 2048
@@ -21,12 +22,19 @@ export interface EventsContext {
   readonly giveWay: () => Promise<unknown>
 }
 
+/** An `Events` message that is good. */
+export interface EventsMessage {
+  readonly events: readonly CheckedEvent[]
+  /** Index of the validator that vouches for them. */
+  readonly voucher: number | undefined
+}
+
 /** As `eventsMessageCheck`, with others' turns between its steps. */
 export async function checkEventsMessage(
   genesis: Genesis,
   payload: Uint8Array,
   { isSigned, giveWay }: EventsContext
-): Promise<Checked<readonly CheckedEvent[]>> {
+): Promise<Checked<EventsMessage>> {
   const steps = eventsMessageCheck(genesis, payload, isSigned)
   for (;;) {
     const step = steps.next()
@@ -44,12 +52,15 @@ export function* eventsMessageCheck(
   genesis: Genesis,
   payload: Uint8Array,
   isSigned: (event: CheckedEvent) => boolean
-): Generator<void, Checked<readonly CheckedEvent[]>> {
+): Generator<void, Checked<EventsMessage>> {
   const parts = attempt(() => partsOf(payload))
   if (!parts.ok) return parts
+  const { voucher } = parts.message
+  const validator = voucher && voucherOf(genesis, payload, voucher)
+  if (voucher !== undefined && validator === undefined) return refusal('BAD_VOUCHER')
   const events: CheckedEvent[] = []
   const ids = new Set<string>()
-  for (const [index, bytes] of parts.message.entries()) {
+  for (const [index, bytes] of parts.message.events.entries()) {
     if (index > 0 && index % EVENTS_A_TURN === 0) yield
     const checked = attempt(() => checkEvent(bytes, genesis.params))
     if (!checked.ok) return checked
@@ -61,18 +72,16 @@ export function* eventsMessageCheck(
     if (!isSigned(event)) return refusal('EVENT_BAD_SIGNATURE')
     events.push(event)
   }
-  return { ok: true, message: events }
+  return { ok: true, message: { events, voucher: validator } }
 }
 
-/** Views of the encoded SignedEvents. @throws MolochError NON_CANONICAL | EVENT_MALFORMED */
-function partsOf(payload: Uint8Array): readonly Uint8Array[] {
+/** @throws MolochError NON_CANONICAL | EVENT_MALFORMED */
+function partsOf(payload: Uint8Array): EventsParts {
   assertCanonical(EVENTS, payload)
   const parts = splitEvents(payload)
-  if (parts.length > 0 && parts.length <= GOSSIP_MAX_EVENTS) return parts
-  throw new MolochError(
-    'EVENT_MALFORMED',
-    `${parts.length} events in a message; 1 to ${GOSSIP_MAX_EVENTS} are accepted`
-  )
+  const count = parts.events.length
+  if (count > 0 && count <= GOSSIP_MAX_EVENTS) return parts
+  throw new MolochError('EVENT_MALFORMED', `${count} events in a message; 1 to ${GOSSIP_MAX_EVENTS} are accepted`)
 }
 
 /** What is thrown for the bytes' sake is a refusal. */

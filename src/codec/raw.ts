@@ -88,12 +88,35 @@ export function joinTrustedHeader({ header, seal, commit, mmrRoot }: TrustedHead
   })
 }
 
-export function splitEvents(bytes: Uint8Array): readonly Bytes[] {
-  return RawEvents.decode(bytes).events
+export interface VoucherParts {
+  readonly validator: Uint8Array
+  readonly signature: Uint8Array
 }
 
-export function joinEvents(events: readonly Uint8Array[]): Bytes {
-  return RawEvents.encode({ events: events as Bytes[] })
+export interface EventsParts {
+  /** Encoded SignedEvents. */
+  readonly events: readonly Bytes[]
+  readonly voucher: VoucherParts | undefined
+}
+
+export function splitEvents(bytes: Uint8Array): EventsParts {
+  const { events, voucher } = RawEvents.decode(bytes)
+  return { events, voucher }
+}
+
+export function joinEvents(events: readonly Uint8Array[], voucher?: VoucherParts): Bytes {
+  return RawEvents.encode({
+    events: events as Bytes[],
+    ...(voucher && { voucher: voucher as { validator: Bytes; signature: Bytes } })
+  })
+}
+
+/** Tag and length of an Events' last field, and what a Voucher is: two fields of a fixed length. */
+const VOUCHER_BYTES = 2 + (2 + 32) + (2 + 64)
+
+/** What a canonical Events with a voucher is without it. */
+export function withoutVoucher(events: Uint8Array): Uint8Array {
+  return events.subarray(0, events.byteLength - VOUCHER_BYTES)
 }
 
 /** Header (encoded) and seal of a canonical Block, without looking at its events. */

@@ -136,7 +136,9 @@ export const PROPOSAL = message(
   fixed('signature', 64)
 )
 
-export const EVENTS = message('Events', many('events', SIGNED_EVENT))
+const VOUCHER = message('Voucher', fixed('validator', 32), fixed('signature', 64))
+
+export const EVENTS = message('Events', many('events', SIGNED_EVENT), maybe('voucher', VOUCHER))
 
 export const NEW_BLOCK = message(
   'NewBlock',

@@ -8,7 +8,9 @@ import { type Checkpoint, parseCheckpoint } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import { Mempool } from '../chain/mempool.ts'
 import { VerifiedEvents } from '../chain/verified-events.ts'
+import { vouchedEvents } from '../chain/voucher.ts'
 import { fromHex } from '../codec/bytes.ts'
+import { joinEvents } from '../codec/raw.ts'
 import { Driver } from '../consensus/driver.ts'
 import { type PeerStanding, systemClock } from '../consensus/ports.ts'
 import { Signer } from '../consensus/signer.ts'
@@ -111,6 +113,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
   })
   closers.add('consensus', () => driver.stop())
   const outbox = new Outbox({
+    message: (events) => (validatorKey ? vouchedEvents(genesis.hash, validatorKey, events) : joinEvents(events)),
     publish: (payload) => network.publish('events', payload),
     isWaiting: (id) => mempool.has(id),
     log

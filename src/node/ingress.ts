@@ -6,6 +6,7 @@ import { mayAct } from '../chain/check-events.ts'
 import { type CheckedEvent, checkEvent } from '../chain/event.ts'
 import { type ChainTime, describeOutside, type EventTiming, eventTiming } from '../chain/event-time.ts'
 import type { Genesis } from '../chain/genesis.ts'
+import type { EventsMessage } from '../chain/gossip-events.ts'
 import type { MessageCheck, Taken, TopicRules } from '../chain/gossip-rules.ts'
 import type { Mempool } from '../chain/mempool.ts'
 import type { VerifiedEvents } from '../chain/verified-events.ts'
@@ -26,7 +27,7 @@ export interface IngressPorts {
   /** Takes note of what was checked: a block that is proposed with it costs no second check. */
   readonly verified: VerifiedEvents
   /** `eventsMessageCheck`, off the main loop: what consensus waits for goes first there. */
-  readonly checkMessage: MessageCheck<readonly CheckedEvent[]>
+  readonly checkMessage: MessageCheck<EventsMessage>
   /** Whether the event was finalized within the last two windows, from memory. */
   readonly isFinalized: (id: Uint8Array) => boolean
   /** What became of an event of any age: it may be looked for on the disk. */
@@ -46,13 +47,13 @@ export interface IngressPorts {
 export class EventIngress {
   readonly #ports: IngressPorts
   /** The `events` topic: of a message with one bad event nothing is taken. */
-  readonly topic: TopicRules<readonly CheckedEvent[]>
+  readonly topic: TopicRules<EventsMessage>
 
   constructor(ports: IngressPorts) {
     this.#ports = ports
     this.topic = {
       check: (payload) => ports.checkMessage(payload),
-      take: (events, from) => this.#takeGossiped(events, from)
+      take: ({ events }, from) => this.#takeGossiped(events, from)
     }
   }
 

@@ -3,7 +3,6 @@
  * wait, because gossip does not promise delivery and nothing acknowledged may be lost.
  */
 import { toHex } from '../codec/bytes.ts'
-import { joinEvents } from '../codec/raw.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 
@@ -29,6 +28,8 @@ const AGAIN_BYTES = 1 << 20
 const TURN_MS = 500
 
 export interface OutboxPorts {
+  /** The `Events` message of these encoded SignedEvents. */
+  readonly message: (events: readonly Uint8Array[]) => Uint8Array
   /** Resolves with how many peers it was sent to. */
   readonly publish: (payload: Uint8Array) => Promise<number>
   /** Whether the event still waits for a block. */
@@ -139,7 +140,8 @@ export class Outbox {
     this.#sentAt = performance.now()
     let peers = 0
     try {
-      peers = await this.#ports.publish(joinEvents(batch.map(({ bytes }) => bytes)))
+      const { message, publish } = this.#ports
+      peers = await publish(message(batch.map(({ bytes }) => bytes)))
     } catch (error) {
       this.#ports.log.debug({ events: batch.length, reason: messageOf(error) }, 'events not gossiped')
     }

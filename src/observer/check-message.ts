@@ -46,7 +46,12 @@ export async function checkMessage(
         isSigned: (event) => isVerified(event.id) || verifyEventSignature(genesis.hash, event),
         giveWay: nextTurn
       })
-      return map(checked, (events) => ({ type: 'events', eventCount: events.length, fresh: events }))
+      return map(checked, ({ events, voucher }) => ({
+        type: 'events',
+        eventCount: events.length,
+        voucher,
+        fresh: events
+      }))
     }
   }
 }

@@ -36,6 +36,8 @@ export interface DecodedEvents {
   readonly type: 'events'
   /** Of the message. */
   readonly eventCount: number
+  /** The validator whose API took them, by its word; undefined: another node's did. */
+  readonly voucher: number | undefined
   /** Those of them that had not been seen and are of this time. */
   readonly fresh: readonly CheckedEvent[]
 }

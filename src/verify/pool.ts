@@ -1,6 +1,6 @@
 import type { CheckOptions, CheckResult, ProposedBlock } from '../chain/check-block.ts'
 import type { HeaderCheck } from '../chain/check-header.ts'
-import type { CheckedEvent } from '../chain/event.ts'
+import type { EventsMessage } from '../chain/gossip-events.ts'
 import type { Checked } from '../chain/gossip-rules.ts'
 import type { ChunkPlan } from '../chain/snapshot-chunks.ts'
 import type { ChunkFailureCode, SnapshotFailure } from '../chain/snapshot-failures.ts'
@@ -107,7 +107,7 @@ export class VerifyPool {
   }
 
   /** `eventsMessageCheck` of a message of the `events` topic. @throws as `check` */
-  async checkEvents(payload: Uint8Array): Promise<Checked<readonly CheckedEvent[]>> {
+  async checkEvents(payload: Uint8Array): Promise<Checked<EventsMessage>> {
     this.#eventBytes += payload.byteLength
     try {
       return unpackEvents((await this.#run({ kind: 'events' }, [payload])).packed as PackedEvents)

@@ -15,7 +15,8 @@ import {
   sealMessage,
   stateRootHash,
   type VoteSlot,
-  voteMessage
+  voteMessage,
+  voucherMessage
 } from '../../src/chain/domain.ts'
 import { eventId, resourceKey } from '../../src/chain/event.ts'
 import { parseGenesis } from '../../src/chain/genesis.ts'
@@ -155,6 +156,14 @@ const SIGNED: readonly Layout[] = [
     'moloch/seal/v1',
     hash.map((one) => ({ hash: one })),
     (g, seal) => sealMessage(g, seal.hash),
+    (from) => ({
+      hash: from.hash()
+    })
+  ),
+  layout(
+    'moloch/voucher/v1',
+    hash.map((one) => ({ hash: one })),
+    (g, events) => voucherMessage(g, events.hash),
     (from) => ({
       hash: from.hash()
     })

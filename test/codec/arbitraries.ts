@@ -52,6 +52,8 @@ export const signedEvent = fc.record({
   signature: fixed(64)
 })
 
+const voucher = fc.record({ validator: fixed(32), signature: fixed(64) })
+
 export const header: fc.Arbitrary<chain.Header> = fc.record({
   version: u32,
   height: u64,
@@ -143,7 +145,12 @@ export const subjects: readonly Subject[] = [
   subject('VOTE', rules.VOTE, chain.Vote, vote),
   subject('FINALIZED_BLOCK', rules.FINALIZED_BLOCK, chain.FinalizedBlock, fc.record({ block, commit })),
   subject('PROPOSAL', rules.PROPOSAL, chain.Proposal, proposal),
-  subject('EVENTS', rules.EVENTS, gossip.Events, fc.record({ events: some(signedEvent) })),
+  subject(
+    'EVENTS',
+    rules.EVENTS,
+    gossip.Events,
+    partly(fc.record({ events: some(signedEvent) }), maybe('voucher', voucher))
+  ),
   subject('NEW_BLOCK', rules.NEW_BLOCK, gossip.NewBlock, newBlock),
   subject(
     'TRUSTED_HEADER',

@@ -16,7 +16,8 @@ import {
   splitBlock,
   splitEvents,
   splitFinalized,
-  splitNewBlock
+  splitNewBlock,
+  withoutVoucher
 } from '../../src/codec/raw.ts'
 import { runs } from '../support/runs.ts'
 import { block, commit, eventBody, signedEvent } from './arbitraries.ts'
@@ -60,8 +61,11 @@ test('a finalized block, a new block and a batch of events likewise', () => {
       same(view.block, Block.encode(value))
       same(joinNewBlock(view), newBlock)
 
-      const events = Events.encode({ events: value.events })
-      same(joinEvents(splitEvents(events)), events)
+      const voucher = validRound === undefined ? undefined : { validator: new Uint8Array(32), signature: value.seal }
+      const events = Events.encode({ events: value.events, ...(voucher && { voucher }) })
+      const batch = splitEvents(events)
+      same(joinEvents(batch.events, batch.voucher), events)
+      if (voucher !== undefined) same(withoutVoucher(events), Events.encode({ events: value.events }))
     }),
     runs(50)
   )

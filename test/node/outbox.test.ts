@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { toHex } from '../../src/codec/bytes.ts'
-import { splitEvents } from '../../src/codec/raw.ts'
+import { joinEvents, splitEvents } from '../../src/codec/raw.ts'
 import { silentLog } from '../../src/log.ts'
 import { Outbox } from '../../src/node/outbox.ts'
 import { testChain, testEvent } from '../chain/fixture.ts'
@@ -16,8 +16,9 @@ function setUp() {
   const done = new Set<string>()
   const peers = { count: 3 }
   const outbox = new Outbox({
+    message: (events) => joinEvents(events),
     publish: async (payload) => {
-      sent.push(splitEvents(payload).map(toHex))
+      sent.push(splitEvents(payload).events.map(toHex))
       return peers.count
     },
     isWaiting: (id) => !done.has(toHex(id)),

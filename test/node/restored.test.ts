@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { CheckedEvent } from '../../src/chain/event.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
 import { equalBytes } from '../../src/codec/bytes.ts'
+import { joinEvents } from '../../src/codec/raw.ts'
 import { silentLog } from '../../src/log.ts'
 import { Outbox } from '../../src/node/outbox.ts'
 import { RestoredEvents } from '../../src/node/restored.ts'
@@ -11,7 +12,12 @@ test('acknowledged events beyond a lowered limit come in as there is room, and n
   const chain = testChain()
   const events = [1, 2, 3, 4, 5].map((index) => testEvent(chain, index))
   const mempool = new Mempool({ maxEvents: 2, maxBytes: 1 << 20, maxPerActor: 2, maxPerSource: 1 })
-  const outbox = new Outbox({ publish: async () => 0, isWaiting: (id) => mempool.has(id), log: silentLog })
+  const outbox = new Outbox({
+    message: (batch) => joinEvents(batch),
+    publish: async () => 0,
+    isWaiting: (id) => mempool.has(id),
+    log: silentLog
+  })
   const warned: object[] = []
   const seen = new Set<CheckedEvent>()
   const restored = new RestoredEvents(events, {

@@ -12,10 +12,12 @@ import { checkEventsMessage } from '../../src/chain/gossip-events.ts'
 import { checkChunk } from '../../src/chain/snapshot-chunks.ts'
 import { readManifest } from '../../src/chain/snapshot-manifest.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
+import { vouchedEvents } from '../../src/chain/voucher.ts'
 import { concatBytes, utf8 } from '../../src/codec/bytes.ts'
 import { joinEvents } from '../../src/codec/raw.ts'
+import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import { VerifyPool, type VerifyPoolOptions } from '../../src/verify/pool.ts'
-import { finalize, testBlock, testChain, testEvent } from '../chain/fixture.ts'
+import { finalize, keyOf, testBlock, testChain, testEvent } from '../chain/fixture.ts'
 import { makeSnapshot, someEntries } from '../chain/support/snapshot.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { remade, trustedHeaders } from '../support/trusted-headers.ts'
@@ -234,6 +236,8 @@ describe('messages of events', () => {
   const messages: readonly Uint8Array[] = [
     joinEvents(events),
     joinEvents(events.slice(0, 1)),
+    vouchedEvents(genesis.hash, chain.keys[2] as KeyPair, events),
+    vouchedEvents(genesis.hash, keyOf('a stranger'), events),
     joinEvents([events[0] as Uint8Array, events[0] as Uint8Array]),
     joinEvents([(events[0] as Uint8Array).subarray(1)]),
     joinEvents([testEvent(testChain(4, { chainId: 'other' }), 1).bytes]),
@@ -257,9 +261,10 @@ describe('messages of events', () => {
       const all = ({ id, bytes, actor, signature, body, fields, timestamp }: CheckedEvent) => {
         return { id, bytes, actor, signature, body, fields, timestamp }
       }
-      expect(checked.message.map(all)).toEqual(expected.message.map(all))
+      expect(checked.message.voucher).toBe(expected.message.voucher)
+      expect(checked.message.events.map(all)).toEqual(expected.message.events.map(all))
       // Kept for as long as they wait: they keep nothing else alive.
-      for (const { bytes, id } of checked.message) {
+      for (const { bytes, id } of checked.message.events) {
         expect([bytes.buffer.byteLength, id.buffer.byteLength]).toEqual([bytes.byteLength, 32])
       }
     }

@@ -51,7 +51,11 @@ function received({ at, topic, from, fromValidator, bytes }: SeenMessage | Rejec
 function fields(message: Decoded, { names, keys }: Validators): Record<string, unknown> {
   switch (message.type) {
     case 'events':
-      return { event_count: message.eventCount, events: message.fresh.map(event) }
+      return {
+        event_count: message.eventCount,
+        vouched_by: message.voucher === undefined ? null : names[message.voucher],
+        events: message.fresh.map(event)
+      }
     case 'new-block':
     case 'finalized':
     case 'header': {

@@ -51,7 +51,7 @@ function words(observation: Observation, names: Names): string {
 function about({ message }: SeenMessage, { names }: Names): string[] {
   switch (message.type) {
     case 'events':
-      return [events(message)]
+      return [events(message), message.voucher === undefined ? '' : `vouched for by ${names[message.voucher]}`]
     case 'new-block': {
       const { height, round, validRound, hash, proposer, eventCount } = message
       const again = validRound === undefined ? '' : `again, valid in round ${validRound}`

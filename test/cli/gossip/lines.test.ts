@@ -56,7 +56,7 @@ const events: Observation = {
   ...message,
   topic: 'events',
   blockTime: undefined,
-  message: { type: 'events', eventCount: 3, fresh: [event] }
+  message: { type: 'events', eventCount: 3, voucher: 2, fresh: [event] }
 }
 const rejected: Observation = { type: 'rejected', ...received, topic: 'vote', code: 'VOTE_BAD_SIGNATURE' }
 const gap: Observation = { type: 'gap', at: AT, topic: 'finalized', from: 12, to: 15, disconnectedMs: 5321.4 }
@@ -71,7 +71,7 @@ describe('lines for people', () => {
       'new-block  120/2  ababababab…  by v1  3 events  again, valid in round 1  1,234 B  +182 ms  from v2  CONFLICT: a second one where only one may be'
     ],
     [nil, 'precommit  121/1  nil          by v3  1,234 B  from …xrMLvKXtf  late: reported as missed before'],
-    [events, 'events     1 event (login), 2 more passed over  1,234 B  from …xrMLvKXtf'],
+    [events, 'events     1 event (login), 2 more passed over  vouched for by v2  1,234 B  from …xrMLvKXtf'],
     [rejected, 'rejected   on vote: VOTE_BAD_SIGNATURE  1,234 B  from …xrMLvKXtf'],
     [gap, 'GAP        nothing came on finalized of heights 12 to 15 (4); disconnected for 5.3 s'],
     [{ ...gap, to: 12, disconnectedMs: undefined }, 'GAP        nothing came on finalized of height 12'],
@@ -117,6 +117,7 @@ describe('lines for programs', () => {
     })
     expect(jsonLine(events, validators)).toMatchObject({
       event_count: 3,
+      vouched_by: 'v2',
       events: [
         {
           event_id: toHex(event.id),

@@ -70,6 +70,14 @@ func (n *Node) checkMessage(topic string, raw []byte) ([][]byte, error) {
 		if len(signed) < 1 || len(signed) > 2048 {
 			return nil, fmt.Errorf("%d events", len(signed))
 		}
+		if message.Has("voucher") {
+			voucher := message.Sub("voucher")
+			validator := voucher.Bytes("validator")
+			without := hash(n.schema.New("Events").Set("events", signed).Encode())
+			if !c.isValidator(validator) || !verify(validator, c.layout("moloch/voucher/v1", without), voucher.Bytes("signature")) {
+				return nil, fmt.Errorf("a false voucher by %s", short(validator))
+			}
+		}
 		var ids [][]byte
 		for _, each := range signed {
 			event, err := c.checkEvent(n.schema, each)
