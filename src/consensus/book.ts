@@ -4,7 +4,7 @@
  */
 import { VoteType } from '../codec/generated/chain.ts'
 import { ProposalBook } from './proposals.ts'
-import type { Accusation, BlockFacts, HeldProposal, HeldVote, PendingView, Pledge } from './types.ts'
+import type { Accusation, BlockFacts, HeldProposal, HeldVote, Lack, PendingView, Pledge } from './types.ts'
 import { VoteBook } from './votes.ts'
 
 export class HeightBook {
@@ -13,7 +13,8 @@ export class HeightBook {
   readonly quorum: number
   readonly #faulty: number
   readonly #proposer: (round: number) => number
-  readonly #blocks = new Map<string, BlockFacts>()
+  /** Undefined: held, and what it is worth is not known yet. */
+  readonly #blocks = new Map<string, BlockFacts | undefined>()
   /** Evidence is kept once for each validator and type. */
   readonly #accused = new Set<string>()
 
@@ -30,6 +31,21 @@ export class HeightBook {
 
   addBlock(block: BlockFacts): void {
     this.#blocks.set(block.hash, block)
+  }
+
+  /** Whether there is nothing to fetch. */
+  holds(hash: string): boolean {
+    return this.#blocks.has(hash)
+  }
+
+  /** A block is held that is not known yet. */
+  hold(hash: string): void {
+    if (!this.#blocks.has(hash)) this.#blocks.set(hash, undefined)
+  }
+
+  /** It is held no more, and nothing became known of it. */
+  lose(hash: string): void {
+    if (this.#blocks.get(hash) === undefined) this.#blocks.delete(hash)
   }
 
   addVote(vote: HeldVote): Accusation | undefined {
@@ -65,22 +81,36 @@ export class HeightBook {
 
   /** Whether votes for that hash matter beyond being evidence: a block of it was proposed or is held. */
   isWanted(hash: string): boolean {
-    return this.proposals.has(hash) || this.#blocks.has(hash)
+    return this.proposals.has(hash) || this.holds(hash)
   }
 
   hasPolka(round: number, hash: string): boolean {
     return this.votes.tally(VoteType.PREVOTE, round).count(hash) >= this.quorum
   }
 
-  /** Not held, and named by q precommits of any round, by q prevotes of `round`, or by its proposal; in that order. */
-  missing(round: number): string[] {
+  /** What others may hold that the round needs. */
+  lack(round: number): Lack {
+    const proposal = this.proposals.get(round)
+    const unproven = proposal !== undefined && proposal.validRound >= 0
+    const polka =
+      unproven && !this.hasPolka(proposal.validRound, proposal.hash)
+        ? { round: proposal.validRound, hash: proposal.hash }
+        : undefined
+    return { round, blocks: this.unknown(round).filter((hash) => !this.holds(hash)), polka }
+  }
+
+  /**
+   * The blocks of which it is not known what they are worth, held or not, and which q precommits of any round name, or q
+   * prevotes of `round`, or its proposal; in that order.
+   */
+  unknown(round: number): string[] {
     const proposed = this.proposals.get(round)
     const named = new Set([
       ...this.votes.precommitted(this.quorum).map(({ hash }) => hash),
       ...this.votes.tally(VoteType.PREVOTE, round).quorumBlocks(this.quorum),
       ...(proposed === undefined ? [] : [proposed.hash])
     ])
-    return [...named].filter((hash) => !this.#blocks.has(hash))
+    return [...named].filter((hash) => this.block(hash) === undefined)
   }
 
   /** Of the valid blocks proposed: the one with most precommits in one round, of several the one proposed last. */

@@ -8,7 +8,7 @@ import { fromHex, toHex } from '../codec/bytes.ts'
 import { VoteType } from '../codec/generated/chain.ts'
 import { type GetVotes, type RawVotes, VoteType as SyncVoteType } from '../codec/generated/sync.ts'
 import type { HeightBook } from './book.ts'
-import { type HeldVote, NIL } from './types.ts'
+import { type HeldVote, type Lack, NIL } from './types.ts'
 
 /** Room for votes in an answer without a block: a few rounds of the largest validator set. */
 const VOTES_BYTES = 512 << 10
@@ -22,20 +22,19 @@ export const noVotes = (): RawVotes => ({ votes: [], proposal: NOTHING, block: N
  * @param size number of validators
  * @param turn counts the requests: a block that nobody has is not to keep us from asking for another
  */
-export function votesRequest(book: HeightBook, height: number, round: number, size: number, turn = 0): GetVotes {
-  const blocks = book.missing(round)
-  const missing = blocks[turn % blocks.length]
-  const proposal = book.proposals.get(round)
+export function votesRequest(book: HeightBook, height: number, lack: Lack, size: number, turn = 0): GetVotes {
+  const { round, blocks, polka } = lack
+  const block = blocks[turn % blocks.length]
   const have = [haveOf(book, round, VoteType.PREVOTE, size), haveOf(book, round, VoteType.PRECOMMIT, size)]
   const request = {
     height,
     round,
-    blockHash: missing === undefined ? NOTHING : (fromHex(missing, 32) as Uint8Array<ArrayBuffer>)
+    blockHash: block === undefined ? NOTHING : (fromHex(block, 32) as Uint8Array<ArrayBuffer>)
   }
-  if (proposal === undefined || proposal.validRound < 0) return { ...request, have }
+  if (polka === undefined) return { ...request, have }
   // Of an equivocator the prevote for this very hash may be the one that we lack: only those for it count as had.
-  const polka = haveOf(book, proposal.validRound, VoteType.PREVOTE, size, proposal.hash)
-  return { ...request, validRound: proposal.validRound, have: [...have, polka] }
+  const had = haveOf(book, polka.round, VoteType.PREVOTE, size, polka.hash)
+  return { ...request, validRound: polka.round, have: [...have, had] }
 }
 
 function haveOf(

@@ -39,7 +39,6 @@ import type { Signer } from './signer.ts'
 import { type OutlookView, StallMonitor } from './stall-monitor.ts'
 import { finalContext, followTopics } from './topics.ts'
 import { VotesExchange } from './votes-exchange.ts'
-import { Watch } from './watch.ts'
 
 export interface DriverOptions {
   readonly ledger: LedgerPort
@@ -88,7 +87,6 @@ export class Driver extends Emitter<DriverEvents> {
   readonly #asker: Asker
   readonly #exchange: VotesExchange
   readonly #finalizer: Finalizer
-  readonly #watch: Watch
   readonly #outlook: Outlook
   readonly #monitor: StallMonitor
   readonly #seat: Seat
@@ -161,10 +159,9 @@ export class Driver extends Emitter<DriverEvents> {
       peers,
       clock,
       log,
-      request: () => (this.#running ? this.#exchange.request() : undefined),
+      request: (block) => (this.#running ? this.#exchange.request(block) : undefined),
       take: (peer, request, answer) => this.#take(peer, request, answer)
     })
-    this.#watch = new Watch({ ledger, clock, height: () => this.#height, ask: () => this.#asker.ask() })
     this.#outlook = new Outlook({
       ledger,
       clock,
@@ -220,7 +217,6 @@ export class Driver extends Emitter<DriverEvents> {
     this.#height?.stop()
     this.#asker.stop()
     this.#finalizer.pause()
-    this.#watch.stop()
   }
 
   /** Goes on at the height after the ledger's tip, or where the signer's log says that we were there. */
@@ -237,7 +233,6 @@ export class Driver extends Emitter<DriverEvents> {
       }
       this.#seat.begun()
       this.#asker.ask()
-      this.#watch.start()
     }
     this.#seat
       .ready()
@@ -356,9 +351,9 @@ export class Driver extends Emitter<DriverEvents> {
         clock: this.#clock,
         log: this.#quiet,
         publish: (topic, payload) => this.#publish(topic, payload),
-        ask: () => this.#asker.ask(),
         allowance: (round) => this.#budget.at(round),
         timed: (proposal) => this.#outlook.proposals.heard(proposal, this.#clock.monotonic()),
+        ask: (delayMs) => this.#asker.ask(delayMs),
         accuse: (evidence) => this.#accuse(evidence),
         decided: (decision) => this.#finalizer.decided(decision),
         signerBroken: (error) => this.#seat.drop(error)
@@ -370,7 +365,7 @@ export class Driver extends Emitter<DriverEvents> {
     this.#height = height
     height.start()
     for (const { proposal, header, blockBytes } of early.proposals) {
-      void height.blocks.add(proposal.hash, header, blockBytes)
+      void height.addBlock(proposal.hash, header, blockBytes)
       height.addProposal(proposal)
     }
     for (const vote of early.votes) height.addVote(vote)

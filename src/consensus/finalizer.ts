@@ -2,7 +2,7 @@
  * What happens to a decided block: its commit is made, both are written to the ledger (fsynced), and only then is it
  * published. Certified blocks that come by gossip or as an answer are written here too.
  */
-import { type CheckedBlock, certify } from '../chain/check-block.ts'
+import { type CheckedBlock, type CheckResult, certify } from '../chain/check-block.ts'
 import { buildCommit, encodeCommit } from '../chain/commit.ts'
 import type { Failure } from '../chain/failures.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
@@ -12,6 +12,9 @@ import type { Log } from '../log.ts'
 import type { Decision } from './height.ts'
 import { type Clock, type LedgerPort, retryCrashed, type VerifierPort } from './ports.ts'
 import { Publication, type Published } from './publication.ts'
+
+/** Between two tries to check a decided block, when threads die of something. */
+const RECHECK_MS = 1000
 
 export interface FinalizerPorts {
   readonly ledger: LedgerPort
@@ -88,13 +91,12 @@ export class Finalizer {
   }
 
   async #write({ height, hash, header, blockBytes, checked, precommits }: Decision): Promise<void> {
-    const { ledger, self, verifier } = this.#ports
+    const { ledger, self } = this.#ports
     const { genesis } = ledger
     const commit = encodeCommit(buildCommit(genesis, precommits))
     const finalized = joinFinalized(blockBytes, commit)
-    // An own block, and one of the signer's log: nobody has looked at it yet.
-    const whole = () => retryCrashed(() => verifier.checkCertified(finalized))
-    const result = checked === undefined ? await whole() : certify(genesis, checked, commit)
+    const result = checked === undefined ? await this.#check(finalized) : certify(genesis, checked, commit)
+    if (result === undefined) return
     const failure = result.ok ? await this.apply(result.block) : result.failure
     if (failure !== undefined) throw new MolochError(failure.code, `the decided block is refused: ${failure.message}`)
     if (!this.#open || self() < 0) return
@@ -107,6 +109,24 @@ export class Finalizer {
     const mmrRoot = await ledger.rootAfter(height, block.hash)
     const trusted = joinTrustedHeader({ header: headerBytes, seal, commit, mmrRoot })
     if (this.#open) this.#publication.decided(self(), block, { finalized, header: trusted })
+  }
+
+  /**
+   * An own block, or one of the signer's log: nobody has looked at it yet. It is decided, so that threads die is no reason
+   * to give up: it is tried until this is closed.
+   */
+  async #check(finalized: Uint8Array): Promise<CheckResult | undefined> {
+    const { verifier, clock, log } = this.#ports
+    while (this.#open) {
+      try {
+        return await retryCrashed(() => verifier.checkCertified(finalized))
+      } catch (error) {
+        if (!hasCode(error, 'VERIFY_CRASHED')) throw error
+        log.error({ reason: messageOf(error) }, 'a decided block could not be checked: it is tried again')
+        await new Promise<void>((resolve) => clock.after(RECHECK_MS, resolve))
+      }
+    }
+    return undefined
   }
 
   async #track<T>(write: Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@
  * for it comes to nothing.
  */
 import type { ProposedBlock } from '../chain/check-block.ts'
+import type { Failure } from '../chain/failures.ts'
 import { encodeProposal } from '../chain/proposal.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
 import type { Header, Vote } from '../codec/generated/chain.ts'
@@ -14,7 +15,7 @@ import type { TimedProposal } from './clocks.ts'
 import { type Evidence, evidenceOf, invalidProposal } from './evidence.ts'
 import { blockFacts, headerOfBlock, heldProposal, heldVote, restoredFrom } from './held.ts'
 import { Machine } from './machine.ts'
-import { paceMoment, timeoutMs } from './pace.ts'
+import { askAgainMs, askDelayMs, paceMoment, timeoutMs } from './pace.ts'
 import type { Clock, ConsensusTopic, LedgerPort, MempoolPort, VerifierPort } from './ports.ts'
 import { ProposedBlocks } from './proposed-blocks.ts'
 import { Proposer } from './proposer.ts'
@@ -30,12 +31,12 @@ export interface HeightPorts {
   readonly clock: Clock
   readonly log: Log
   readonly publish: (topic: ConsensusTopic, payload: Uint8Array) => void
-  /** Votes or a block may be missing: peers should be asked. */
-  readonly ask: () => void
   /** What a fresh block of that round may hold. */
   readonly allowance: (round: number) => Allowance
   /** What a validator's proposal shows of its clock. */
   readonly timed: (proposal: TimedProposal) => void
+  /** Something is lacking (`Machine.lack`): peers should be asked after so many ms. */
+  readonly ask: (delayMs: number) => void
   readonly accuse: (evidence: Evidence) => void
   readonly decided: (decision: Decision) => void
   readonly signerBroken: (error: unknown) => void
@@ -95,7 +96,8 @@ export class Height {
       verifier: ports.verifier,
       log,
       isOver,
-      validated: (hash, header, failure) => this.#validated(hash, header, failure?.code)
+      validated: (hash, header, failure) => this.#validated(hash, header, failure?.code),
+      lost: (hash) => this.#feed({ type: 'block-lost', hash })
     })
     this.#voter =
       signer === undefined
@@ -155,6 +157,17 @@ export class Height {
     this.#feed({ type: 'vote', vote })
   }
 
+  /**
+   * Takes a block whose header has that hash, to be followed by its proposal: told of that alone, the machine would have
+   * the block fetched.
+   * @returns what is wrong with it; undefined also when that could not be found out
+   */
+  addBlock(hash: string, header: Header, bytes: Uint8Array): Promise<Failure | undefined> {
+    const verdict = this.blocks.add(hash, header, bytes)
+    this.#feed({ type: 'block-held', hash })
+    return verdict
+  }
+
   addProposal(proposal: HeldProposal): void {
     this.#feed({ type: 'proposal', proposal })
   }
@@ -198,11 +211,11 @@ export class Height {
       case 'set-valid':
         this.#voter?.keepValid(action.keep)
         return
-      case 'fetch':
-        if (!this.blocks.has(action.hash)) ask()
+      case 'ask':
+        ask(askDelayMs(action.why))
         return
-      case 'request-votes':
-        ask()
+      case 'ask-after':
+        this.#askAfter(action)
         return
       case 'forget':
         this.blocks.forget(action.hash)
@@ -229,11 +242,22 @@ export class Height {
     this.#timers.set(kind, ms, () => this.#feed({ type: 'timeout', kind, round }))
   }
 
-  #waitForPace(run: () => void): void {
+  #askAfter({ round, step, asked }: Extract<Action, { type: 'ask-after' }>): void {
     const { clock, ledger } = this.#ports
+    // Round 0 waits for its moment before anything can be late.
+    const wait = this.isWaiting ? Math.max(0, this.#paceMoment() - clock.monotonic()) : 0
+    const ms = wait + askAgainMs(ledger.genesis.params, step, round, asked)
+    this.#timers.set('ask', ms, () => this.#feed({ type: 'ask-due' }))
+  }
+
+  #paceMoment(): number {
+    return paceMoment(this.#ports.ledger.genesis.params, this.#began, this.#eventsSince)
+  }
+
+  #waitForPace(run: () => void): void {
+    const { clock } = this.#ports
     this.#paced = run
-    const moment = paceMoment(ledger.genesis.params, this.#began, this.#eventsSince)
-    this.#timers.set('pace', Math.max(0, moment - clock.monotonic()), () => {
+    this.#timers.set('pace', Math.max(0, this.#paceMoment() - clock.monotonic()), () => {
       this.#paced = undefined
       this.#due = clock.monotonic()
       run()

@@ -17,6 +17,7 @@ import type { Early } from './early.ts'
 import type { Height } from './height.ts'
 import { headerOfBlock, heldProposal, heldVote } from './held.ts'
 import { ACCEPT, IGNORE, type Judgement, reject } from './judgement.ts'
+import { ASK_SOON_MS } from './pace.ts'
 import type { Clock, LedgerPort } from './ports.ts'
 import type { Signed } from './signer.ts'
 import { Told } from './told.ts'
@@ -27,8 +28,6 @@ import type { HeldVote, Slot } from './types.ts'
  * takes longer to check, and would cost that time again at every hop.
  */
 const FORWARD_WITHIN_MS = 300
-/** Who votes ahead of us is mostly just a little faster: what makes it so is on its way. */
-const ASK_SOON_MS = 200
 
 export interface IntakePorts {
   readonly ledger: LedgerPort
@@ -73,9 +72,7 @@ export class Intake {
       return 'accept'
     }
     if (slot !== 'new' && slot !== 'conflict') return 'ignore'
-    const ahead = vote.round > height.machine.round
     height.addVote(held)
-    if (ahead) ask(ASK_SOON_MS)
     return 'accept'
   }
 
@@ -97,14 +94,15 @@ export class Intake {
     const slot = next
       ? early.classifyProposal(header.height, proposal.round, proposal.hash)
       : height.machine.book.proposals.classify(proposal)
-    if (slot !== 'new' && slot !== 'conflict') return 'ignore'
+    // Its proposal may have come by itself, as an answer.
+    const blockAlone = !next && slot === 'known' && !height.machine.book.holds(proposal.hash)
+    if (slot !== 'new' && slot !== 'conflict' && !blockAlone) return 'ignore'
     if (next) {
       early.addProposal({ proposal, header, blockBytes })
       ask(ASK_SOON_MS)
       return 'accept'
     }
-    // The block first: told of the proposal alone, the machine would have it fetched.
-    const validation = height.blocks.add(proposal.hash, header, blockBytes)
+    const validation = height.addBlock(proposal.hash, header, blockBytes)
     height.addProposal(proposal)
     const failure = await this.#within(validation)
     return failure === undefined ? 'accept' : 'ignore'
@@ -164,13 +162,13 @@ export class Intake {
       return reject('NON_CANONICAL')
     }
     // Of another height by now, or nobody named it: then it would only fill memory.
-    if (header.height !== height.height || !height.machine.book.missing(height.machine.round).includes(toHex(hash))) {
+    if (header.height !== height.height || !height.machine.lack().blocks.includes(toHex(hash))) {
       return IGNORE
     }
     // Its hash is not over all of it: what its proposer never made must not stand for what it did.
     const foreign = foreignBlockFailure(genesis, blockBytes, header, hash)
     if (foreign !== undefined) return reject(foreign.code)
-    void height.blocks.add(toHex(hash), header, blockBytes)
+    void height.addBlock(toHex(hash), header, blockBytes)
     return ACCEPT
   }
 

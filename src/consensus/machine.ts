@@ -10,13 +10,16 @@
  * An observer runs it too, with `self` −1: it goes through the same steps and is never asked to sign or propose.
  */
 import { type Vote, VoteType } from '../codec/generated/chain.ts'
+import { Asking } from './asking.ts'
 import { type Timing, timingOf } from './block-time.ts'
 import { HeightBook } from './book.ts'
 import type {
   Accusation,
   Action,
+  AskReason,
   BlockFacts,
   Input,
+  Lack,
   Pledge,
   ProvenPledge,
   Restored,
@@ -52,8 +55,8 @@ export class Machine {
   #polkaSeen = false
   /** What led into the round: q precommits of the one before, or votes of f+1 validators in it or above. */
   #entry: readonly Vote[] = []
+  readonly #asking = new Asking()
   /** Once a height. */
-  readonly #fetched = new Set<string>()
   readonly #contradictions = new Set<string>()
   #out: Action[] = []
 
@@ -83,6 +86,11 @@ export class Machine {
     return this.#decided
   }
 
+  /** What to ask peers for. */
+  lack(): Lack {
+    return this.book.lack(this.#round)
+  }
+
   /** Begins the height: at round 0, or where the signer's log says that we were. Call it once, first. */
   start(now: number, restored?: Restored): Action[] {
     if (this.#started) throw new Error('the machine has been started before')
@@ -96,12 +104,36 @@ export class Machine {
   handle(input: Input, now: number): Action[] {
     if (!this.#started) throw new Error('the machine has not been started')
     if (this.#decided) return []
-    if (input.type === 'vote') this.#report(this.book.addVote(input.vote))
-    else if (input.type === 'proposal') this.#report(this.book.addProposal(input.proposal))
-    else if (input.type === 'block') this.book.addBlock(input.block)
-    else if (input.type === 'timeout') this.#onTimeout(input.kind, input.round)
-    else if (input.round === this.#round && this.#step === 'propose') this.#prevote(NIL)
+    this.#take(input)
     return this.#settle(now)
+  }
+
+  #take(input: Input): void {
+    switch (input.type) {
+      case 'vote':
+        this.#report(this.book.addVote(input.vote))
+        return
+      case 'proposal':
+        this.#report(this.book.addProposal(input.proposal))
+        return
+      case 'block-held':
+        this.book.hold(input.hash)
+        return
+      case 'block':
+        this.book.addBlock(input.block)
+        return
+      case 'block-lost':
+        this.book.lose(input.hash)
+        return
+      case 'timeout':
+        this.#onTimeout(input.kind, input.round)
+        return
+      case 'ask-due':
+        this.#out.push(...this.#asking.due())
+        return
+      case 'proposal-failed':
+        if (input.round === this.#round && this.#step === 'propose') this.#prevote(NIL)
+    }
   }
 
   #restore(restored: Restored): void {
@@ -132,6 +164,7 @@ export class Machine {
     while (!this.#decided && this.#applyOne(now)) {
       // Each rule changes the state so that it does not apply again.
     }
+    if (!this.#decided) this.#askForMore()
     const out = this.#out
     this.#out = []
     return out
@@ -153,7 +186,7 @@ export class Machine {
   #startRound(round: number): void {
     this.#enter(round)
     this.#entry = this.book.votes.leadingTo(round, this.book.quorum).map((held) => held.vote)
-    if (round > 0) this.#out.push({ type: 'request-votes', round })
+    if (round > 0) this.#ask('round')
     this.#offerOrWait()
   }
 
@@ -162,8 +195,8 @@ export class Machine {
     this.#step = 'propose'
     this.#armed.clear()
     this.#polkaSeen = false
+    this.#asking.enter()
     for (const hash of this.book.advance(round, [this.#locked, this.#valid])) {
-      this.#fetched.delete(hash)
       this.#out.push({ type: 'forget', hash })
     }
     this.#out.push({ type: 'round', round })
@@ -185,7 +218,10 @@ export class Machine {
     if (proposal === undefined) return false
     const { hash, validRound } = proposal
     const fresh = validRound < 0
-    if (!fresh && !this.book.hasPolka(validRound, hash)) return false
+    if (!fresh && !this.book.hasPolka(validRound, hash)) {
+      this.#ask('polka')
+      return false
+    }
     const block = this.#held(hash)
     if (block === undefined) return false
     const locked = this.#locked
@@ -270,11 +306,18 @@ export class Machine {
   /** The block if it is held; else it is asked for. */
   #held(hash: string): BlockFacts | undefined {
     const block = this.book.block(hash)
-    if (block === undefined && !this.#fetched.has(hash)) {
-      this.#fetched.add(hash)
-      this.#out.push({ type: 'fetch', hash })
-    }
+    if (!this.book.holds(hash)) this.#ask('block', hash)
     return block
+  }
+
+  #askForMore(): void {
+    // Who is ahead of us, and did not take us along, has heard what we have not.
+    for (const validator of this.book.votes.signersAbove(this.#round)) this.#ask('ahead', validator)
+    this.#out.push(...this.#asking.at(this.#round, this.#step))
+  }
+
+  #ask(why: AskReason, about?: string | number): void {
+    this.#out.push(...this.#asking.ask(why, about))
   }
 
   #heldValid(hash: string, round: number): boolean {

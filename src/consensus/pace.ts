@@ -1,6 +1,6 @@
 /** When things are due (protocol §8, Pace and rule 10). Pure: moments and durations in, milliseconds out. */
 import type { Params } from '../chain/params.ts'
-import type { TimeoutKind } from './types.ts'
+import type { AskReason, Step, TimeoutKind } from './types.ts'
 
 /**
  * The moment of round 0 at which the proposer proposes and the others arm the propose timeout: max(t0 + block_interval,
@@ -49,6 +49,22 @@ export function standAfterMs(params: Timeouts): number {
   let sum = 0
   for (let round = 0; round < ROUNDS_OF_PATIENCE; round++) sum += roundMs(params, round)
   return Math.max(sum, LEAST_STAND_MS)
+}
+
+/** Who votes ahead of us is mostly just a little faster: what makes it so is on its way. */
+export const ASK_SOON_MS = 200
+
+export function askDelayMs(why: AskReason): number {
+  return why === 'ahead' ? ASK_SOON_MS : 0
+}
+
+/** A chain that stands for long is asked about no less often, whatever its round. */
+const LONGEST_ASK_MS = 10_000
+
+/** For how long a step waits before peers are asked. Twice as long after each time in vain, up to a round's length. */
+export function askAgainMs(params: Timeouts, step: Step, round: number, asked: number): number {
+  const most = Math.min(roundMs(params, round), LONGEST_ASK_MS)
+  return Math.min(timeoutMs(params, step, round) * 2 ** Math.min(asked, 30), most)
 }
 
 /** A decided block is published by its proposer; if that died, by whoever is next after so much time for each rank. */

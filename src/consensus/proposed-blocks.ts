@@ -4,7 +4,7 @@ import { hashEventIds } from '../chain/event-hashes.ts'
 import type { Failure } from '../chain/failures.ts'
 import type { Header } from '../codec/generated/chain.ts'
 import { splitBlock } from '../codec/raw.ts'
-import { hasCode, messageOf } from '../error.ts'
+import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { type LedgerPort, retryCrashed, type VerifierPort } from './ports.ts'
 
@@ -16,6 +16,8 @@ export interface ProposedBlocksPorts {
   readonly isOver: () => boolean
   /** Told once of each block, when it is known whether it is valid. */
   readonly validated: (hash: string, header: Header, failure: Failure | undefined) => void
+  /** Told of a block of which that could not be found out: it is not held any more. */
+  readonly lost: (hash: string) => void
 }
 
 /** A block that was found valid. */
@@ -99,10 +101,11 @@ export class ProposedBlocks {
   }
 
   async #validate(hash: string, header: Header, bytes: Uint8Array, held: Held): Promise<Failure | undefined> {
-    const { ledger, isOver, validated, log } = this.#ports
+    const { ledger, isOver, validated, lost, log } = this.#ports
     try {
       const { signal } = held.unwanted
       const result = await retryCrashed(() => this.#ports.verifier.checkProposed(bytes, { signal }))
+      if (this.#held.get(hash) !== held) return undefined
       // The tip may have moved on before the news of it: then nothing can be said of the block.
       if (isOver() || ledger.tip.height + 1 !== header.height) return undefined
       const failure = result.ok ? ledger.checkProposal(result.block) : result.failure
@@ -116,10 +119,10 @@ export class ProposedBlocks {
       if (failure !== undefined) held.bytes = undefined
       return failure
     } catch (error) {
-      // Nothing is known of the block; it may come again.
-      if (this.#held.get(hash) === held) this.forget(hash)
-      if (!isOver() && !hasCode(error, 'VERIFY_CANCELLED'))
-        log.warn({ hash, reason: messageOf(error) }, 'a proposed block could not be validated')
+      if (isOver() || this.#held.get(hash) !== held) return undefined
+      log.warn({ hash, reason: messageOf(error) }, 'a proposed block could not be validated: it is fetched again')
+      this.forget(hash)
+      lost(hash)
       return undefined
     }
   }

@@ -68,10 +68,38 @@ export interface Restored {
 export type Input =
   | { readonly type: 'vote'; readonly vote: HeldVote }
   | { readonly type: 'proposal'; readonly proposal: HeldProposal }
+  /** A block is held; what it is worth is being found out. */
+  | { readonly type: 'block-held'; readonly hash: string }
   | { readonly type: 'block'; readonly block: BlockFacts }
+  /** It could not be found out, and the block is not held any more. */
+  | { readonly type: 'block-lost'; readonly hash: string }
   | { readonly type: 'timeout'; readonly kind: TimeoutKind; readonly round: number }
+  /** The time of the last `ask-after` is over. */
+  | { readonly type: 'ask-due' }
   /** The block that `propose` asked for could not be made. */
   | { readonly type: 'proposal-failed'; readonly round: number }
+
+/** Why peers are asked for what is lacking. */
+export type AskReason =
+  /** A round above 0 began: what led others there may have been lost. */
+  | 'round'
+  /** A re-proposal waits for the prevotes that it rests on (rule 3). */
+  | 'polka'
+  /** A block is named and not held. */
+  | 'block'
+  /** A validator is in a later round than we are. */
+  | 'ahead'
+  /** Nothing came of a step for as long as it may take. */
+  | 'stalled'
+
+/** What a height cannot go on without, as far as it is known, and what others may hold. */
+export interface Lack {
+  readonly round: number
+  /** Blocks that are named and not held, the most urgent one first. */
+  readonly blocks: readonly string[]
+  /** The prevotes of a round for a block. */
+  readonly polka: { readonly round: number; readonly hash: string } | undefined
+}
 
 /** Two different messages of one validator for one round and type. */
 export type Accusation =
@@ -103,10 +131,13 @@ export type Action =
   | { readonly type: 'set-valid'; readonly keep: ProvenPledge }
   /** Hand back a timeout input after the time of that kind and round. */
   | { readonly type: 'schedule'; readonly kind: TimeoutKind; readonly round: number }
-  /** A block is needed and not held: ask for it by hash. */
-  | { readonly type: 'fetch'; readonly hash: string }
-  /** Votes may have been lost: ask a few peers. */
-  | { readonly type: 'request-votes'; readonly round: number }
+  /** Something is lacking: ask a few peers for it (`Machine.lack`). */
+  | { readonly type: 'ask'; readonly why: AskReason }
+  /**
+   * Hand back `ask-due` after the time that this step may take, if the height is in it then: a later one replaces it.
+   * `asked` is how often that has been in vain.
+   */
+  | { readonly type: 'ask-after'; readonly round: number; readonly step: Step; readonly asked: number }
   /** Final: `precommits` are ≥ q of one round. Nothing comes after it. */
   | {
       readonly type: 'decide'

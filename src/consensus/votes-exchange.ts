@@ -40,12 +40,18 @@ export class VotesExchange {
     return votesAnswer(height.machine.book, request, size, (hash) => height.blocks.get(hash))
   }
 
-  /** What is missing of the current height; undefined if nothing is wanted now. */
-  request(): GetVotes | undefined {
+  /**
+   * What is missing of the current height; undefined if nothing is wanted now.
+   * @param block whether a missing block is asked for too
+   */
+  request(block: boolean): GetVotes | undefined {
     const height = this.#ports.height()
     if (height === undefined || height.isOver || height.machine.decided) return undefined
-    const { book, round } = height.machine
-    return votesRequest(book, height.height, round, this.#ports.ledger.genesis.validators.size, this.#requests++)
+    const { size } = this.#ports.ledger.genesis.validators
+    const { machine } = height
+    const lack = machine.lack()
+    if (!block) return votesRequest(machine.book, height.height, { ...lack, blocks: [] }, size)
+    return votesRequest(machine.book, height.height, lack, size, this.#requests++)
   }
 
   /** @returns whether the answer brought the tip on */

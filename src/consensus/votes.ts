@@ -120,6 +120,11 @@ export class VoteBook {
     return false
   }
 
+  /** Validators that have signed in a later round. */
+  signersAbove(round: number): number[] {
+    return this.#highest.flatMap((highest, validator) => (highest > round ? [validator] : []))
+  }
+
   highestRound(validator: number): number {
     return this.#highest[validator] ?? -1
   }

@@ -82,7 +82,7 @@ export function waitingAt(state: HeightState, around: Surroundings): Waiting {
   const here = validators.size - missing.length
   if (here < validators.quorum) return { for: 'validators', here, needed: validators.quorum, missing }
 
-  const [unknown] = book.missing(round)
+  const [unknown] = book.unknown(round)
   if (unknown !== undefined) return { for: 'block', round, held: state.holds(unknown) }
   const proposal = book.proposals.get(round)
   if (step === 'propose' && proposal === undefined) return { for: 'proposal', round, ...turn }

@@ -31,7 +31,7 @@ function exchange(
   round: number,
   held: (hash: string) => Uint8Array | undefined = () => undefined
 ) {
-  const request = GetVotes.decode(GetVotes.encode(votesRequest(asker, HEIGHT, round, SIZE)))
+  const request = GetVotes.decode(GetVotes.encode(votesRequest(asker, HEIGHT, asker.lack(round), SIZE)))
   return { request, ...readable(votesAnswer(server, request, SIZE, held)) }
 }
 
@@ -120,7 +120,10 @@ describe('the votes answered', () => {
       }
     }
     const asker = new HeightBook(validators, () => 0)
-    const request = { ...votesRequest(asker, HEIGHT, 2, size), blockHash: fromHex(A, 32) as Uint8Array<ArrayBuffer> }
+    const request = {
+      ...votesRequest(asker, HEIGHT, asker.lack(2), size),
+      blockHash: fromHex(A, 32) as Uint8Array<ArrayBuffer>
+    }
     const { votes } = votesAnswer(server, request, size, () => new Uint8Array(10))
     const bytes = votes.reduce((sum, one) => sum + one.byteLength + 4, 0)
     expect(bytes).toBeLessThanOrEqual(56 << 10)
@@ -136,7 +139,7 @@ describe('the votes answered', () => {
 describe('the block asked for', () => {
   it('is what q precommits name, before what q prevotes name, before what was proposed; and none that is held', () => {
     const asker = bookAt(0)
-    const wanted = (round = 0) => toHex(votesRequest(asker, HEIGHT, round, SIZE).blockHash)
+    const wanted = (round = 0) => toHex(votesRequest(asker, HEIGHT, asker.lack(round), SIZE).blockHash)
     expect(wanted()).toBe('')
     asker.addProposal(proposal(0, A))
     expect(wanted()).toBe(A)
@@ -152,7 +155,7 @@ describe('the block asked for', () => {
     const asker = bookAt(0)
     asker.addProposal(proposal(0, A))
     for (const validator of [0, 1, 2]) asker.addVote(precommit(0, validator, B))
-    const wanted = [0, 1, 2].map((turn) => toHex(votesRequest(asker, HEIGHT, 0, SIZE, turn).blockHash))
+    const wanted = [0, 1, 2].map((turn) => toHex(votesRequest(asker, HEIGHT, asker.lack(0), SIZE, turn).blockHash))
     expect(wanted).toEqual([B, A, B])
   })
 

@@ -37,9 +37,9 @@ describe('rule 1, start of a round', () => {
 
   it('asks for votes on entering a round above 0, and only there', () => {
     const bench = new Bench()
-    expect(bench.of('request-votes')).toEqual([])
+    expect(bench.asked()).toEqual([])
     bench.timeout('precommit', 0)
-    expect(bench.of('request-votes')).toEqual([{ type: 'request-votes', round: 1 }])
+    expect(bench.asked()).toEqual(['round'])
   })
 
   it('prevotes nil when its own block cannot be made', () => {
@@ -289,7 +289,8 @@ describe('rule 5, q prevotes for a block', () => {
     const bench = new Bench()
     bench.timeout('propose', 0)
     bench.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A))
-    expect(bench.of('fetch')).toEqual([{ type: 'fetch', hash: A }])
+    expect(bench.asked()).toEqual(['block'])
+    expect(bench.machine.lack().blocks).toEqual([A])
     expect(bench.signed()).toEqual([])
     bench.timeout('prevote', 0)
     expect(bench.signed()).toEqual(['PRECOMMIT 0 nil'])
@@ -300,7 +301,8 @@ describe('rule 5, q prevotes for a block', () => {
     bench.propose(proposal(0, B), block(B))
     expect(bench.signed()).toEqual([`PREVOTE 0 ${B}`])
     bench.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A))
-    expect(bench.of('fetch')).toEqual([{ type: 'fetch', hash: A }])
+    expect(bench.asked()).toEqual(['block'])
+    expect(bench.machine.lack().blocks).toEqual([A])
     bench.give({ type: 'block', block: block(A) })
     expect(bench.signed()).toEqual([`PRECOMMIT 0 ${A}`])
   })
@@ -399,8 +401,8 @@ describe('rule 8, decision', () => {
   it('asks for the block if it is missing, and decides when it comes', () => {
     const bench = new Bench()
     bench.votes(...q(0))
-    expect(bench.of('fetch')).toEqual([{ type: 'fetch', hash: A }])
-    expect(bench.machine.book.missing(0)).toEqual([A])
+    expect(bench.asked()).toEqual(['block'])
+    expect(bench.machine.lack().blocks).toEqual([A])
     bench.give({ type: 'block', block: block(A) })
     expect(bench.machine.decided).toBe(true)
   })
@@ -415,8 +417,8 @@ describe('rule 8, decision', () => {
       const bench = new Bench()
       bench.votes(...[1, 2, 3].map((validator) => precommit(first, validator, nobodys)))
       bench.votes(...[1, 2, 3].map((validator) => precommit(second, validator, A)))
-      expect(bench.of('fetch')).toEqual([{ type: 'fetch', hash: A }])
-      expect(bench.machine.book.missing(0)).toEqual(first <= second ? [nobodys, A] : [A, nobodys])
+      expect(bench.asked()).toContain('block')
+      expect(bench.machine.lack().blocks).toEqual(first <= second ? [nobodys, A] : [A, nobodys])
       bench.give({ type: 'block', block: block(A) })
       expect(bench.of('decide')).toMatchObject([{ hash: A, round: second }])
     }
@@ -708,12 +710,13 @@ describe('what is kept', () => {
   it('a block that left is asked for again when it is named', () => {
     const bench = new Bench()
     bench.propose(proposal(0, B))
-    expect(bench.of('fetch')).toHaveLength(1)
+    expect(bench.asked()).toEqual(['block'])
     bench.give({ type: 'block', block: block(B) })
     bench.votes(prevote(20, 1, NIL), prevote(20, 2, NIL))
     expect(bench.of('forget')).toEqual([{ type: 'forget', hash: B }])
     bench.votes(precommit(20, 1, B), precommit(20, 2, B), precommit(20, 3, B))
-    expect(bench.of('fetch')).toEqual([{ type: 'fetch', hash: B }])
+    expect(bench.asked()).toEqual(['block'])
+    expect(bench.machine.lack().blocks).toEqual([B])
   })
 
   it('of one height only', () => {

@@ -3,7 +3,15 @@ import { ValidatorSet } from '../../../src/chain/validators.ts'
 import { fromHex } from '../../../src/codec/bytes.ts'
 import { type Proposal, type Vote, VoteType } from '../../../src/codec/generated/chain.ts'
 import { Machine } from '../../../src/consensus/machine.ts'
-import type { Action, BlockFacts, HeldProposal, HeldVote, Input, Restored } from '../../../src/consensus/types.ts'
+import type {
+  Action,
+  AskReason,
+  BlockFacts,
+  HeldProposal,
+  HeldVote,
+  Input,
+  Restored
+} from '../../../src/consensus/types.ts'
 import { sha256 } from '../../../src/crypto/sha256.ts'
 
 export const HEIGHT = 5
@@ -91,6 +99,11 @@ export class Bench {
     return this.actions.flatMap((action) =>
       action.type === 'sign' ? [`${action.vote.type} ${action.vote.round} ${action.vote.hash || 'nil'}`] : []
     )
+  }
+
+  /** Why peers were to be asked in the last call. */
+  asked(): AskReason[] {
+    return this.of('ask').map(({ why }) => why)
   }
 
   of<Type extends Action['type']>(type: Type): Extract<Action, { type: Type }>[] {

@@ -1,39 +1,33 @@
-/** An honest validator of a simulation: machine, voter and signer are the real ones, the disk is an array. */
-
-import { decodeVote } from '../../../src/chain/vote.ts'
+/**
+ * An honest validator of a simulation: the driver and all below it are the real ones, with all that they do when nothing
+ * comes. Only disk, network, clock and verify threads are the simulation's.
+ */
+import { checkFinalized, checkProposed } from '../../../src/chain/check-block.ts'
+import type { TopicRules } from '../../../src/chain/gossip-rules.ts'
+import { Mempool } from '../../../src/chain/mempool.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
-import { votesAnswer, votesRequest } from '../../../src/consensus/catch-up.ts'
-import { blockFacts, headerOfBlock, heldProposal, heldVote, restoredFrom } from '../../../src/consensus/held.ts'
-import { Machine } from '../../../src/consensus/machine.ts'
-import { timeoutMs } from '../../../src/consensus/pace.ts'
+import type { RawVotes } from '../../../src/codec/generated/sync.ts'
+import { Driver } from '../../../src/consensus/driver.ts'
+import type { Clock, ConsensusTopic, VerifierPort, VotePeersPort } from '../../../src/consensus/ports.ts'
 import { Signer } from '../../../src/consensus/signer.ts'
 import { freshMark, type Mark, type MarkState, type MarkStore } from '../../../src/consensus/signer-mark.ts'
 import type { SignerStore, SignerWrite } from '../../../src/consensus/signer-store.ts'
-import type { Action, Input } from '../../../src/consensus/types.ts'
-import { Voter } from '../../../src/consensus/voter.ts'
-import { silentLog } from '../../../src/log.ts'
+import { MolochError } from '../../../src/error.ts'
+import type { Log } from '../../../src/log.ts'
 import { MemoryMark } from './marks.ts'
-import {
-  type Message,
-  type Participant,
-  proposalIn,
-  SIM_EPOCH,
-  SIM_HEIGHT,
-  SIM_PARENT_TIME,
-  type Simulation
-} from './simulation.ts'
+import { SimDisk, SimLedger } from './sim-ledger.ts'
+import { type Message, type Participant, SIM_EPOCH, type Simulation } from './simulation.ts'
 
-/** Validators that nothing happens to ask this often. */
-const ASK_EVERY_MS = 1000
+/** What an honest validator may say of others at most; anything else is its own fault. */
+const ABOUT_OTHERS = /^(v\d+ signed two different|v\d+ proposed the invalid block|a decided block could not be checked)/
 
 export class SimNode implements Participant {
   readonly index: number
-  /** The hash, once decided. It is on disk at once: writing it is the ledger's matter. */
-  decided: string | undefined
+  readonly disk: SimDisk
   crashes = 0
   readonly #sim: Simulation
   readonly #skew: number
-  readonly #disk = new Map<string, Uint8Array>()
+  readonly #signerDisk = new Map<string, Uint8Array>()
   readonly #mark: MemoryMark
   /** One life, from a start to a crash. */
   #life: Life | undefined
@@ -42,17 +36,23 @@ export class SimNode implements Participant {
   constructor(sim: Simulation, index: number, offset = 0) {
     this.#sim = sim
     this.index = index
+    this.disk = new SimDisk(sim.genesis)
     this.#mark = new MemoryMark(freshMark(sim.keys[index]!.publicKey, sim.genesis.hash))
     this.#skew = offset + sim.random.below(600) - 300
   }
 
+  get height(): number {
+    return this.disk.head.tip.height
+  }
+
+  /** Of the height that is being decided. */
   get round(): number {
-    return this.#life?.machine.round ?? -1
+    return this.#life?.driver.position?.round ?? 0
   }
 
   async start(): Promise<void> {
-    const store = new SimStore(this.#sim, this.#disk)
-    const { genesis, keys } = this.#sim
+    const { genesis, keys, random, schedule } = this.#sim
+    const store = new SimStore(this.#sim, this.#signerDisk)
     const mark = new SimMark(this.#sim, this.#mark, store)
     const options = { path: 'disk', markPath: 'mark', key: keys[this.index]!, genesisHash: genesis.hash }
     const signer = await Signer.over(store, mark, options)
@@ -60,11 +60,9 @@ export class SimNode implements Participant {
     // At whatever moment it died: its own crash is no reason for doubt.
     const doubt = signer.doubt ?? signer.settledDoubt
     if (doubt !== undefined) this.#sim.failures.push(`v${this.index}: ${doubt.message}`)
-    this.#life = new Life(this.#sim, this, signer, store, () => SIM_EPOCH + this.#sim.schedule.now + this.#skew)
-    this.#life.start()
-    if (!this.#sim.healed && this.#sim.random.float() < 0.5) {
-      this.#sim.schedule.after(this.#sim.random.below(6000), () => this.#crash())
-    }
+    this.#life = new Life(this.#sim, this, signer, store, this.#skew)
+    this.#life.driver.start()
+    if (!this.#sim.healed && random.float() < 0.5) schedule.after(random.below(6000), () => this.#crash())
   }
 
   receive(message: Message, from: number): void {
@@ -72,9 +70,9 @@ export class SimNode implements Participant {
   }
 
   #crash(): void {
-    if (this.#sim.healed) return
+    if (this.#sim.healed || this.#life === undefined) return
     this.crashes++
-    this.#life?.end()
+    this.#life.end()
     this.#life = undefined
     this.#sim.schedule.after(this.#sim.random.below(2000), () => void this.start())
   }
@@ -97,16 +95,10 @@ class SimMark implements MarkStore {
     return this.#mark.read()
   }
 
-  write(mark: Mark): Promise<void> {
-    return new Promise((resolve) => {
-      const apply = (): void => {
-        if (this.#store.isDead) return
-        this.#mark.mark = mark
-        resolve()
-      }
-      if (this.takesTime) this.#sim.schedule.after(this.#sim.random.below(10), apply)
-      else apply()
-    })
+  async write(mark: Mark): Promise<void> {
+    if (this.takesTime) await this.#sim.delay(10)
+    if (this.#store.isDead) return new Promise(() => {})
+    this.#mark.mark = mark
   }
 
   async close(): Promise<void> {}
@@ -117,7 +109,6 @@ class SimStore implements SignerStore {
   readonly #sim: Simulation
   readonly #disk: Map<string, Uint8Array>
   #dead = false
-  #waiting: (() => void) | undefined
 
   constructor(sim: Simulation, disk: Map<string, Uint8Array>) {
     this.#sim = sim
@@ -128,24 +119,14 @@ class SimStore implements SignerStore {
     return [...this.#disk]
   }
 
-  write(writes: readonly SignerWrite[]): Promise<void> {
-    return new Promise((resolve) => {
-      const apply = (): void => {
-        this.#waiting = undefined
-        for (const write of writes) {
-          if (write.type === 'del') this.#disk.delete(write.key)
-          else this.#disk.set(write.key, write.value)
-        }
-      }
-      this.#waiting = apply
-      const done = (): void => {
-        if (this.#dead) return
-        apply()
-        resolve()
-      }
-      if (writes.some(({ key }) => key === 'format')) done()
-      else this.#sim.schedule.after(this.#sim.random.below(30), done)
-    })
+  async write(writes: readonly SignerWrite[]): Promise<void> {
+    if (!writes.some(({ key }) => key === 'format')) await this.#sim.delay(30)
+    if (this.#dead && this.#sim.random.float() < 0.5) return new Promise(() => {})
+    for (const write of writes) {
+      if (write.type === 'del') this.#disk.delete(write.key)
+      else this.#disk.set(write.key, write.value)
+    }
+    if (this.#dead) return new Promise(() => {})
   }
 
   async close(): Promise<void> {}
@@ -156,198 +137,153 @@ class SimStore implements SignerStore {
 
   kill(): void {
     this.#dead = true
-    if (this.#sim.random.float() < 0.5) this.#waiting?.()
   }
 }
 
-class Life {
-  readonly machine: Machine
+class Life implements Participant {
+  readonly driver: Driver
   readonly #sim: Simulation
   readonly #node: SimNode
-  readonly #signer: Signer
   readonly #store: SimStore
-  readonly #now: () => number
-  readonly #voter: Voter
-  readonly #blocks = new Map<string, Uint8Array>()
+  readonly #ledger: SimLedger
+  readonly #rules = new Map<ConsensusTopic, TopicRules<unknown>>()
+  /** Answers that are waited for, by the number of the question. */
+  readonly #waiting = new Map<number, (answer: RawVotes) => void>()
   #over = false
 
-  constructor(sim: Simulation, node: SimNode, signer: Signer, store: SimStore, now: () => number) {
+  constructor(sim: Simulation, node: SimNode, signer: Signer, store: SimStore, skew: number) {
     this.#sim = sim
     this.#node = node
-    this.#signer = signer
     this.#store = store
-    this.#now = now
-    const { validators } = sim.genesis
-    const proposer = (round: number): number => validators.proposer(SIM_HEIGHT, round)
-    const parentTimestamp = SIM_PARENT_TIME
-    this.machine = new Machine({ height: SIM_HEIGHT, validators, proposer, self: node.index, parentTimestamp })
-    this.#voter = new Voter({
+    this.#ledger = new SimLedger(sim, node.disk, (reason) => this.#fail(reason))
+    this.driver = new Driver({
+      ledger: this.#ledger,
+      verifier: this.#verifier(),
+      mempool: new Mempool({ maxEvents: 1, maxBytes: 1, maxPerActor: 1, maxPerSource: 1 }),
+      gossip: {
+        publish: async (topic, payload) => this.#publish(topic, payload),
+        subscribe: (topic, rules) => {
+          this.#rules.set(topic, rules as TopicRules<unknown>)
+          return () => this.#rules.delete(topic)
+        }
+      },
+      peers: this.#peers(),
+      log: this.#log(),
       signer,
-      height: SIM_HEIGHT,
-      log: { ...silentLog, error: (_, message) => this.#fail(message) },
-      isOver: () => this.#over,
-      blockOf: (hash) => this.#blocks.get(hash),
-      publish: (topic, payload) => this.#publish(topic, payload),
-      voted: (vote) => this.#feed({ type: 'vote', vote: heldVote(validators, vote) }),
-      proposed: (proposal) => this.#feed({ type: 'proposal', proposal: heldProposal(proposal) }),
-      proposalFailed: (round) => this.#feed({ type: 'proposal-failed', round }),
-      broken: (error) => this.#fail(String(error))
+      clock: this.#clock(skew)
     })
-  }
-
-  start(): void {
-    const memory = this.#signer.restore(SIM_HEIGHT)
-    for (const [hash, bytes] of memory?.blocks ?? []) this.#blocks.set(hash, bytes)
-    const restored = memory === undefined ? undefined : restoredFrom(this.#sim.genesis, memory)
-    this.#run(this.machine.start(this.#now(), restored))
-    if (memory !== undefined) this.#voter.offerAgain(memory.votes, memory.proposals)
-    this.#ask()
-    this.#askAgain()
+    this.driver.on('halted', (error) => this.#fail(`halted: ${error.message}`))
+    this.driver.on('signer-stopped', (error) => this.#fail(`signer: ${error.message}`))
   }
 
   end(): void {
     this.#over = true
     this.#store.kill()
+    this.#ledger.kill()
+    void this.driver.stop()
   }
 
   receive(message: Message, from: number): void {
     if (this.#over) return
-    const { genesis } = this.#sim
-    switch (message.kind) {
-      case 'vote':
-        this.#feed({ type: 'vote', vote: heldVote(genesis.validators, message.vote) })
-        return
-      case 'block':
-        this.#feed({ type: 'proposal', proposal: heldProposal(message.proposal) })
-        this.#takeBlock(toHex(message.proposal.blockHash), message.block)
-        return
-      case 'finalized':
-        this.#decide(message.hash)
-        return
-      case 'ask':
-        this.#answer(message.request, from)
-        return
-      case 'answer':
-        if (message.finalized !== undefined) this.#decide(message.finalized)
-        this.#takeAnswer(message.request, message.answer)
-    }
+    // A check that could not be made says nothing of the message.
+    if (message.kind === 'gossip') this.#judge(message.topic, message.payload, from).catch(() => {})
+    else if (message.kind === 'ask') void this.#answer(message, from)
+    else this.#waiting.get(message.number)?.(message.answer)
   }
 
-  #takeAnswer(request: GetVotesLike, answer: Parameters<typeof proposalIn>[0]): void {
-    const proposal = proposalIn(answer)
-    if (proposal !== undefined) this.#feed({ type: 'proposal', proposal: heldProposal(proposal) })
-    if (answer.block.byteLength > 0) this.#takeBlock(toHex(request.blockHash), answer.block)
-    for (const bytes of answer.votes) {
-      this.#feed({ type: 'vote', vote: heldVote(this.#sim.genesis.validators, decodeVote(bytes)) })
-    }
+  async #judge(topic: ConsensusTopic, payload: Uint8Array, from: number): Promise<void> {
+    const rules = this.#rules.get(topic)
+    const checked = await rules?.check(payload)
+    if (checked?.ok === true) await rules?.take(checked.message, `v${from}`)
+    else if (checked?.ok === false && !this.#sim.isFaulty(from)) this.#fail(`rejects v${from}: ${checked.code}`)
   }
 
-  #answer(request: Extract<Message, { kind: 'ask' }>['request'], to: number): void {
-    const { size } = this.#sim
-    const answer = votesAnswer(this.machine.book, request, size, (hash) => this.#blocks.get(hash))
-    this.#sim.send(this.#node.index, to, { kind: 'answer', request, answer, finalized: this.#node.decided })
+  async #answer({ number, request }: Extract<Message, { kind: 'ask' }>, to: number): Promise<void> {
+    const answer = await this.driver.readVotes(request)
+    if (!this.#over) this.#sim.send(this.#node.index, to, { kind: 'answer', number, answer })
   }
 
-  #takeBlock(hash: string, bytes: Uint8Array): void {
-    if (this.#blocks.has(hash)) return
-    this.#blocks.set(hash, bytes)
-    this.#sim.schedule.after(this.#sim.random.below(20), () => this.#validated(hash, bytes))
-  }
-
-  #validated(hash: string, bytes: Uint8Array): void {
-    const valid = this.#sim.blocks.get(hash)?.valid === true
-    this.#feed({ type: 'block', block: blockFacts(this.#sim.genesis, hash, headerOfBlock(bytes), valid) })
-  }
-
-  #feed(input: Input): void {
-    if (!this.#over) this.#run(this.machine.handle(input, this.#now()))
-  }
-
-  #run(actions: readonly Action[]): void {
-    for (const action of actions) this.#do(action)
-  }
-
-  #do(action: Action): void {
-    const { schedule, genesis } = this.#sim
-    switch (action.type) {
-      case 'schedule': {
-        const { kind, round } = action
-        schedule.after(timeoutMs(genesis.params, kind, round), () => this.#feed({ type: 'timeout', kind, round }))
-        return
+  #peers(): VotePeersPort {
+    const { index } = this.#node
+    return {
+      peers: () => Array.from({ length: this.#sim.size }, (_, i) => `v${i}`).filter((name) => name !== `v${index}`),
+      standing: (peer) => ({ validator: Number(peer.slice(1)), height: this.#sim.heightOf(Number(peer.slice(1))) }),
+      getVotes: (peer, request, { signal }) =>
+        new Promise((resolve, reject) => {
+          const number = this.#sim.questions++
+          const end = (): void => void this.#waiting.delete(number)
+          this.#waiting.set(number, (answer) => {
+            end()
+            resolve(answer)
+          })
+          signal.addEventListener('abort', () => {
+            end()
+            reject(new Error('no answer'))
+          })
+          this.#sim.send(index, Number(peer.slice(1)), { kind: 'ask', number, request })
+        }),
+      penalise: (peer, code) => {
+        if (!this.#sim.isFaulty(Number(peer.slice(1)))) this.#fail(`penalises ${peer}: ${code}`)
       }
-      case 'propose':
-        this.#propose(action)
-        return
-      case 'sign':
-        this.#voter.vote(action)
-        return
-      case 'set-valid':
-        this.#voter.keepValid(action.keep)
-        return
-      case 'fetch':
-        if (!this.#blocks.has(action.hash)) this.#ask()
-        return
-      case 'request-votes':
-        this.#ask()
-        return
-      case 'forget':
-        this.#blocks.delete(action.hash)
-        return
-      case 'decide':
-        this.#decide(action.hash)
-        this.#sim.broadcast(this.#node.index, { kind: 'finalized', hash: action.hash })
-        return
-      case 'contradiction':
-        this.#fail(`a quorum for the invalid block ${action.hash}`)
     }
   }
 
-  #propose(action: Extract<Action, { type: 'propose' }>): void {
-    const { valid } = action
-    if (valid !== undefined) {
-      const block = this.#blocks.get(valid.hash)
-      if (block === undefined) this.#fail('the valid block is not held')
-      else this.#voter.propose(action, Buffer.from(valid.hash, 'hex'), block)
-      return
-    }
-    const { hash, bytes } = this.#sim.makeBlock(this.#node.index, this.#now())
-    this.#blocks.set(toHex(hash), bytes)
-    this.#sim.schedule.after(0, () => this.#validated(toHex(hash), bytes))
-    this.#voter.propose(action, hash, bytes)
-  }
-
-  #decide(hash: string): void {
-    this.#node.decided ??= hash
-    if (this.#node.decided !== hash) this.#fail(`decided ${this.#node.decided} and ${hash}`)
-  }
-
-  #ask(): void {
-    const { random, size } = this.#sim
-    const request = votesRequest(this.machine.book, SIM_HEIGHT, this.machine.round, size)
-    for (let i = 0; i < 2; i++) {
-      const peer = random.below(size)
-      if (peer !== this.#node.index) this.#sim.send(this.#node.index, peer, { kind: 'ask', request })
+  #verifier(): VerifierPort {
+    const { genesis } = this.#sim
+    return {
+      checkCertified: async (frame) => {
+        await this.#thread()
+        return checkFinalized(genesis, frame)
+      },
+      checkProposed: async (block) => {
+        await this.#thread()
+        return checkProposed(genesis, block)
+      }
     }
   }
 
-  #askAgain(): void {
-    this.#sim.schedule.after(ASK_EVERY_MS, () => {
-      if (this.#over) return
-      this.#ask()
-      this.#askAgain()
-    })
+  /** Threads take their time, and die at times. */
+  async #thread(): Promise<void> {
+    await this.#sim.delay(20)
+    if (!this.#sim.healed && this.#sim.random.float() < 0.1) throw new MolochError('VERIFY_CRASHED', 'a thread died')
   }
 
-  #publish(topic: string, payload: Uint8Array): void {
-    this.#sim.broadcast(this.#node.index, this.#sim.sent(this.#node.index, topic, payload))
+  #clock(skew: number): Clock {
+    const { schedule } = this.#sim
+    return {
+      now: () => SIM_EPOCH + schedule.now + skew,
+      monotonic: () => schedule.now,
+      after: (ms, run) => {
+        let cancelled = false
+        schedule.after(ms, () => {
+          if (!cancelled && !this.#over) run()
+        })
+        return () => {
+          cancelled = true
+        }
+      }
+    }
   }
 
-  /** Thrown from within a promise of the signer it would be lost. */
+  #publish(topic: ConsensusTopic, payload: Uint8Array): number {
+    if (this.#over) return 0
+    this.#sim.published(this.#node.index, topic, payload)
+    return this.#sim.size - 1
+  }
+
+  #log(): Log {
+    return {
+      debug: () => {},
+      info: () => {},
+      warn: () => {},
+      error: (details, message) => {
+        if (!this.#over && !ABOUT_OTHERS.test(message)) this.#fail(`${message} ${JSON.stringify(details)}`)
+      }
+    }
+  }
+
+  /** Thrown from within a promise it would be lost. */
   #fail(message: string): void {
-    this.#sim.failures.push(`v${this.#node.index}: ${message}`)
+    this.#sim.failures.push(`v${this.#node.index} at ${toHex(this.#ledger.tip.hash).slice(0, 4)}: ${message}`)
   }
-}
-
-interface GetVotesLike {
-  readonly blockHash: Uint8Array
 }

@@ -1,42 +1,26 @@
 /**
- * Validators of one height over a network that loses, delays and repeats messages until it heals: the real machine,
- * signer and catch-up, in virtual time. A seed fixes everything.
+ * Validators over a network that loses, delays and repeats messages until it heals, and then delivers each in bounded
+ * time: real drivers in virtual time. A seed fixes everything.
  */
-
-import { blockHash } from '../../../src/chain/domain.ts'
 import { createGenesis, type Genesis } from '../../../src/chain/genesis.ts'
-import { encodeHeader, genesisHeader } from '../../../src/chain/header.ts'
-import { decodeProposal } from '../../../src/chain/proposal.ts'
 import { decodeVote } from '../../../src/chain/vote.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
-import type { Proposal, Vote } from '../../../src/codec/generated/chain.ts'
 import type { GetVotes, RawVotes } from '../../../src/codec/generated/sync.ts'
-import { joinBlock, splitNewBlock } from '../../../src/codec/raw.ts'
-import { proposalTime } from '../../../src/consensus/block-time.ts'
+import { splitNewBlock } from '../../../src/codec/raw.ts'
 import { headerOfBlock } from '../../../src/consensus/held.ts'
+import type { ConsensusTopic } from '../../../src/consensus/ports.ts'
 import { type KeyPair, keyPairFromSeed } from '../../../src/crypto/ed25519.ts'
-import { sha256 } from '../../../src/crypto/sha256.ts'
 import type { Random } from '../../support/random.ts'
 import { Byzantine } from './byzantine.ts'
 import { Schedule } from './schedule.ts'
 import { SimNode } from './sim-node.ts'
 
-export const SIM_HEIGHT = 3
 export const SIM_EPOCH = 1_700_000_000_000
-/** Of the block before. */
-export const SIM_PARENT_TIME = SIM_EPOCH - 1000
 
 export type Message =
-  | { readonly kind: 'vote'; readonly vote: Vote }
-  | { readonly kind: 'block'; readonly proposal: Proposal; readonly block: Uint8Array }
-  | { readonly kind: 'finalized'; readonly hash: string }
-  | { readonly kind: 'ask'; readonly request: GetVotes }
-  | {
-      readonly kind: 'answer'
-      readonly request: GetVotes
-      readonly answer: RawVotes
-      readonly finalized: string | undefined
-    }
+  | { readonly kind: 'gossip'; readonly topic: ConsensusTopic; readonly payload: Uint8Array }
+  | { readonly kind: 'ask'; readonly number: number; readonly request: GetVotes }
+  | { readonly kind: 'answer'; readonly number: number; readonly answer: RawVotes }
 
 export interface Participant {
   receive(message: Message, from: number): void
@@ -51,6 +35,9 @@ export interface SimulationSpec {
   readonly clockOffsets?: readonly number[]
 }
 
+/** How long a message takes at most once the network has healed. */
+export const HEALED_DELAY_MS = 20
+
 export class Simulation {
   readonly schedule = new Schedule()
   readonly random: Random
@@ -61,13 +48,14 @@ export class Simulation {
   readonly healsAt: number
   readonly honest: SimNode[] = []
   readonly #participants: Participant[] = []
+  readonly #faulty = new Set<number>()
   /** Of each kind of message: what it is lost with. */
   readonly #loss: Record<string, number>
   /** Whom nothing reaches, and who reaches nobody, from when to when. */
   readonly #cutOff: readonly { readonly index: number; readonly from: number; readonly to: number }[]
   readonly #slowest: number
-  /** Every block that anybody made, and whether it is valid. */
-  readonly blocks = new Map<string, { readonly bytes: Uint8Array; readonly valid: boolean }>()
+  /** So far; a question's number is its alone, as a stream is. */
+  questions = 0
   /** What went wrong at honest validators. */
   readonly failures: string[] = []
   /** What honest validators have let out, by slot. */
@@ -79,9 +67,18 @@ export class Simulation {
     this.keys = Array.from({ length: size }, (_, i) => keyPairFromSeed(new Uint8Array(32).fill(i + 1)))
     this.genesis = createGenesis({
       chainId: 'sim',
-      timestamp: SIM_EPOCH,
+      // Before any clock of a test: none of them waits for the chain to begin.
+      timestamp: SIM_EPOCH - 4 * 3_600_000,
       validators: this.keys.map(({ publicKey }, i) => ({ name: `v${i}`, publicKey })),
-      params: { timeoutProposeMs: 300, timeoutPrevoteMs: 150, timeoutPrecommitMs: 150, timeoutDeltaMs: 100 }
+      params: {
+        blockIntervalMs: 100,
+        emptyBlockIntervalMs: random.pick([100, 1000]),
+        timeoutProposeMs: 300,
+        timeoutPrevoteMs: 150,
+        timeoutPrecommitMs: 150,
+        timeoutDeltaMs: 100,
+        snapshotInterval: 1_000_000
+      }
     })
     this.healsAt = random.below(12_000)
     // Locks matter where prevotes arrive and precommits don't, and where who decided can't tell.
@@ -92,9 +89,9 @@ export class Simulation {
       return { index: random.below(size), from, to: from + random.below(6000) }
     })
     this.#slowest = random.pick([20, 200, 1500])
-    const faultyFrom = random.below(size)
+    while (this.#faulty.size < faulty) this.#faulty.add(random.below(size))
     for (let index = 0; index < size; index++) {
-      if ((index - faultyFrom + size) % size < faulty) {
+      if (this.#faulty.has(index)) {
         this.#participants.push(
           new Byzantine(this, index, random.pick(['silent', 'equivocating', 'supporting', 'supporting']))
         )
@@ -110,10 +107,42 @@ export class Simulation {
     return this.schedule.now >= this.healsAt
   }
 
-  /** Until all honest validators have decided, or `patience` ms after the network healed. */
-  async run(patience: number): Promise<void> {
+  /** @param who index or public key */
+  isFaulty(who: number | Uint8Array): boolean {
+    const index = typeof who === 'number' ? who : this.genesis.validators.indexOf(who)
+    return this.#faulty.has(index)
+  }
+
+  /** That a validator has shown to others. */
+  heightOf(index: number): number {
+    return this.honest.find((node) => node.index === index)?.height ?? 0
+  }
+
+  async start(): Promise<void> {
     for (const node of this.honest) await node.start()
-    await this.schedule.run(() => this.honest.every((node) => node.decided !== undefined), this.healsAt + patience)
+  }
+
+  /** Until `done`, or the virtual time `end`. */
+  run(done: () => boolean, end: number): Promise<void> {
+    return this.schedule.run(done, end)
+  }
+
+  /** Up to so many virtual ms. */
+  delay(ms: number): Promise<void> {
+    return new Promise((resolve) => this.schedule.after(this.random.below(ms), resolve))
+  }
+
+  /** Checks what an honest validator sends against all that it ever sent, and sends it to all. */
+  published(from: number, topic: ConsensusTopic, payload: Uint8Array): void {
+    if (topic === 'vote') {
+      const { type, height, round, blockHash } = decodeVote(payload)
+      this.#once(`v${from} ${type} ${height}/${round}`, toHex(blockHash))
+    } else if (topic === 'block') {
+      const { round, validRound, block } = splitNewBlock(payload)
+      const header = headerOfBlock(block)
+      this.#once(`v${from} PROPOSAL ${header.height}/${round}`, `${toHex(block)}/${validRound}`)
+    }
+    this.broadcast(from, { kind: 'gossip', topic, payload })
   }
 
   broadcast(from: number, message: Message): void {
@@ -125,13 +154,14 @@ export class Simulation {
     if (!this.healed && (this.#isCutOff(from) || this.#isCutOff(to) || random.float() < this.#lossOf(message))) return
     const copies = random.float() < 0.1 ? 2 : 1
     for (let i = 0; i < copies; i++) {
-      const delay = 1 + random.below(this.healed ? 20 : this.#slowest)
+      const delay = 1 + random.below(this.healed ? HEALED_DELAY_MS : this.#slowest)
       this.schedule.after(delay, () => this.#participants[to]?.receive(message, from))
     }
   }
 
   #lossOf(message: Message): number {
-    return this.#loss[message.kind === 'vote' ? message.vote.type : message.kind] ?? 0
+    if (message.kind !== 'gossip') return this.#loss[message.kind] ?? 0
+    return this.#loss[message.topic === 'vote' ? decodeVote(message.payload).type : message.topic] ?? 0
   }
 
   #isCutOff(index: number): boolean {
@@ -139,42 +169,9 @@ export class Simulation {
     return this.#cutOff.some((one) => one.index === index && now >= one.from && now < one.to)
   }
 
-  /** A block as a proposer would make it now; all differ by their root. */
-  makeBlock(proposer: number, now: number, valid = true): { hash: Uint8Array; bytes: Uint8Array } {
-    const header = {
-      ...genesisHeader(this.genesis),
-      height: SIM_HEIGHT,
-      timestamp: proposalTime(now, SIM_PARENT_TIME),
-      mmrRoot: sha256(Uint8Array.of(this.blocks.size >> 8, this.blocks.size)),
-      proposer: this.keys[proposer]!.publicKey
-    }
-    const bytes = joinBlock(encodeHeader(header), new Uint8Array(64), [])
-    const hash = blockHash(this.genesis.hash, header)
-    this.blocks.set(toHex(hash), { bytes, valid })
-    return { hash, bytes }
-  }
-
-  /** Checks what an honest validator sends against all that it ever sent. */
-  sent(index: number, topic: string, payload: Uint8Array): Message {
-    if (topic === 'vote') {
-      const vote = decodeVote(payload)
-      this.#once(`${index}/${vote.type}/${vote.round}`, toHex(vote.blockHash))
-      return { kind: 'vote', vote }
-    }
-    const { round, validRound, block, signature } = splitNewBlock(payload)
-    const hash = blockHash(this.genesis.hash, headerOfBlock(block))
-    this.#once(`${index}/PROPOSAL/${round}`, `${toHex(hash)}/${validRound}`)
-    const fields = { height: SIM_HEIGHT, round, blockHash: hash, signature: new Uint8Array(signature) }
-    return { kind: 'block', proposal: validRound === undefined ? fields : { ...fields, validRound }, block }
-  }
-
   #once(slot: string, value: string): void {
     const before = this.#signed.get(slot)
     if (before !== undefined && before !== value) this.failures.push(`signed twice: ${slot} ${before} ${value}`)
     this.#signed.set(slot, value)
   }
-}
-
-export function proposalIn(answer: RawVotes): Proposal | undefined {
-  return answer.proposal.byteLength === 0 ? undefined : decodeProposal(answer.proposal)
 }
