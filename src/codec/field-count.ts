@@ -7,6 +7,7 @@
  * wire type of a field that they know, and take ten bytes for a tag, a length or a 32-bit number that has more than five.
  */
 import { MolochError } from '../error.ts'
+import type { MessageRule } from './rules.ts'
 
 const U32_MAX = 0xffff_ffff
 
@@ -22,6 +23,18 @@ const MAX_U64_BYTES = 10
 /** The fields of a message by number: numbers, byte strings and texts, and messages within it. */
 export interface Shape {
   readonly [field: number]: 'u32' | 'u64' | 'bytes' | Shape
+}
+
+/** The shape of a message that has a canonical form. */
+export function shapeOf({ fields }: MessageRule): Shape {
+  const shape: Record<number, Shape[number]> = {}
+  fields.forEach((field, number) => {
+    if (field === undefined) return
+    if (field.kind === 'message') shape[number] = shapeOf(field.rule)
+    else if (field.kind === 'varint') shape[number] = field.max > U32_MAX ? 'u64' : 'u32'
+    else shape[number] = 'bytes'
+  })
+  return shape
 }
 
 interface Walk {

@@ -10,6 +10,7 @@ import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
 import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
+import { quietLog } from '../quiet-log.ts'
 import type { Abstention } from './abstention.ts'
 import { Asker } from './asker.ts'
 import { BlockBudget } from './block-budget.ts'
@@ -32,7 +33,6 @@ import {
   type VerifierPort,
   type VotePeersPort
 } from './ports.ts'
-import { quietLog } from './quiet-log.ts'
 import { resolveFork } from './rollback.ts'
 import { Seat } from './seat.ts'
 import type { Signer } from './signer.ts'

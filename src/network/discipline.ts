@@ -15,6 +15,9 @@ export interface DisciplineOptions {
   readonly disconnect: (peerId: string, reason: GoodbyeName, message: string) => void
   /** Unix ms. */
   readonly now: () => number
+  /** For what peers do. */
+  readonly faults: Log
+  /** For what operators do. */
   readonly log: Log
 }
 
@@ -30,23 +33,23 @@ export class Discipline {
   penalise(peerId: string, code: string, message = code): void {
     const ruling = rulingFor(code)
     if (ruling.verdict === 'ignore') return
-    const { known, penalties, log, now } = this.#options
+    const { known, penalties, faults, now } = this.#options
     const hold = known.holdOn(peerId)
     // Its session is being ended, and what it does until then is no news: a flood must not become one of log lines.
     if (hold?.verdict === 'ban' || (hold !== undefined && ruling.verdict !== 'ban')) return
     const points = penalties.add(peerId, ruling.points, { code, message, at: now() })
     const details = { peer: peerId, code, points: Math.round(points) }
     if (ruling.verdict === 'ban') {
-      log.warn({ ...details, verdict: 'ban' }, `peer banned for ${duration(ruling.holdMs)}: ${message}`)
+      faults.warn({ ...details, verdict: 'ban' }, `peer banned for ${duration(ruling.holdMs)}: ${message}`)
       this.#hold(peerId, 'ban', code, message, ruling.holdMs)
     } else if (ruling.verdict === 'disconnect' || points >= DISCONNECT_POINTS) {
-      log.warn(
+      faults.warn(
         { ...details, verdict: 'disconnect' },
         `peer disconnected for ${duration(DISCONNECT_HOLD_MS)}: ${message}`
       )
       this.#hold(peerId, 'disconnect', code, message, DISCONNECT_HOLD_MS)
     } else {
-      log.debug({ ...details, verdict: 'penalise' }, `peer penalised: ${message}`)
+      faults.debug({ ...details, verdict: 'penalise' }, `peer penalised: ${message}`)
     }
   }
 

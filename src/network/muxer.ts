@@ -33,12 +33,17 @@ const MEMBER: Allowance = {
   opened: { burst: 1024, perSecond: 512 }
 }
 
+/** Of a frame of Yamux. */
+const HEADER_BYTES = 12
+
 /** What the classes have and their interfaces have not; a test holds that they still do. */
 interface Muxer {
+  readonly decoder: { readonly buffer: { readonly byteLength: number } }
   readonly streams: (Stream & Partial<StreamLimits>)[]
   streamOptions?: Partial<StreamLimits>
   maxInboundStreams: number
   onRemoteStream(stream: Stream): void
+  onData(bytes: unknown): void
 }
 type Sender = MessageStream & { maxWriteBufferLength?: number }
 
@@ -81,6 +86,15 @@ export class Muxers {
       opened = allow(muxer, MEMBER, performance.now())
       for (const stream of muxer.streams) Object.assign(stream, MEMBER.limits)
     })
+    const read = muxer.onData.bind(muxer)
+    muxer.onData = (bytes) => {
+      read(bytes)
+      // What is left over is the beginning of one frame. Yamux waits for the end of it, however long it says that it is,
+      // before it looks whether the window has room for it.
+      if (muxer.decoder.buffer.byteLength > (muxer.streamOptions?.maxStreamWindowSize ?? 0) + HEADER_BYTES) {
+        throw new Error('a frame that is longer than any window')
+      }
+    }
     const open = muxer.onRemoteStream.bind(muxer)
     muxer.onRemoteStream = (stream) => {
       const at = performance.now()

@@ -4,6 +4,8 @@ import { maxTrustedHeaderBytes } from '../chain/check-header.ts'
 import { scope } from '../chain/genesis.ts'
 import { maxChunkBytes } from '../chain/snapshot-chunks.ts'
 import { toHex } from '../codec/bytes.ts'
+import type { Log } from '../log.ts'
+import { quietLog } from '../quiet-log.ts'
 import { Certifier } from './certify.ts'
 import { DialGate } from './dial-gate.ts'
 import { Dialer } from './dialer.ts'
@@ -26,6 +28,9 @@ import { frameLimit } from './streams/frames.ts'
 import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES } from './streams/messages.ts'
 import { protocolId } from './topics.ts'
 import type { GoodbyeName, Head } from './types.ts'
+
+/** Warnings that strangers can cause, of one kind. An operator is to see some of those who are refused and banned by name. */
+const STRANGERS_LINES_A_MINUTE = 20
 
 /** What the parts need of the libp2p node, which is there only between start and stop. */
 export interface Hooks {
@@ -72,9 +77,12 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
   const penalties = new Penalties(now)
   const known = new KnownPeers(options.records ?? NO_RECORDS, Date.now)
 
+  // Ids are free: whoever comes under ever new ones must not fill the log.
+  const quiet = (): Log => quietLog(log, { monotonic: now }, STRANGERS_LINES_A_MINUTE)
+
   const sessions: PeerSessions = new PeerSessions({
     settings,
-    log,
+    log: quiet(),
     standing: (peer) => ({ score: gossip.score(peer), points: penalties.points(peer), fault: penalties.last(peer) })
   })
   const validators = new Set(genesis.validators.keys.map(toHex))
@@ -89,7 +97,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     penaltyPoints: (peer) => penalties.points(peer),
     connections: () => sessions.open().flatMap((peer) => openConnection(peer) ?? []),
     trace: trace && { self, sink: trace, scoresMs: settings.traceScoresMs, batchMs: settings.traceBatchMs, log },
-    log
+    log: quiet()
   })
   const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)
   const dialGate = new DialGate()
@@ -113,6 +121,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     dialer,
     disconnect: hooks.disconnect,
     now: Date.now,
+    faults: quiet(),
     log
   })
   const refill = new Refill({

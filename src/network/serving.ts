@@ -1,5 +1,6 @@
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
+import { quietLog } from '../quiet-log.ts'
 import type { Handshake } from './handshake.ts'
 import type { Host } from './libp2p.ts'
 import { Quotas } from './limits.ts'
@@ -54,6 +55,8 @@ export interface ServingOptions {
 export async function serveProtocols(host: Host, options: ServingOptions): Promise<void> {
   const { settings, scope, ports, maxFrameBytes } = options
   const now = (): number => performance.now()
+  // What goes wrong here goes wrong as often as somebody asks.
+  const quiet = quietLog(options.log, { monotonic: now })
   const quotas = new Quotas<ProtocolName>(settings.quotas, now)
   const frameBytes = Math.min(
     settings.blocksFrameBytes,
@@ -99,7 +102,7 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
             graceMs: settings.graceMs
           },
           maxAnswerFrameBytes: maxFrameBytes,
-          log: options.log
+          log: quiet
         }),
       { maxInboundStreams: MAX_PROTOCOL_STREAMS, maxOutboundStreams: MAX_PROTOCOL_STREAMS }
     )

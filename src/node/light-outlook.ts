@@ -1,11 +1,11 @@
 import { Outlook } from '../consensus/outlook.ts'
 import { standAfterMs } from '../consensus/pace.ts'
 import { type Clock, systemClock } from '../consensus/ports.ts'
-import { quietLog } from '../consensus/quiet-log.ts'
 import { StallMonitor } from '../consensus/stall-monitor.ts'
 import type { LightChain } from '../light/light-chain.ts'
 import type { Log } from '../log.ts'
 import type { Network } from '../network/types.ts'
+import { quietLog } from '../quiet-log.ts'
 import { provenPeers } from './proven-peers.ts'
 
 export interface LightOutlookParts {

@@ -10,7 +10,12 @@ import { framed } from './support/rpcs.ts'
 /** What a test asks of the classes that their interfaces have not. */
 interface Inside extends Connection {
   readonly maConn: { readonly socket: { pause(): void } }
-  readonly muxer: { sendPing(id: number): void; maxInboundStreams: number; streamOptions: object }
+  readonly muxer: {
+    readonly maConn: { send(bytes: Uint8Array): boolean }
+    sendPing(id: number): void
+    maxInboundStreams: number
+    streamOptions: object
+  }
 }
 
 function connectionOf(from: TestNode): Inside {
@@ -85,6 +90,24 @@ describe('the streams of a connection', () => {
       return view(target, attacker) === undefined
     })
     expect(pings).toBeLessThan(1_000_000)
+  })
+
+  it('wait for no frame that is longer than a window', async () => {
+    const target = await node({ settings: { handshakeMs: 60_000 } })
+    const stranger = await host()
+    await stranger.handle('/moloch/hello/1', () => {})
+    const connection = (await stranger.dial(multiaddr(target.address))) as Inside
+    // Data of stream 1, as many bytes as there can be.
+    connection.muxer.maConn.send(Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]))
+    let sent = 0
+    const chunk = new Uint8Array(64 << 10)
+    await until('the end', () => {
+      if (connection.status !== 'open') return true
+      connection.muxer.maConn.send(chunk)
+      sent += chunk.byteLength
+      return false
+    })
+    expect(sent).toBeLessThan(64 << 20)
   })
 
   it('hold nothing of what comes after a refusal', async () => {

@@ -1,13 +1,16 @@
+import type { Stream } from '@libp2p/interface'
 import { describe, expect, it } from 'vitest'
 import { scope } from '../../src/chain/genesis.ts'
 import { joinFinalized } from '../../src/codec/raw.ts'
 import type { MolochError } from '../../src/error.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
 import { DEFAULT_SETTINGS } from '../../src/network/settings.ts'
+import { makeGetBlocks } from '../../src/network/streams/blocks.ts'
 import { protocolId } from '../../src/network/topics.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { settled, until } from './support/hosts.ts'
 import { ChainPorts, chain, connect, node, type TestNode, view } from './support/nodes.ts'
+import { framed } from './support/rpcs.ts'
 
 async function fetchAll(
   from: TestNode,
@@ -179,6 +182,41 @@ describe('blocks', () => {
       'ok',
       'ok'
     ])
+  })
+
+  it('requests that are broken off while they wait for their turn are no lines in the log', async () => {
+    const [a, b] = [await node(), await node({ height: 20, settings: { serveBytesPerSecond: 4000 } })]
+    await connect(a, b)
+    // What is in debt.
+    await fetchAll(a, b, { start: 1, count: 6 })
+    const [connection] = (a.network as Libp2pNetwork).host?.getConnections() ?? []
+    const gone = () => b.log.of('debug', 'answer broken off').length
+    const streams: Stream[] = []
+    for (let i = 0; i < 6; i += 1) {
+      const stream = (await connection?.newStream(protocolId(scope(chain().genesis), 'blocks'))) as Stream
+      stream.send(framed(makeGetBlocks(1, 1)))
+      await stream.close()
+      streams.push(stream)
+    }
+    const read = b.ports.read
+    await until('they wait', () => b.ports.read > 6 && b.ports.read === read)
+    for (const stream of streams) stream.abort(new Error('the peer leaves'))
+    await until('they are gone', () => gone() >= 3)
+    expect(b.log.of('warn')).toEqual([])
+  })
+
+  it('a fault of our own is few lines, however often somebody asks', async () => {
+    const [a, b] = [await node(), await node({ height: 20 })]
+    await connect(a, b)
+    b.ports.readBlocks = async function* () {
+      yield* []
+      throw new Error('the disk is gone')
+    }
+    for (let i = 0; i < 20; i += 1) {
+      await expect(fetchAll(a, b, { start: 1, count: 1 })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    }
+    expect(b.log.of('warn', 'could not be answered')).toHaveLength(3)
+    expect(b.log.of('debug', 'could not be answered')).toHaveLength(17)
   })
 
   it('a store that breaks says UNAVAILABLE, a peer that stops in the middle a code', async () => {

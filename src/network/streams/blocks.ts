@@ -2,12 +2,18 @@ import { GetBlocks, RawBlocks } from '../../codec/generated/sync.ts'
 import { networkError } from '../errors.ts'
 import type { NetworkPorts } from '../types.ts'
 import type { Frame } from './frames.ts'
-import { assertHeight, decoded } from './messages.ts'
-import { throwIfRefused } from './refusal.ts'
+import { assertHeight, decoded, type Wire } from './messages.ts'
+import { REFUSABLE, throwIfRefused } from './refusal.ts'
 import type { Handler } from './server.ts'
 
 /** More in one request would hold a stream and its buffers for too long. */
 export const MAX_BLOCKS_PER_REQUEST = 512
+
+/** Beside its blocks an answer has a refusal at most; a few more blocks than were asked for are counted as such. */
+const EXTRA_FIELDS = 16
+
+export const GET_BLOCKS: Wire<GetBlocks> = { name: 'get blocks', codec: GetBlocks, shape: { 1: 'u64', 2: 'u32' } }
+export const BLOCKS: Wire<RawBlocks> = { name: 'blocks', codec: RawBlocks, shape: { 1: 'bytes', ...REFUSABLE } }
 
 export interface BlocksServing {
   readonly readBlocks: NetworkPorts['readBlocks']
@@ -25,7 +31,7 @@ export function makeGetBlocks(start: number, count: number): Uint8Array {
 /** Answers GetBlocks from the store, as fast as the peer takes the frames and no faster. */
 export function serveBlocks(serving: BlocksServing): Handler {
   return async function* (frame, { charge }) {
-    const { start, count } = decoded('get blocks', () => GetBlocks.decode(frame))
+    const { start, count } = decoded(GET_BLOCKS, frame)
     assertRange(start, count)
     const head = serving.head()
     if (start > head.height || start < head.earliestHeight) {
@@ -63,7 +69,7 @@ export async function* readBlocks(
 ): AsyncGenerator<Uint8Array[], void, undefined> {
   let left = range.count
   for await (const frame of frames) {
-    const { blocks, refusal } = decoded('blocks', () => RawBlocks.decode(frame))
+    const { blocks, refusal } = decoded(BLOCKS, frame, left + EXTRA_FIELDS)
     throwIfRefused(refusal, `blocks ${range.start} … ${range.start + range.count - 1}`, peer)
     if (blocks.length === 0) throw networkError('BAD_FRAME', 'a frame of no blocks', { peer })
     if (blocks.length > left) throw networkError('TOO_MUCH', `more than the ${range.count} blocks asked for`, { peer })

@@ -4,14 +4,24 @@ import { GetHeaders, RawHeaders } from '../../codec/generated/sync.ts'
 import { networkError } from '../errors.ts'
 import type { HeadersFrame, NetworkPorts, ProvingPorts } from '../types.ts'
 import type { Frame } from './frames.ts'
-import { assertBytes, assertHeight, decoded } from './messages.ts'
-import { throwIfRefused } from './refusal.ts'
+import { assertBytes, assertHeight, decoded, type Wire } from './messages.ts'
+import { REFUSABLE, throwIfRefused } from './refusal.ts'
 import type { Handler } from './server.ts'
 
 /** More in one request would hold a stream and its buffers for too long. */
 export const MAX_HEADERS_PER_REQUEST = 1024
 /** Peaks and the fields around them, in an answer's first frame: there are at most 53. */
 const PEAKS_ROOM_BYTES = 4096
+
+/** Beside its headers an answer has peaks or a refusal; a few more headers than were asked for are counted as such. */
+const EXTRA_FIELDS = 80
+
+export const GET_HEADERS: Wire<GetHeaders> = { name: 'get headers', codec: GetHeaders, shape: { 1: 'u64', 2: 'u32' } }
+export const HEADERS: Wire<RawHeaders> = {
+  name: 'headers',
+  codec: RawHeaders,
+  shape: { 1: 'bytes', 2: 'bytes', ...REFUSABLE }
+}
 
 export interface HeadersServing extends Pick<ProvingPorts, 'readHeaders' | 'readPeaks'> {
   readonly head: NetworkPorts['head']
@@ -33,7 +43,7 @@ export function makeGetHeaders({ start, count }: HeadersRange): Uint8Array {
 /** Answers GetHeaders from the store, as fast as the peer takes the frames and no faster. */
 export function serveHeaders(serving: HeadersServing): Handler {
   return async function* (frame, { charge }) {
-    const { start, count } = decoded('get headers', () => GetHeaders.decode(frame))
+    const { start, count } = decoded(GET_HEADERS, frame)
     assertHeadersRange({ start, count })
     const head = serving.head()
     if (start > head.height || start < head.earliestHeight) {
@@ -83,7 +93,7 @@ export async function* readHeaders(
   // Against frames that are full of what is no header: each would be read whole before its headers are looked at.
   let bytes = PEAKS_ROOM_BYTES + count * maxHeaderBytes
   for await (const frame of frames) {
-    const { peaks, headers, refusal } = decoded('headers', () => RawHeaders.decode(frame))
+    const { peaks, headers, refusal } = decoded(HEADERS, frame, left + EXTRA_FIELDS)
     throwIfRefused(refusal, asked, peer)
     if (headers.length === 0) throw networkError('BAD_FRAME', 'a frame of no headers', { peer })
     const expected = left === count ? peakCount(start) : 0

@@ -6,18 +6,38 @@ import { randomBytes } from 'node:crypto'
 import { helloMessage, ZERO_HASH } from '../../chain/domain.ts'
 import type { Genesis } from '../../chain/genesis.ts'
 import { equalBytes, toHex } from '../../codec/bytes.ts'
+import type { Shape } from '../../codec/field-count.ts'
 import { Hello, HelloAck, Mode, type Refusal } from '../../codec/generated/sync.ts'
 import { type KeyPair, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, sign, verify } from '../../crypto/ed25519.ts'
 import { MolochError } from '../../error.ts'
 import { networkError } from '../errors.ts'
 import type { Head, NodeMode } from '../types.ts'
-import { assertBytes, assertHeight, decoded } from './messages.ts'
-import { refusal, throwIfRefused } from './refusal.ts'
+import { assertBytes, assertHeight, decoded, type Wire } from './messages.ts'
+import { REFUSABLE, refusal, throwIfRefused } from './refusal.ts'
 
 export const HELLO_PROTOCOL = '/moloch/hello/1'
 /** major · 1000 + minor; peers of another major are refused. 1: a nil vote was signed as one for 32 zero bytes. */
 export const PROTOCOL_VERSION = 2000
 const NONCE_BYTES = 32
+
+const FIELDS: Shape = {
+  1: 'u32',
+  2: 'bytes',
+  3: 'bytes',
+  4: 'u64',
+  5: 'bytes',
+  6: 'u64',
+  7: 'u32',
+  8: 'bytes',
+  9: 'bytes',
+  10: 'bytes'
+}
+export const HELLO: Wire<Hello> = { name: 'hello', codec: Hello, shape: FIELDS }
+export const HELLO_ACK: Wire<HelloAck> = {
+  name: 'hello ack',
+  codec: HelloAck,
+  shape: { ...FIELDS, 11: 'bytes', ...REFUSABLE }
+}
 
 /** Who we are, to whom. Peer ids are raw multihashes as the secured connection has them. */
 export interface Identity {
@@ -61,7 +81,7 @@ export type HelloResult =
 
 /** Checks a Hello: version, chain, genesis, signature. @throws MolochError BAD_FRAME for what is none */
 export function checkHello(self: Identity, remote: Uint8Array, frame: Uint8Array): HelloResult {
-  const hello = decoded('hello', () => Hello.decode(frame))
+  const hello = decoded(HELLO, frame)
   assertForm(hello)
   const refused =
     mismatch(self, hello) ??
@@ -116,7 +136,7 @@ export function checkAck(
   frame: Uint8Array,
   peer: string
 ): Greeting {
-  const ack = decoded('hello ack', () => HelloAck.decode(frame))
+  const ack = decoded(HELLO_ACK, frame)
   throwIfRefused(ack.refusal, 'hello', peer)
   assertForm(ack)
   const wrong = mismatch(self, ack)

@@ -1,4 +1,5 @@
 import { HASH_BYTES } from '../../chain/domain.ts'
+import { countFields, type Shape } from '../../codec/field-count.ts'
 import { messageOf } from '../../error.ts'
 import { networkError } from '../errors.ts'
 
@@ -9,12 +10,26 @@ export const MAX_VOTES_REQUEST_BYTES = 64 << 10
 /** A Status holds a commit of at most 128 signatures, 102 bytes each. */
 export const MAX_STATUS_BYTES = 32 << 10
 
-/** @throws MolochError BAD_FRAME for what `read` cannot read */
-export function decoded<T>(what: string, read: () => T): T {
+/** A kind of message that comes in frames. */
+export interface Wire<T> {
+  readonly name: string
+  readonly codec: { decode(frame: Uint8Array): T }
+  readonly shape: Shape
+}
+
+/** The most that messages of a few fields have, unknown ones of a later version among them. */
+const FEW_FIELDS = 64
+
+/**
+ * @param maxFields on all levels together; more are not decoded, for each would be an object
+ * @throws MolochError BAD_FRAME for what is no such message, or has more fields
+ */
+export function decoded<T>({ name, codec, shape }: Wire<T>, frame: Uint8Array, maxFields = FEW_FIELDS): T {
   try {
-    return read()
+    countFields(frame, shape, maxFields)
+    return codec.decode(frame)
   } catch (error) {
-    throw networkError('BAD_FRAME', `${what}: ${messageOf(error)}`)
+    throw networkError('BAD_FRAME', `${name}: ${messageOf(error)}`)
   }
 }
 

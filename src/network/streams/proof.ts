@@ -2,14 +2,15 @@ import { HASH_BYTES } from '../../chain/domain.ts'
 import { MAX_KEY_BYTES } from '../../chain/event-bounds.ts'
 import { MAX_PAGE_IDS } from '../../chain/history.ts'
 import { assertCanonical } from '../../codec/canonical.ts'
+import { shapeOf } from '../../codec/field-count.ts'
 import { GetProof, Proof } from '../../codec/generated/sync.ts'
 import { PROOF } from '../../codec/rules.ts'
 import { messageOf } from '../../error.ts'
 import { networkError } from '../errors.ts'
 import type { ProvingPorts } from '../types.ts'
 import type { Frame } from './frames.ts'
-import { assertHeight, decoded } from './messages.ts'
-import { throwIfRefused } from './refusal.ts'
+import { assertHeight, decoded, type Wire } from './messages.ts'
+import { REFUSABLE, throwIfRefused } from './refusal.ts'
 import type { Handler } from './server.ts'
 
 /** No path is longer: heights are below 2⁵³. */
@@ -19,6 +20,21 @@ const ROOM_BYTES = 2 * MAX_PATH * (HASH_BYTES + 2) + 1024
 
 /** A page of ids and the way down a trie, which is as deep as a hash has bits. */
 const MAX_HISTORY_BYTES = (MAX_PAGE_IDS + 8 * HASH_BYTES) * (HASH_BYTES + 2) + 1024
+/** A page of ids, paths, a header, and what is around them. */
+const MAX_PROOF_FIELDS = MAX_PAGE_IDS + 1024
+
+export const GET_PROOF: Wire<GetProof> = {
+  name: 'get proof',
+  codec: GetProof,
+  shape: {
+    1: { 1: 'bytes', 2: 'u64' },
+    2: { 1: 'u64', 2: 'u64' },
+    3: { 1: 'u64', 2: 'u64' },
+    4: { 1: 'u32', 2: 'bytes', 3: 'u64', 4: 'u64', 5: 'bytes' }
+  }
+}
+export const PROOF_ANSWER: Wire<Proof> = { name: 'proof', codec: Proof, shape: { ...shapeOf(PROOF), ...REFUSABLE } }
+
 /** Reading a byte costs that part of sending one. */
 const READ_SHARE = 16
 
@@ -34,7 +50,7 @@ export function makeGetProof(request: GetProof): Uint8Array {
 /** Answers GetProof with one frame; the refusals say why there is no such proof. */
 export function serveProof(prove: ProvingPorts['prove']): Handler {
   return async function* (frame, { charge }) {
-    const request = decoded('get proof', () => GetProof.decode(frame))
+    const request = decoded(GET_PROOF, frame)
     assertProofRequest(request)
     yield Proof.encode(await prove(request, (bytes) => charge({ bytes: bytes / READ_SHARE })))
   }
@@ -42,7 +58,7 @@ export function serveProof(prove: ProvingPorts['prove']): Handler {
 
 /** Canonical, and of the kind asked for. @throws MolochError BAD_FRAME, or the refusal's code */
 export function readProof(frame: Frame, request: GetProof, peer: string): Proof {
-  const proof = decoded('proof', () => Proof.decode(frame))
+  const proof = decoded(PROOF_ANSWER, frame, MAX_PROOF_FIELDS)
   throwIfRefused(proof.refusal, described(request), peer)
   try {
     assertCanonical(PROOF, frame)

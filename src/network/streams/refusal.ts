@@ -1,9 +1,13 @@
+import type { Shape } from '../../codec/field-count.ts'
 import { RawBlocks, type Refusal, RefusalCode } from '../../codec/generated/sync.ts'
 import { MolochError, messageOf } from '../../error.ts'
 import { type NetworkError, networkError } from '../errors.ts'
 
 /** Codes that a server answers with. */
 export type RefusalName = Exclude<`${RefusalCode}`, 'REFUSAL_UNSPECIFIED'>
+
+/** Every answer may have one in field 15. */
+export const REFUSABLE: Shape = { 15: { 1: 'u32', 2: 'bytes', 3: 'u32' } }
 
 /** A peer's words in our logs: short, and on one line. */
 const MAX_WORDS = 200

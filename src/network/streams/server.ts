@@ -94,6 +94,8 @@ async function* answers(input: StreamSource, asker: Asker, options: ServeOptions
   try {
     yield* options.handle(request, asker)
   } catch (error) {
+    // The peer has left: nobody is there to be told.
+    if (hasCode(error, 'PEER_CLOSED')) throw error
     const refused = refusalOf(error)
     if (refused === undefined) {
       const details = { peer: asker.peerId, protocol: options.protocol, err: messageOf(error) }

@@ -5,14 +5,25 @@ import { GetSnapshot, RawSnapshot } from '../../codec/generated/snapshot.ts'
 import { networkError } from '../errors.ts'
 import type { ChunkWanted, ManifestWanted, SnapshotPorts } from '../snapshot-ports.ts'
 import type { Frame } from './frames.ts'
-import { assertBytes, assertHeight, decoded } from './messages.ts'
-import { throwIfRefused } from './refusal.ts'
+import { assertBytes, assertHeight, decoded, type Wire } from './messages.ts'
+import { REFUSABLE, throwIfRefused } from './refusal.ts'
 import type { Handler } from './server.ts'
 
 /** Numbers, and the fields around manifest or data. */
 const ROOM_BYTES = 64
 
 const NOTHING = new Uint8Array(0)
+
+export const GET_SNAPSHOT: Wire<GetSnapshot> = {
+  name: 'get snapshot',
+  codec: GetSnapshot,
+  shape: { 1: 'u64', 2: 'u64', 3: 'bytes', 4: 'u32', 5: 'u32' }
+}
+export const SNAPSHOT: Wire<RawSnapshot> = {
+  name: 'snapshot',
+  codec: RawSnapshot,
+  shape: { 1: 'bytes', 2: 'u32', 3: 'u32', 4: 'bytes', ...REFUSABLE }
+}
 
 /** Against frames that are made as long as a block's may be. */
 export const MAX_MANIFEST_FRAME_BYTES = MAX_MANIFEST_BYTES + ROOM_BYTES
@@ -37,7 +48,7 @@ export function makeGetChunk({ height, manifestId, chunk }: ChunkWanted): Uint8A
  */
 export function serveSnapshot(ports: SnapshotPorts): Handler {
   return async function* (frame) {
-    const request = decoded('get snapshot', () => GetSnapshot.decode(frame))
+    const request = decoded(GET_SNAPSHOT, frame)
     const { height, checkpointHeight, manifestId, firstChunk, count } = request
     assertHeight('height', height)
     assertHeight('checkpoint height', checkpointHeight)
@@ -116,7 +127,7 @@ async function readOne(frames: AsyncIterable<Frame>, what: string, peer: string)
   for await (const frame of frames) {
     // Against answers that never end.
     if (only !== undefined) throw networkError('TOO_MUCH', `more than the ${what} asked for`, { peer })
-    only = decoded('snapshot', () => RawSnapshot.decode(frame))
+    only = decoded(SNAPSHOT, frame)
     throwIfRefused(only.refusal, what, peer)
   }
   if (only === undefined) throw networkError('UNAVAILABLE', `an answer without ${what}`, { peer })

@@ -1,15 +1,15 @@
-import type { Log } from '../log.ts'
-import type { Clock } from './ports.ts'
+import type { Log } from './log.ts'
 
-/** Warnings and errors let through a minute: with the 3 of a stalled chain, no more than 6. */
+/** Warnings and errors let through a minute. */
 export const LINES_A_MINUTE = 3
 const MINUTE_MS = 60_000
 
 /**
- * A log for what others can cause as often as they like, such as an equivocation at each height: a few warnings and
+ * A log for what others can cause as often as they like, such as an equivocation at each height or a refused peer under
+ * ever new ids: a few warnings and
  * errors a minute, of which the first after a silence says how many there were not. The others are debug lines.
  */
-export function quietLog(log: Log, clock: Clock): Log {
+export function quietLog(log: Log, clock: { monotonic(): number }, linesAMinute = LINES_A_MINUTE): Log {
   let since = Number.NEGATIVE_INFINITY
   let lines = 0
   let held = 0
@@ -19,7 +19,7 @@ export function quietLog(log: Log, clock: Clock): Log {
       since = now
       lines = 0
     }
-    if (++lines > LINES_A_MINUTE) {
+    if (++lines > linesAMinute) {
       held++
       log.debug(details, message)
       return

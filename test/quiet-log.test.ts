@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { LINES_A_MINUTE, quietLog } from '../../src/consensus/quiet-log.ts'
-import { ManualClock } from './support/manual-clock.ts'
+import { LINES_A_MINUTE, quietLog } from '../src/quiet-log.ts'
+import { ManualClock } from './consensus/support/manual-clock.ts'
 
 it('lets a few warnings and errors through a minute and says how many there were besides', async () => {
   const clock = new ManualClock()
