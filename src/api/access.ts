@@ -45,7 +45,7 @@ export function assertBinding(rules: AccessRules): void {
 export function guard(app: FastifyInstance, rules: AccessRules): void {
   const local = isLoopback(rules.host)
   app.addHook('onRequest', async (request) => {
-    if (request.url.startsWith('/health/')) return
+    if (isHealth(request.url)) return
     // No web page has it: names and origins need not be looked at.
     if (rules.token !== '' && hasToken(request, rules.token)) return
     if (request.method === 'GET' || request.method === 'HEAD') {
@@ -97,6 +97,25 @@ function isSameHost(origin: string, host: string): boolean {
 
 function shown(header: string | string[]): string {
   return String(header).slice(0, 100)
+}
+
+/** What probes ask: open to all, and answered when nothing else is. */
+export function isHealth(url = ''): boolean {
+  return url.startsWith('/health/')
+}
+
+/** Whose share of the places an address is counted for: of IPv6 a network of 2⁶⁴ addresses is one household's. */
+export function addressGroup(address: string): string {
+  const bare = withoutMapping(address)
+  if (!isIPv6(bare)) return bare
+  const [head = '', tail = ''] = bare.replace(/%.*/, '').split('::')
+  const [left, right] = [words(head), words(tail)]
+  const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
+  return [...left, ...zeros, ...right].slice(0, 4).join(':')
+}
+
+function words(part: string): string[] {
+  return part === '' ? [] : part.split(':')
 }
 
 export function peerOf(request: FastifyRequest): string {

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, {
@@ -11,14 +11,7 @@ import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { type AccessRules, assertBinding, guard } from './access.ts'
 import { FinalityWaiters } from './finality.ts'
-import {
-  CLOSE_GRACE_MS,
-  KEEP_ALIVE_TIMEOUT_MS,
-  MAX_BODY_BYTES,
-  MAX_CONNECTIONS,
-  MAX_PARAM_LENGTH,
-  REQUEST_TIMEOUT_MS
-} from './limits.ts'
+import { CLOSE_GRACE_MS, MAX_BODY_BYTES, MAX_PARAM_LENGTH } from './limits.ts'
 import { refuseOddIntegers } from './plain-integers.ts'
 import { handleErrors } from './problem.ts'
 import { blockRoutes } from './routes/blocks.ts'
@@ -29,6 +22,7 @@ import { nodeRoutes } from './routes/node.ts'
 import { peerRoutes } from './routes/peers.ts'
 import { proofRoutes } from './routes/proofs.ts'
 import { submitRoutes } from './routes/submit.ts'
+import { createApiServer, type ServerLimits } from './server.ts'
 import type { ApiSource } from './source.ts'
 
 export interface ApiOptions extends AccessRules {
@@ -59,6 +53,7 @@ interface Shown {
  */
 export class Api {
   readonly #options: ApiOptions
+  readonly #limits: Partial<ServerLimits>
   readonly #log: Log
   #shown: Shown | undefined
   /** The first: it has the port, and hands each request to those that are shown. */
@@ -67,9 +62,10 @@ export class Api {
   #closed: Promise<void> | undefined
 
   /** @throws MolochError BAD_CONFIG if it would be open to others without anybody having said so */
-  constructor(options: ApiOptions, log: Log) {
+  constructor(options: ApiOptions, log: Log, limits: Partial<ServerLimits> = {}) {
     assertBinding(options)
     this.#options = options
+    this.#limits = limits
     this.#log = log
   }
 
@@ -122,7 +118,7 @@ export class Api {
   }
 
   #routes(source: ApiSource): Shown {
-    const app = createApp((request, response) => this.#shown?.app.routing(request, response))
+    const app = createApp((request, response) => this.#shown?.app.routing(request, response), this.#limits)
     const waiters = new FinalityWaiters(source, this.#options.max_waiters)
     handleErrors(app, this.#log)
     guard(app, this.#options)
@@ -143,17 +139,12 @@ export class Api {
   }
 }
 
-/** @param onRequest of the servers that it opens, if it is the one that listens */
-function createApp(onRequest: RequestListener): App {
+/** @param onRequest of the server, if it is the one that listens */
+function createApp(onRequest: RequestListener, limits: Partial<ServerLimits>): App {
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
-    serverFactory: () => {
-      const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }
-      const server = createServer(timeouts, onRequest)
-      server.maxConnections = MAX_CONNECTIONS
-      return server
-    },
+    serverFactory: () => createApiServer(onRequest, limits),
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },

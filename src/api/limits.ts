@@ -1,6 +1,6 @@
 /** Bounds of the HTTP API that are not settings; each names the attack or fault it is there for. */
 
-/** Bytes of one POST body: a flood of large bodies would fill memory before any event is looked at. */
+/** Bytes of one POST of events: a flood of large bodies would fill memory before any event is looked at. */
 export const MAX_BODY_BYTES = 4 * 2 ** 20
 /** Events of one POST: each costs a signature check on the main loop. */
 export const MAX_BATCH_EVENTS = 1000
@@ -11,11 +11,23 @@ export const DEFAULT_PAGE_EVENTS = 100
 /** Characters of a cursor: it is ours, so a longer one is not. */
 export const MAX_CURSOR_LENGTH = 256
 /** Sockets at once: idle connections cost descriptors that the peers need too. */
-export const MAX_CONNECTIONS = 1024
-/** Time to send one whole request: slow senders (slowloris) hold sockets. */
+export const MAX_SOCKETS = 1024
+/** Of one address: nobody takes more than half of anything. A proxy on this machine is one address too. */
+export const MAX_SOCKETS_AN_ADDRESS = MAX_SOCKETS / 2
+/** Sockets beside all these on which only /health is answered, while there is no other place. */
+export const RESERVED_SOCKETS = 64
+/** Time for such a socket to ask and to take its answer. */
+export const RESERVED_MS = 5000
+/** Time to send the head of a request, from the connection's first moment: silent and slow senders (slowloris) hold sockets. */
+export const HEADERS_TIMEOUT_MS = 10_000
+/** Time to send one whole request. */
 export const REQUEST_TIMEOUT_MS = 30_000
-/** Time an idle connection is kept. */
+/** How often it is looked whether these are over. */
+export const TIMEOUTS_LOOKED_AT_MS = 1000
+/** Time an idle connection is kept after an answer. */
 export const KEEP_ALIVE_TIMEOUT_MS = 30_000
+/** Time in which at least something of an answer has to be taken: who never reads would hold it in memory. */
+export const STALL_TIMEOUT_MS = 10_000
 /** Time that running requests get when the node stops; a reader that takes its answer slowly must not hold it up. */
 export const CLOSE_GRACE_MS = 3000
 /** Characters of a path segment: the longest is a hash. */

@@ -27,6 +27,8 @@ export type ApiErrorCode =
   | 'HOST_REFUSED'
   /** The request is of a web page of elsewhere. */
   | 'ORIGIN_REFUSED'
+  /** As much is under way as may be: the same later. */
+  | 'BUSY'
   /** Reasons of /health/ready, beside a stall's and a fault's own codes. */
   | 'NO_PEERS'
   | 'SYNCING'
@@ -55,11 +57,11 @@ const STATUSES: Readonly<Record<string, number>> = {
   BAD_PEER_ID: 400,
   DIAL_FAILED: 502,
   NO_ANSWER: 502,
+  BUSY: 503,
   // Of a light node's peers: they could answer, and not now.
   RATE_LIMITED: 503,
   NOT_READY: 503,
   PEER_UNSUPPORTED: 503,
-  BUSY: 503,
   LIGHT_NODE: 501,
   EVENTS_REFUSED: 422,
   UNAUTHORIZED: 401,
@@ -80,26 +82,27 @@ export function statusOf(code: string): number {
   return STATUSES[code] ?? (code.startsWith('EVENT_') ? 422 : 500)
 }
 
-/** RFC 9457 with the project's `code`; further members are the endpoint's. */
-export function sendProblem(
-  reply: FastifyReply,
-  status: number,
-  problem: { readonly code: string; readonly detail: string; readonly more?: Record<string, unknown> }
-): FastifyReply {
-  if (status === 401) reply.header('www-authenticate', 'Bearer')
-  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
-  return reply
-    .code(status)
-    .type('application/problem+json')
-    .serializer(JSON.stringify)
-    .send({
-      type: 'about:blank',
-      title: STATUS_CODES[status] ?? 'Error',
-      status,
-      code: problem.code,
-      detail: problem.detail,
-      ...problem.more
-    })
+interface Problem {
+  readonly code: string
+  readonly detail: string
+  /** Further members, the endpoint's. */
+  readonly more?: Record<string, unknown>
+}
+
+/** RFC 9457 with the project's `code`. */
+export function problemOf(status: number, { code, detail, more }: Problem) {
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  if (status === 401) headers['www-authenticate'] = 'Bearer'
+  if (status === 503) headers['retry-after'] = String(RETRY_AFTER_SECONDS)
+  return {
+    headers,
+    body: { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, code, detail, ...more }
+  }
+}
+
+function sendProblem(reply: FastifyReply, status: number, problem: Problem): FastifyReply {
+  const { headers, body } = problemOf(status, problem)
+  return reply.code(status).headers(headers).serializer(JSON.stringify).send(body)
 }
 
 /** Every error of every route, and routes that are not there, become problems. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Api, type ApiOptions } from '../../../src/api/app.ts'
+import type { ServerLimits } from '../../../src/api/server.ts'
 import type { ApiSource, PeerBook, PendingView, SyncView } from '../../../src/api/source.ts'
 import type { CheckedEvent } from '../../../src/chain/event.ts'
 import { refusal } from '../../../src/chain/gossip-rules.ts'
@@ -23,6 +24,7 @@ export interface WorldOptions {
   /** Those of `blocks` below it are history that is not held, as after a warp. */
   readonly base?: number
   readonly api?: Partial<ApiOptions>
+  readonly limits?: Partial<ServerLimits>
   readonly mempool?: { readonly maxEvents: number }
   /** Keeps so many snapshots; default none. */
   readonly keepSnapshots?: number
@@ -58,7 +60,7 @@ export class World {
     this.mempool = new Mempool({ ...limits, ...options.mempool })
     this.source = this.#source()
     const defaults = { host: '127.0.0.1', port: 0, token: '', public: false, max_wait_ms: 10_000, max_waiters: 100 }
-    this.api = new Api({ ...defaults, ...options.api }, silentLog)
+    this.api = new Api({ ...defaults, ...options.api }, silentLog, options.limits)
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {
