@@ -5,7 +5,7 @@ const ID_BYTES = 32
 
 /** Requests that wait until their event is final. */
 export class FinalityWaiters {
-  readonly #source: Pick<ApiSource, 'chain'>
+  readonly #source: Pick<ApiSource, 'chain' | 'isPending'>
   readonly #limit: number
   readonly #waiting = new Map<string, Set<(height: number) => void>>()
   readonly #unsubscribe: () => void
@@ -13,7 +13,7 @@ export class FinalityWaiters {
   #closed = false
   #count = 0
 
-  constructor(source: Pick<ApiSource, 'chain' | 'onFinalized'>, limit: number) {
+  constructor(source: Pick<ApiSource, 'chain' | 'isPending' | 'onFinalized'>, limit: number) {
     this.#source = source
     this.#limit = limit
     this.#unsubscribe = source.onFinalized(({ height, eventIds }) => this.#finalized(height, eventIds))
@@ -38,8 +38,8 @@ export class FinalityWaiters {
     this.#giveUp.add(giveUp)
     gone.addEventListener('abort', giveUp, { once: true })
     try {
-      // Asked after listening, so that a block in between is not missed.
-      const found = await this.#source.chain.event(id)
+      // Asked after listening, so that a block in between is not missed. While it waits it is in none: nothing is read.
+      const found = this.#source.isPending(id) ? undefined : await this.#source.chain.event(id)
       if (found !== undefined) return found.height
       return gone.aborted ? undefined : await final
     } finally {

@@ -146,7 +146,7 @@ export interface ApiSource {
   /**
    * Takes one encoded SignedEvent in; it is on disk when this resolves.
    * @param caller IP address of whom the quota is counted against
-   * @throws MolochError with an EventFailureCode, or MEMPOOL_FULL
+   * @throws MolochError with an EventFailureCode, MEMPOOL_FULL or BUSY
    */
   readonly submit: (signedEvent: Uint8Array, caller: string) => Promise<SubmittedView>
   /** Whether the event waits in the mempool. */

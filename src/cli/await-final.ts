@@ -3,7 +3,7 @@ import { toHex } from '../codec/bytes.ts'
 import { hasCode, MolochError } from '../error.ts'
 import { batchesOf } from './batches.ts'
 import type { ApiClient } from './client.ts'
-import { type Progress, postBatch, type Submitted } from './submit.ts'
+import { isRefusedForNow, type Progress, postBatch, type Submitted } from './submit.ts'
 
 /** Between questions to a node that holds no request, because its api.max_wait_ms is short or too many wait already. */
 const PAUSE_MS = 250
@@ -37,9 +37,8 @@ export async function awaitFinal(
       for (const [i, { index }] of batch.entries()) {
         const { event } = all[index] as Submitted
         const result = results[i]
-        // A mempool that is full now has not forgotten what it took.
-        if (result !== undefined && !('code' in result && result.code === 'MEMPOOL_FULL'))
-          all[index] = { event, result }
+        // A node that takes nothing now has not forgotten what it took.
+        if (result !== undefined && !isRefusedForNow(result)) all[index] = { event, result }
       }
     } catch (error) {
       if (!(error instanceof MolochError)) throw error

@@ -85,11 +85,11 @@ export async function submitAll(api: ApiClient, events: readonly Fields[], { sig
 
 async function submitBatch(api: ApiClient, events: readonly CheckedEvent[], tries = 1): Promise<SubmitResultJson[]> {
   const results = await postBatch(api, '/v1/events', events)
-  const again = events.filter((_, index) => isFull(results[index]))
+  const again = events.filter((_, index) => isRefusedForNow(results[index]))
   if (again.length === 0 || tries >= MAX_TRIES) return results
   await sleep(RETRY_AFTER_SECONDS * 1000)
   const later = await submitBatch(api, again, tries + 1)
-  return results.map((result) => (isFull(result) ? (later.shift() as SubmitResultJson) : result))
+  return results.map((result) => (isRefusedForNow(result) ? (later.shift() as SubmitResultJson) : result))
 }
 
 /** @returns a result for each event */
@@ -110,8 +110,9 @@ export async function postBatch(
   }
 }
 
-function isFull(result: SubmitResultJson | undefined): boolean {
-  return result !== undefined && 'code' in result && result.code === 'MEMPOOL_FULL'
+/** Not taken now, for want of room or time: a little later it may be. */
+export function isRefusedForNow(result: SubmitResultJson | undefined): boolean {
+  return result !== undefined && 'code' in result && (result.code === 'MEMPOOL_FULL' || result.code === 'BUSY')
 }
 
 function bodyOf(event: CheckedEvent): { body: string; actor: string; signature: string } {

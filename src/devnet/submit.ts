@@ -15,7 +15,7 @@ export type Outcome = 'finalized' | 'pending' | 'later' | Refusal
 /** Above the longest wait of the API (30 s by default). */
 const TIMEOUT_MS = 60_000
 /** Refusals that pass by themselves. */
-const PASSING = new Set(['MEMPOOL_FULL', 'SYNCING', 'NO_PEERS', 'STORE_FAILED'])
+const PASSING = new Set(['MEMPOOL_FULL', 'BUSY', 'SYNCING', 'NO_PEERS', 'STORE_FAILED'])
 /** The event is there; only nobody waits for it. */
 const TAKEN = new Set(['TOO_MANY_WAITERS'])
 

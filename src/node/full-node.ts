@@ -130,6 +130,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
     mempool,
     verified,
     checkMessage: (payload) => verify.checkEvents(payload),
+    backlog: () => verify.eventBacklog,
     isFinalized: (id) => ledger.hasRecentEvent(id),
     fateOf: (event) => ledger.fateOf(event),
     save: (events) => ledger.saveMempool(events),

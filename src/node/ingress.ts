@@ -14,6 +14,12 @@ import { toHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
 import type { EventFate } from '../store/mempool-store.ts'
 
+/**
+ * Bytes of gossiped events that wait for their check, some thousands of them: with more this node is behind. What it would
+ * take from a caller now it could not give to the others in time either, and consensus needs the threads.
+ */
+const MAX_BACKLOG_BYTES = 512 << 10
+
 export type SubmitStatus = 'pending' | 'finalized'
 
 export interface Submitted {
@@ -28,6 +34,8 @@ export interface IngressPorts {
   readonly verified: VerifiedEvents
   /** `eventsMessageCheck`, off the main loop: what consensus waits for goes first there. */
   readonly checkMessage: MessageCheck<EventsMessage>
+  /** Bytes of event messages that are not checked yet. */
+  readonly backlog: () => number
   /** Whether the event was finalized within the last two windows, from memory. */
   readonly isFinalized: (id: Uint8Array) => boolean
   /** What became of an event of any age: it may be looked for on the disk. */
@@ -61,7 +69,7 @@ export class EventIngress {
    * Takes one SignedEvent from an API caller. It is on disk when this resolves. Doing it again changes nothing: what is
    * final is said to be so at any age, by a node that is halted too, and what waits goes on to wait.
    * @param source who the quota is counted against, e.g. `api:127.0.0.1`
-   * @throws MolochError with an EventFailureCode, MEMPOOL_FULL, UNAVAILABLE (too old to be taken, and whether it is final
+   * @throws MolochError with an EventFailureCode, MEMPOOL_FULL, BUSY, UNAVAILABLE (too old to be taken, and whether it is final
    * cannot be told here), or the code of what has halted this node; `details.event_id` is there once the event has one
    */
   async submit(bytes: Uint8Array, source: string): Promise<Submitted> {
@@ -77,14 +85,17 @@ export class EventIngress {
   }
 
   async #take(event: CheckedEvent, source: string): Promise<Submitted> {
-    const { mempool, halt } = this.#ports
+    const { backlog, mempool, halt } = this.#ports
     const waits = mempool.has(event.id)
     if (!waits && this.#timing(event) !== 'in-time' && (await this.#isFinal(event))) {
       return { id: event.id, status: 'finalized' }
     }
     const reason = halt()
     if (reason !== undefined) throw new MolochError(reason.code, reason.message, { httpStatus: 503 })
-    if (!waits) this.#assertValid(event)
+    if (!waits) {
+      if (backlog() > MAX_BACKLOG_BYTES) throw busy()
+      this.#assertValid(event)
+    }
     const outcome = mempool.add(event, { source })
     if (outcome !== 'added' && outcome !== 'known') {
       const message = `the mempool takes no more events (${outcome}); try again in some seconds`
@@ -138,6 +149,10 @@ export class EventIngress {
   #timing({ timestamp }: CheckedEvent): EventTiming {
     return eventTiming(timestamp, this.#ports.chainTime(), this.#ports.genesis.params)
   }
+}
+
+function busy(): MolochError {
+  return new MolochError('BUSY', 'events come in faster than this node can check them; try again in some seconds')
 }
 
 function badSignature(): MolochError {

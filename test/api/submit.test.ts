@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { CheckedEvent } from '../../src/chain/event.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { World } from './support/world.ts'
@@ -90,6 +90,17 @@ describe('?wait=finalized', () => {
       { event_id: toHex(event.id), status: 'finalized', height: 1 },
       { event_id: toHex(other.id), status: 'finalized', height: 2 }
     ])
+  })
+
+  test('reads nothing for events that wait: only a block that has them brings the answer', async () => {
+    const world = await World.open()
+    const events = Array.from({ length: 20 }, () => world.maker.event())
+    const read = vi.spyOn(world.ledger, 'event')
+    const waiting = world.post({ events: events.map(json) }, { query: '?wait=finalized' })
+    while (world.mempool.stats().events < 20) await new Promise((resolve) => setImmediate(resolve))
+    await world.finalize(events)
+    expect((await waiting).status).toBe(200)
+    expect(read).not.toHaveBeenCalled()
   })
 
   test('gives up after the longest wait: pending', async () => {

@@ -203,6 +203,7 @@ async function fullNode({ height, ahead, paused, waiting, room }: State): Promis
     mempool,
     verified: new VerifiedEvents(genesis.hash, VerifiedEvents.memoryFor(64)),
     checkMessage: (payload) => verifier.checkEvents(payload),
+    backlog: () => verifier.eventBacklog,
     isFinalized: (id) => ledger.hasRecentEvent(id),
     fateOf: async () => 'unknown',
     save: async () => {},

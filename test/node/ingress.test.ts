@@ -27,6 +27,7 @@ function setUp(changes: Partial<IngressPorts> = {}) {
     verified,
     checkMessage: (payload) =>
       checkEventsMessage(genesis, payload, { isSigned: (one) => verified.isSigned(one), giveWay: async () => {} }),
+    backlog: () => 0,
     isFinalized: () => false,
     fateOf: async () => 'expired',
     save: async (events) => void saved.push(...events),
@@ -171,6 +172,18 @@ describe('events from the API', () => {
     const { chain, event } = setUp()
     const { ingress } = setUp({ genesis: withActors(chain.genesis) })
     await expect(ingress.submit(event.bytes, 'api')).rejects.toMatchObject({ code: 'EVENT_ACTOR_UNKNOWN' })
+  })
+
+  test('are refused while more is to be checked than this node can; what waits already still is answered', async () => {
+    let backlog = 0
+    const { chain, ingress, event, saved } = setUp({ backlog: () => backlog })
+    await ingress.submit(event.bytes, 'api')
+    backlog = (512 << 10) + 1
+    await expect(ingress.submit(testEvent(chain, 2).bytes, 'api')).rejects.toMatchObject({ code: 'BUSY' })
+    await expect(ingress.submit(event.bytes, 'api')).resolves.toMatchObject({ status: 'pending' })
+    backlog = 512 << 10
+    await expect(ingress.submit(testEvent(chain, 2).bytes, 'api')).resolves.toMatchObject({ status: 'pending' })
+    expect(saved).toHaveLength(3)
   })
 
   test('beyond the quota of their source are refused, and other sources are not', async () => {

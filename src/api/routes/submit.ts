@@ -46,12 +46,21 @@ export function submitRoutes(app: App, source: ApiSource, waiters: FinalityWaite
     return reply.code(final ? 200 : 202).send({ results: shown })
 
     async function show({ id, status }: SubmittedView): Promise<SubmittedJson> {
-      const wait = request.query.wait === 'finalized' || status === 'finalized'
-      const height = wait ? await waiters.wait(id, maxWaitMs, gone) : undefined
+      const height = await heightOf(id, status, request.query.wait === 'finalized', gone)
       if (height === undefined) return { event_id: toHex(id), status }
       return { event_id: toHex(id), status: 'finalized', height }
     }
   })
+
+  async function heightOf(
+    id: Uint8Array,
+    status: string,
+    wait: boolean,
+    gone: AbortSignal
+  ): Promise<number | undefined> {
+    if (status === 'finalized') return (await source.chain.event(id))?.height
+    return wait ? waiters.wait(id, maxWaitMs, gone) : undefined
+  }
 
   /** All share the fsyncs; the loop is let go between some of them, since each costs a signature check. */
   async function submitAll(events: readonly Uint8Array[], caller: string): Promise<(SubmittedView | MolochError)[]> {

@@ -125,6 +125,7 @@ export class World {
       verified: new VerifiedEvents(maker.genesis.hash, VerifiedEvents.memoryFor(64)),
       // Nothing is gossiped here.
       checkMessage: () => refusal('EVENT_MALFORMED'),
+      backlog: () => 0,
       isFinalized: (id) => ledger.hasRecentEvent(id),
       fateOf: (event) => ledger.fateOf(event),
       save: (events) => ledger.saveMempool(events),
