@@ -1,87 +1,110 @@
 import type { CheckedEvent } from './event.ts'
 
-/** An event that waits, in the queue of its actor. */
+export type SourceKind = 'own' | 'vouched' | 'unvouched'
+
+/** An event that waits: in the queue of its actor, among those of one source. */
 export interface Waiting {
+  readonly id: string
   readonly event: CheckedEvent
+  readonly actor: string
+  /** What of a share it takes. */
+  readonly cost: number
   readonly queue: ActorQueue
-  /** Whose quota it is on; undefined for events that came back, which are on nobody's. */
-  readonly source: string | undefined
   before: Waiting | undefined
   after: Waiting | undefined
+  /** By arrival at the source. */
+  older: Waiting | undefined
+  newer: Waiting | undefined
 }
 
-/** One actor's events, first in, first out. */
-export interface ActorQueue {
-  readonly actor: string
+/** One actor's events from one source, first in, first out. */
+interface ActorQueue {
+  readonly source: SourceQueues
   first: Waiting | undefined
   last: Waiting | undefined
-  events: number
-  bytes: number
 }
 
-/**
- * Queues by actor, in the order in which actors have their turn: an actor that had one goes to the back. So with more
- * actors than a block has room for, each still gets one event in before any gets a second.
- */
-export class ActorQueues {
-  readonly #queues = new Map<string, ActorQueue>()
+type Arrival = Pick<Waiting, 'id' | 'event' | 'actor' | 'cost'>
 
-  /** Queues that are not empty, the one whose turn it is first. */
-  inTurn(): Iterable<ActorQueue> {
-    return this.#queues.values()
+/**
+ * What came by one source: queues by actor, in the order in which actors have their turn: an actor that had one goes to
+ * the back. So with more actors than a block has room for, each still gets one event in before any gets a second.
+ */
+export class SourceQueues {
+  readonly kind: SourceKind
+  readonly name: string
+  readonly #queues = new Map<string, ActorQueue>()
+  #cost = 0
+  #newest: Waiting | undefined
+
+  constructor(kind: SourceKind, name: string) {
+    this.kind = kind
+    this.name = name
   }
 
-  get(actor: string): ActorQueue | undefined {
-    return this.#queues.get(actor)
+  get cost(): number {
+    return this.#cost
+  }
+
+  /** What came last. */
+  get newest(): Waiting | undefined {
+    return this.#newest
+  }
+
+  /** The first of each actor, of the one first whose turn it is. */
+  *firsts(): Generator<Waiting> {
+    for (const { first } of this.#queues.values()) if (first !== undefined) yield first
   }
 
   /** After the actor's other events. */
-  push(actor: string, event: CheckedEvent, source: string | undefined): Waiting {
-    const queue = this.#queueOf(actor)
-    return link({ event, queue, source, before: queue.last, after: undefined })
+  push(arrival: Arrival): Waiting {
+    const queue = this.#queueOf(arrival.actor)
+    return this.#link(arrival, queue, queue.last, undefined)
   }
 
   /** After one event of the actor, or before all if that is undefined. */
-  pushAfter(before: Waiting | undefined, actor: string, event: CheckedEvent): Waiting {
-    const queue = this.#queueOf(actor)
-    const after = before === undefined ? queue.first : before.after
-    return link({ event, queue, source: undefined, before, after })
+  pushAfter(before: Waiting | undefined, arrival: Arrival): Waiting {
+    const queue = this.#queueOf(arrival.actor)
+    return this.#link(arrival, queue, before, before === undefined ? queue.first : before.after)
   }
 
   remove(waiting: Waiting): void {
-    const { queue, before, after } = waiting
+    const { queue, before, after, older, newer } = waiting
     if (before === undefined) queue.first = after
     else before.after = after
     if (after === undefined) queue.last = before
     else after.before = before
-    queue.events--
-    queue.bytes -= waiting.event.bytes.byteLength
-    if (queue.events === 0) this.#queues.delete(queue.actor)
+    if (older !== undefined) older.newer = newer
+    if (newer === undefined) this.#newest = older
+    else newer.older = older
+    this.#cost -= waiting.cost
+    if (queue.first === undefined) this.#queues.delete(waiting.actor)
   }
 
   /** The actor had its turn. */
-  toBack(queue: ActorQueue): void {
-    if (this.#queues.delete(queue.actor)) this.#queues.set(queue.actor, queue)
+  toBack(actor: string): void {
+    const queue = this.#queues.get(actor)
+    if (queue !== undefined && this.#queues.delete(actor)) this.#queues.set(actor, queue)
+  }
+
+  #link(arrival: Arrival, queue: ActorQueue, before: Waiting | undefined, after: Waiting | undefined): Waiting {
+    const waiting: Waiting = { ...arrival, queue, before, after, older: this.#newest, newer: undefined }
+    if (before === undefined) queue.first = waiting
+    else before.after = waiting
+    if (after === undefined) queue.last = waiting
+    else after.before = waiting
+    if (waiting.older !== undefined) waiting.older.newer = waiting
+    this.#newest = waiting
+    this.#cost += waiting.cost
+    return waiting
   }
 
   #queueOf(actor: string): ActorQueue {
     let queue = this.#queues.get(actor)
     if (queue === undefined) {
-      queue = { actor, first: undefined, last: undefined, events: 0, bytes: 0 }
+      queue = { source: this, first: undefined, last: undefined }
       this.#queues.set(actor, queue)
     }
     return queue
   }
-}
-
-/** Puts an event between its neighbours. */
-function link(waiting: Waiting): Waiting {
-  const { queue, before, after } = waiting
-  if (before === undefined) queue.first = waiting
-  else before.after = waiting
-  if (after === undefined) queue.last = waiting
-  else after.before = waiting
-  queue.events++
-  queue.bytes += waiting.event.bytes.byteLength
-  return waiting
 }

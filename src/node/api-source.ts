@@ -58,7 +58,7 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     mempool: () => mempool.stats(),
     log: stderrLines(),
     fault,
-    submit: (bytes, caller) => ingress.submit(bytes, `api:${caller}`),
+    submit: (bytes, caller) => ingress.submit(bytes, caller),
     isPending: (id) => mempool.has(id),
     onFinalized: (listener) => ledger.on('finalized', ({ block }) => listener(block))
   }

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { Api } from '../api/app.ts'
 import { type Checkpoint, parseCheckpoint } from '../chain/checkpoint.ts'
 import type { Genesis } from '../chain/genesis.ts'
-import { Mempool } from '../chain/mempool.ts'
+import { Mempool, type MempoolLimits } from '../chain/mempool.ts'
 import { VerifiedEvents } from '../chain/verified-events.ts'
 import { vouchedEvents } from '../chain/voucher.ts'
 import { fromHex } from '../codec/bytes.ts'
@@ -84,12 +84,7 @@ export async function buildFullNode(input: NodeInput): Promise<RunningNode> {
 
   const { clock = systemClock } = tuning
   const faults = new FaultBoard()
-  const mempool = new Mempool({
-    maxEvents: config.mempool.max_events,
-    maxBytes: config.mempool.max_bytes,
-    maxPerActor: config.mempool.max_per_actor,
-    maxPerSource: config.mempool.max_per_source
-  })
+  const mempool = new Mempool(mempoolLimits(config, genesis))
   const driver = new Driver({
     ledger,
     verifier: verify,
@@ -225,6 +220,22 @@ function standingOf({ validators }: Genesis, peer: PeerView | undefined): PeerSt
   if (peer === undefined || peer.statusAt === 0) return undefined
   const key = peer.chainKey === undefined ? undefined : fromHex(peer.chainKey, 32)
   return { validator: key === undefined ? -1 : validators.indexOf(key), height: peer.height }
+}
+
+function mempoolLimits({ mempool }: Config, { params }: Genesis): MempoolLimits {
+  const unvouchedShare = mempool.unvouched_percent / 100
+  return {
+    maxEvents: mempool.max_events,
+    maxBytes: mempool.max_bytes,
+    maxPerActor: mempool.max_per_actor,
+    maxPerCaller: mempool.max_per_source,
+    unvouchedShare,
+    // Of the chain's limits, not of what a block has room for today: that is more when all goes well.
+    unvouchedInBlock: {
+      maxEvents: Math.ceil(params.maxBlockEvents * unvouchedShare),
+      maxBytes: Math.ceil(params.maxBlockBytes * unvouchedShare)
+    }
+  }
 }
 
 /** The main loop keeps a core: on two, a second thread made sync no faster and took 25 MB. */

@@ -8,7 +8,7 @@ import { type ChainTime, describeOutside, type EventTiming, eventTiming } from '
 import type { Genesis } from '../chain/genesis.ts'
 import type { EventsMessage } from '../chain/gossip-events.ts'
 import type { MessageCheck, Taken, TopicRules } from '../chain/gossip-rules.ts'
-import type { Mempool } from '../chain/mempool.ts'
+import type { Mempool, Source } from '../chain/mempool.ts'
 import type { VerifiedEvents } from '../chain/verified-events.ts'
 import { toHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
@@ -61,22 +61,22 @@ export class EventIngress {
     this.#ports = ports
     this.topic = {
       check: (payload) => ports.checkMessage(payload),
-      take: ({ events }, from) => this.#takeGossiped(events, from)
+      take: (message, from) => this.#takeGossiped(message, from)
     }
   }
 
   /**
    * Takes one SignedEvent from an API caller. It is on disk when this resolves. Doing it again changes nothing: what is
    * final is said to be so at any age, by a node that is halted too, and what waits goes on to wait.
-   * @param source who the quota is counted against, e.g. `api:127.0.0.1`
+   * @param caller who the quota is counted against, e.g. an IP address
    * @throws MolochError with an EventFailureCode, MEMPOOL_FULL, BUSY, UNAVAILABLE (too old to be taken, and whether it is final
    * cannot be told here), or the code of what has halted this node; `details.event_id` is there once the event has one
    */
-  async submit(bytes: Uint8Array, source: string): Promise<Submitted> {
+  async submit(bytes: Uint8Array, caller: string): Promise<Submitted> {
     const event = checkEvent(bytes, this.#ports.genesis.params)
     if (this.#ports.isFinalized(event.id)) return { id: event.id, status: 'finalized' }
     try {
-      return await this.#take(event, source)
+      return await this.#take(event, caller)
     } catch (error) {
       if (!(error instanceof MolochError)) throw error
       const details = { ...error.details, event_id: toHex(event.id) }
@@ -84,7 +84,7 @@ export class EventIngress {
     }
   }
 
-  async #take(event: CheckedEvent, source: string): Promise<Submitted> {
+  async #take(event: CheckedEvent, caller: string): Promise<Submitted> {
     const { backlog, mempool, halt } = this.#ports
     const waits = mempool.has(event.id)
     if (!waits && this.#timing(event) !== 'in-time' && (await this.#isFinal(event))) {
@@ -96,8 +96,8 @@ export class EventIngress {
       if (backlog() > MAX_BACKLOG_BYTES) throw busy()
       this.#assertValid(event)
     }
-    const outcome = mempool.add(event, { source })
-    if (outcome !== 'added' && outcome !== 'known') {
+    const outcome = mempool.add(event, { kind: 'own', name: caller })
+    if (outcome === 'full' || outcome === 'source-full' || outcome === 'actor-full') {
       const message = `the mempool takes no more events (${outcome}); try again in some seconds`
       throw new MolochError('MEMPOOL_FULL', message, { outcome })
     }
@@ -108,16 +108,30 @@ export class EventIngress {
     return { id: event.id, status: 'pending' }
   }
 
-  #takeGossiped(events: readonly CheckedEvent[], from: string): Taken {
+  /**
+   * Takes what there is room for, and forwards what is mostly news and found room that was free: so what a source can make
+   * this node send on is bounded by its share, however often it says the same, and a flood ends at the first hop.
+   */
+  #takeGossiped({ events, voucher }: EventsMessage, from: string): Taken {
     const { isFinalized, mempool, added } = this.#ports
-    let count = 0
+    const source = this.#sourceOf(voucher, from)
+    let taken = false
+    let bytes = 0
+    let news = 0
     for (const event of events) {
+      bytes += event.bytes.byteLength
       if (isFinalized(event.id) || this.#timing(event) !== 'in-time') continue
-      if (mempool.add(event, { source: from }) === 'added') count++
+      const outcome = mempool.add(event, source)
+      if (outcome === 'added' || outcome === 'displacing') taken = true
+      if (outcome === 'added' || outcome === 'raised') news += event.bytes.byteLength
     }
-    if (count === 0) return 'ignore'
-    added()
-    return 'accept'
+    if (taken) added()
+    return 2 * news >= bytes ? 'accept' : 'ignore'
+  }
+
+  #sourceOf(voucher: number | undefined, from: string): Source {
+    if (voucher === undefined) return { kind: 'unvouched', name: from }
+    return { kind: 'vouched', name: this.#ports.genesis.validators.names[voucher] as string }
   }
 
   /**

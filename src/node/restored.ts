@@ -37,7 +37,7 @@ export class RestoredEvents {
   place(): void {
     if (this.#waiting.length === 0) return
     const unplaced = this.#waiting.filter((event) => !this.#isFinalized(event.id))
-    for (const event of this.#mempool.readd(unplaced)) this.#outbox.restore(event)
+    for (const event of this.#mempool.restore(unplaced)) this.#outbox.restore(event)
     this.#waiting = unplaced.filter((event) => !this.#mempool.has(event.id))
   }
 }

@@ -10,6 +10,7 @@ import { Proposer } from '../../src/consensus/proposer.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { silentLog } from '../../src/log.ts'
 import { eventFields, keyOf, testChain } from '../chain/fixture.ts'
+import { mempoolLimits, own } from '../chain/support/mempool-limits.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
@@ -18,7 +19,7 @@ test('an event of the largest size that a genesis may allow fits a block', async
   const params = { maxBlockBytes: 4096, maxEventBytes: 3072 }
   const chain = testChain(4, { params })
   const ledger = await Ledger.open({ path: join(tempDir(), 'chain'), genesis: chain.genesis, log: silentLog })
-  const mempool = new Mempool({ maxEvents: 10, maxBytes: 1 << 20, maxPerActor: 10, maxPerSource: 10 })
+  const mempool = new Mempool(mempoolLimits())
   const sized = (padding: number) =>
     signEvent(chain.genesis.hash, keyOf('actor'), {
       ...eventFields(1, { timestamp: Date.now() }),
@@ -26,7 +27,7 @@ test('an event of the largest size that a genesis may allow fits a block', async
     })
   const event = sized(2800 + params.maxEventBytes - sized(2800).bytes.byteLength)
   expect(event.bytes.byteLength).toBe(params.maxEventBytes)
-  mempool.add(event, { source: 'test' })
+  mempool.add(event, own())
 
   const proposer = new Proposer({ ledger, mempool, clock: systemClock })
   expect(proposer.hasEvents()).toBe(true)

@@ -17,6 +17,7 @@ import { verifyHome } from '../../src/ledger/verify/verify.ts'
 import { silentLog } from '../../src/log.ts'
 import { Database } from '../../src/store/database.ts'
 import { heightKey, TABLE } from '../../src/store/keys.ts'
+import { mempoolLimits } from '../chain/support/mempool-limits.ts'
 import { applyAll } from '../support/chain-builder.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { tempDir } from '../support/temp-dir.ts'
@@ -146,7 +147,7 @@ for (const when of CERTIFIED) {
     await applyAll(ledger, blocks.slice(BASE))
     const copy = join(tempDir(), 'chain')
     cpSync(path, copy, { recursive: true })
-    const mempool = new Mempool({ maxEvents: 100, maxBytes: 1 << 20, maxPerActor: 100, maxPerSource: 100 })
+    const mempool = new Mempool(mempoolLimits())
     // Killed before they expired.
     ledger = await opened(copy)
     if (when === 'after it') await ledger.history.certified(1)

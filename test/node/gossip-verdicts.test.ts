@@ -25,6 +25,7 @@ import { headersPort } from '../../src/node/join-light.ts'
 import { Finals } from '../../src/observer/finals.ts'
 import { Reader } from '../../src/observer/reader.ts'
 import { VerifyPool } from '../../src/verify/pool.ts'
+import { mempoolLimits, own } from '../chain/support/mempool-limits.ts'
 import { chainInMemory } from '../support/chain-maker.ts'
 import { Random } from '../support/random.ts'
 import { runs } from '../support/runs.ts'
@@ -174,8 +175,8 @@ async function fullNode({ height, ahead, paused, waiting, room }: State): Promis
   const judges = new Map<Topic, Judge>()
   const ledger = await Ledger.open({ path: tempDir(), genesis, log: silentLog })
   await ledger.apply(blocks.slice(0, height))
-  const mempool = new Mempool({ maxEvents: room, maxBytes: 1 << 20, maxPerActor: 100, maxPerSource: 100 })
-  for (const index of waiting) mempool.add(pool[index % pool.length] as CheckedEvent, { source: 'api' })
+  const mempool = new Mempool(mempoolLimits({ maxEvents: room }))
+  for (const index of waiting) mempool.add(pool[index % pool.length] as CheckedEvent, own())
   const driver = new Driver({
     ledger,
     verifier,

@@ -5,12 +5,15 @@ import { checkEventsMessage } from '../../src/chain/gossip-events.ts'
 import { judge } from '../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
+import { vouchedEvents } from '../../src/chain/voucher.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { joinEvents } from '../../src/codec/raw.ts'
+import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import { EventIngress, type IngressPorts } from '../../src/node/ingress.ts'
 import { keyOf, testChain, testEvent } from '../chain/fixture.ts'
+import { mempoolLimits } from '../chain/support/mempool-limits.ts'
 
-const LIMITS = { maxEvents: 10, maxBytes: 1 << 20, maxPerActor: 10, maxPerSource: 2 }
+const LIMITS = mempoolLimits({ maxEvents: 16, maxPerCaller: 2, unvouchedShare: 1 / 8 })
 
 function setUp(changes: Partial<IngressPorts> = {}) {
   const chain = testChain()
@@ -267,5 +270,31 @@ describe('events from gossip', () => {
     const { ingress, event, mempool } = setUp()
     await gossiped(ingress, joinEvents([event.bytes]))
     expect(mempool.get(event.id)?.bytes.buffer.byteLength).toBe(event.bytes.byteLength)
+  })
+
+  test('by strangers take no room of what a validator vouches for, nor of the API’s, and end at the first hop', async () => {
+    const { chain, ingress, mempool } = setUp()
+    const batch = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => testEvent(chain, from + i, {}, `actor ${from + i}`).bytes)
+    const vouch = (events: Uint8Array[]) => vouchedEvents(chain.genesis.hash, chain.keys[1] as KeyPair, events)
+    // Of sixteen two may be unvouched.
+    await expect(gossiped(ingress, joinEvents(batch(0, 2)))).resolves.toBe('accept')
+    await expect(gossiped(ingress, joinEvents(batch(2, 9)))).resolves.toBe('ignore')
+    expect(mempool.stats().events).toBe(2)
+    await expect(gossiped(ingress, vouch(batch(10, 14)))).resolves.toBe('accept')
+    await expect(ingress.submit(testEvent(chain, 20).bytes, 'caller')).resolves.toMatchObject({ status: 'pending' })
+    expect(mempool.stats().events).toBe(7)
+    // Handed on by a stranger first, then vouched for: no stranger holds it down.
+    await expect(gossiped(ingress, vouch(batch(0, 2)))).resolves.toBe('accept')
+    await expect(gossiped(ingress, joinEvents(batch(30, 32)))).resolves.toBe('accept')
+    expect(mempool.stats().events).toBe(9)
+  })
+
+  test('that are mostly known, or had to be made room for, are not forwarded', async () => {
+    const { chain, ingress } = setUp()
+    const bytes = Array.from({ length: 5 }, (_, i) => testEvent(chain, i, {}, `actor ${i}`).bytes) as [Uint8Array]
+    const vouch = (...events: Uint8Array[]) => vouchedEvents(chain.genesis.hash, chain.keys[1] as KeyPair, events)
+    await expect(gossiped(ingress, vouch(...bytes.slice(0, 3)))).resolves.toBe('accept')
+    await expect(gossiped(ingress, vouch(...bytes.slice(0, 4)))).resolves.toBe('ignore')
   })
 })

@@ -7,11 +7,12 @@ import { silentLog } from '../../src/log.ts'
 import { Outbox } from '../../src/node/outbox.ts'
 import { RestoredEvents } from '../../src/node/restored.ts'
 import { testChain, testEvent } from '../chain/fixture.ts'
+import { mempoolLimits } from '../chain/support/mempool-limits.ts'
 
 test('acknowledged events beyond a lowered limit come in as there is room, and none is forgotten', async () => {
   const chain = testChain()
   const events = [1, 2, 3, 4, 5].map((index) => testEvent(chain, index))
-  const mempool = new Mempool({ maxEvents: 2, maxBytes: 1 << 20, maxPerActor: 2, maxPerSource: 1 })
+  const mempool = new Mempool(mempoolLimits({ maxEvents: 4, maxPerCaller: 1 }))
   const outbox = new Outbox({
     message: (batch) => joinEvents(batch),
     publish: async () => 0,

@@ -161,9 +161,14 @@ export const configSchema = Type.Object(
         max_bytes: integer(64 * MiB, [MiB, 4096 * MiB], 'bytes of events held; floods of large events'),
         max_per_actor: integer(20_000, [1, 10_000_000], 'events of one actor; one loud actor cannot crowd out others'),
         max_per_source: integer(
-          40_000,
+          20_000,
           [1, 10_000_000],
-          'events by one peer or API caller; keys are free, sources are not'
+          'events of one caller of the API (by address); one loud program cannot crowd out others'
+        ),
+        unvouched_percent: integer(
+          5,
+          [1, 40],
+          'of the mempool, and of the largest block in what this node proposes, for events that no validator vouches for; floods by strangers'
         )
       },
       'events that wait for a block'

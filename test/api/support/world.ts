@@ -14,6 +14,7 @@ import { Ledger } from '../../../src/ledger/ledger.ts'
 import { silentLog } from '../../../src/log.ts'
 import type { PeerView, TopicView } from '../../../src/network/types.ts'
 import { EventIngress } from '../../../src/node/ingress.ts'
+import { mempoolLimits } from '../../chain/support/mempool-limits.ts'
 import { applyAll } from '../../support/chain-builder.ts'
 import { ChainMaker, type ChainSpec } from '../../support/chain-maker.ts'
 import { forgetHistory } from '../../support/warped.ts'
@@ -56,8 +57,7 @@ export class World {
     this.maker = maker
     this.ledger = ledger
     this.sync = { ...IDLE_SYNC, height: ledger.tip.height, targetHeight: ledger.tip.height }
-    const limits = { maxEvents: 1000, maxBytes: 1 << 20, maxPerActor: 1000, maxPerSource: 1000 }
-    this.mempool = new Mempool({ ...limits, ...options.mempool })
+    this.mempool = new Mempool(mempoolLimits(options.mempool))
     this.source = this.#source()
     const defaults = { host: '127.0.0.1', port: 0, token: '', public: false, max_wait_ms: 10_000, max_waiters: 100 }
     this.api = new Api({ ...defaults, ...options.api }, silentLog, options.limits)

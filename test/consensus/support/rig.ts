@@ -19,6 +19,7 @@ import { type KeyPair, keyPairFromSeed } from '../../../src/crypto/ed25519.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import type { Log } from '../../../src/log.ts'
 import { VerifyPool } from '../../../src/verify/pool.ts'
+import { mempoolLimits, own } from '../../chain/support/mempool-limits.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { writeFreshMark } from './marks.ts'
 
@@ -124,7 +125,7 @@ export class TestNode {
     this.key = key
     this.name = `n${index}`
     this.clock = clock
-    this.mempool = new Mempool({ maxEvents: 10_000, maxBytes: 1 << 24, maxPerActor: 10_000, maxPerSource: 10_000 })
+    this.mempool = new Mempool(mempoolLimits({ maxEvents: 20_000 }))
   }
 
   get tip(): { height: number; hash: string } {
@@ -193,7 +194,7 @@ export class TestNode {
 
   submit(...events: CheckedEvent[]): void {
     if (!this.running) return
-    for (const event of events) this.mempool.add(event, { source: 'test' })
+    for (const event of events) this.mempool.add(event, own())
     this.driver.mempoolChanged()
   }
 

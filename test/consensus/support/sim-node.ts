@@ -14,6 +14,7 @@ import { freshMark, type Mark, type MarkState, type MarkStore } from '../../../s
 import type { SignerStore, SignerWrite } from '../../../src/consensus/signer-store.ts'
 import { MolochError } from '../../../src/error.ts'
 import type { Log } from '../../../src/log.ts'
+import { mempoolLimits } from '../../chain/support/mempool-limits.ts'
 import { MemoryMark } from './marks.ts'
 import { SimDisk, SimLedger } from './sim-ledger.ts'
 import { type Message, type Participant, SIM_EPOCH, type Simulation } from './simulation.ts'
@@ -159,7 +160,7 @@ class Life implements Participant {
     this.driver = new Driver({
       ledger: this.#ledger,
       verifier: this.#verifier(),
-      mempool: new Mempool({ maxEvents: 1, maxBytes: 1, maxPerActor: 1, maxPerSource: 1 }),
+      mempool: new Mempool(mempoolLimits()),
       gossip: {
         publish: async (topic, payload) => this.#publish(topic, payload),
         subscribe: (topic, rules) => {
