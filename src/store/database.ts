@@ -4,9 +4,10 @@ import { ClassicLevel } from 'classic-level'
 import { toHex } from '../codec/bytes.ts'
 import { messageOf } from '../error.ts'
 import { WriteBatch } from './batch.ts'
-import { corrupt, openError, storeError } from './errors.ts'
+import { corrupt, openError, readError, storeError } from './errors.ts'
 import { type Contents, MetaStore } from './meta-store.ts'
 import { migrate } from './migrate.ts'
+import { Overlay } from './overlay.ts'
 
 /** Of the rows in this database. A version that changes their meaning raises it and brings a migration. */
 export const STORE_FORMAT = 3
@@ -43,6 +44,8 @@ export interface DatabaseOptions {
   /** What it must hold; default blocks. */
   readonly contents?: Contents
   readonly beforeWrite?: BeforeWrite | undefined
+  /** Nothing in its folder is changed, which may be on a disk that cannot be written to; what is written is gone when it closes. */
+  readonly readOnly?: boolean
 }
 
 /** Bounds of a range of keys, and how to walk it. */
@@ -84,14 +87,16 @@ const LAST_KEY = new Uint8Array(64).fill(0xff)
 export class Database {
   readonly path: string
   readonly #level: Level
+  readonly #overlay: Overlay | undefined
   readonly #beforeWrite: BeforeWrite | undefined
   /** The last write: each waits for the one before, for two writes in LevelDB's threads may change places. */
   #lastWrite: Promise<void> = Promise.resolve()
   #failed: unknown
 
-  private constructor(path: string, level: Level, options: DatabaseOptions) {
+  private constructor(path: string, level: Level, overlay: Overlay | undefined, options: DatabaseOptions) {
     this.path = path
     this.#level = level
+    this.#overlay = overlay
     this.#beforeWrite = options.beforeWrite
   }
 
@@ -106,18 +111,18 @@ export class Database {
         path
       })
     }
-    const level: Level = new ClassicLevel(path, { keyEncoding: 'view', valueEncoding: 'view', ...LEVEL_SETTINGS })
+    const overlay = options.readOnly ? await overlayOf(path) : undefined
+    const at = overlay?.path ?? path
+    const level: Level = new ClassicLevel(at, { keyEncoding: 'view', valueEncoding: 'view', ...LEVEL_SETTINGS })
+    const database = new Database(path, level, overlay, options)
     try {
-      await level.open()
-    } catch (error) {
-      throw openError(path, error)
-    }
-    const database = new Database(path, level, options)
-    try {
+      await level.open().catch((error: unknown) => {
+        throw openError(path, error)
+      })
       await database.#checkIdentity(options.genesisHash, options.contents ?? 'blocks')
       return database
     } catch (error) {
-      await level.close()
+      await database.close()
       throw error
     }
   }
@@ -158,7 +163,7 @@ export class Database {
     }
   }
 
-  /** @throws MolochError STORE_CORRUPT */
+  /** @throws MolochError STORE_CORRUPT; STORE_FAILED if the system would not read */
   async get(key: Uint8Array, view?: View): Promise<Uint8Array | undefined> {
     try {
       const value = await this.#level.get(key, view ? { snapshot: view } : {})
@@ -168,7 +173,7 @@ export class Database {
     }
   }
 
-  /** Many rows in one turn of LevelDB's threads; undefined where there is none. @throws MolochError STORE_CORRUPT */
+  /** Many rows in one turn of LevelDB's threads; undefined where there is none. @throws as `get` */
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     try {
       return (await this.#level.getMany([...keys])).map((value) => value && plain(value))
@@ -252,11 +257,20 @@ export class Database {
   async close(): Promise<void> {
     await this.#lastWrite
     await this.#level.close()
+    await this.#overlay?.remove()
   }
 
   #readError(error: unknown): unknown {
-    const code = (error as { code?: unknown } | undefined)?.code
-    return code === 'LEVEL_CORRUPTION' ? corrupt(this.path, messageOf(error), error) : error
+    return readError(this.path, error)
+  }
+}
+
+/** @throws MolochError STORE_FAILED */
+async function overlayOf(path: string): Promise<Overlay> {
+  try {
+    return await Overlay.over(path)
+  } catch (error) {
+    throw openError(path, error)
   }
 }
 

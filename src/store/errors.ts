@@ -46,6 +46,30 @@ export function corrupt(path: string, what: string, cause?: unknown): MolochErro
   )
 }
 
+/** What the system was short of, or would not do: of such words nothing follows for what is on the disk. */
+const SYSTEM: readonly (readonly [words: RegExp, help: string])[] = [
+  [/too many open files/i, 'raise the limit of open files (ulimit -n)'],
+  [/cannot allocate memory/i, 'the machine is short of memory'],
+  [/permission denied|operation not permitted|read-only file system/i, 'see to the rights of the folder'],
+  [
+    /input\/output error/i,
+    'the disk does not give what it holds: see to it, and restore the database from a copy, or remove the folder and sync again'
+  ]
+]
+
+/**
+ * What a read that LevelDB could not do says, in one line. A table that is cut short, or is no file, it reports as a failed
+ * read and not as damage. What is no error of a database is handed back as it is.
+ */
+export function readError(path: string, error: unknown): unknown {
+  const code = (error as { code?: unknown } | undefined)?.code
+  if (code !== 'LEVEL_CORRUPTION' && code !== 'LEVEL_IO_ERROR') return error
+  const what = messageOf(error)
+  const system = code === 'LEVEL_IO_ERROR' && SYSTEM.find(([words]) => words.test(what))
+  if (!system) return corrupt(path, what, error)
+  return storeError('STORE_FAILED', `can't read the database in ${path} (${what}): ${system[1]}`, { path }, error)
+}
+
 /** Whether what was thrown says that the database in this folder is damaged. */
 export function isDamageOf(path: string, error: unknown): error is MolochError {
   return hasCode(error, 'STORE_CORRUPT') && error.details.path === path

@@ -1,8 +1,8 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
-import { messageOf } from '../error.ts'
+import { hasCode, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
-import { storeError } from './errors.ts'
+import { readError, storeError } from './errors.ts'
 
 /** Why a peer is neither dialled nor let in, and until when. Times in Unix ms: they outlive the process. */
 export interface Hold {
@@ -58,7 +58,7 @@ export class PeerStore {
       )
     } catch (error) {
       await level.close()
-      if (!isDamaged(error)) throw openFailure(path, error)
+      if (!hasCode(readError(path, causeOf(error)), 'STORE_CORRUPT')) throw openFailure(path, error)
       // Nothing of the chain hangs on it: no reason for a node not to start.
       const aside = `${path}.damaged-${Date.now()}`
       log.error({ path, aside }, 'the peer store is damaged and moved aside: known addresses and bans are lost')
@@ -105,10 +105,6 @@ function parse(peerId: string, text: string): PeerRecord | undefined {
 
 function causeOf(error: unknown): { readonly code?: unknown } {
   return (error instanceof Error && error.cause !== undefined ? error.cause : error) as { code?: unknown }
-}
-
-function isDamaged(error: unknown): boolean {
-  return causeOf(error).code === 'LEVEL_CORRUPTION'
 }
 
 function openFailure(path: string, error: unknown): Error {

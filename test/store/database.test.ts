@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { utf8 } from '../../src/codec/bytes.ts'
 import { hasCode } from '../../src/error.ts'
 import { Database, type RowRange } from '../../src/store/database.ts'
+import { readError } from '../../src/store/errors.ts'
 import { bytesKey, heightKey, heightRange, rangeOf, TABLE } from '../../src/store/keys.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -88,6 +89,91 @@ test('a damaged database is called so', async () => {
   expect(code).toBe('STORE_CORRUPT')
   expect(message).not.toContain('\n')
 })
+
+test.each([
+  ['cut short', (file: string) => truncateSync(file, Math.floor(statSync(file).size / 2))],
+  ['empty', (file: string) => truncateSync(file, 0)],
+  [
+    'a folder',
+    (file: string) => {
+      rmSync(file)
+      mkdirSync(file)
+    }
+  ],
+  ['gone', (file: string) => rmSync(file)]
+])('a table that is %s is damage, whichever way it is read', async (_, hurt) => {
+  const path = tempDir()
+  const keys = await withTables(path)
+  for (const name of readdirSync(path)) if (name.endsWith('.ldb')) hurt(join(path, name))
+  const reads: ((database: Database) => Promise<unknown>)[] = [
+    (database) => database.get(keys[0]!),
+    (database) => database.getMany(keys),
+    (database) => database.first({ gte: keys[0]! })
+  ]
+  for (const read of reads) {
+    const { code, message } = await codeOf(open(path).then(read))
+    expect(code).toBe('STORE_CORRUPT')
+    expect(message).toMatch(
+      /^the database in .* is damaged \(.*\): restore it from a copy, or remove the folder and sync again$/
+    )
+  }
+})
+
+test.each([
+  ['Too many open files', 'raise the limit of open files (ulimit -n)'],
+  ['Cannot allocate memory', 'the machine is short of memory'],
+  ['Permission denied', 'see to the rights of the folder'],
+  ['Input/output error', 'the disk does not give what it holds']
+])('what the system would not do says nothing of what is on the disk: %s', (words, help) => {
+  const message = `IO error: /chain/000005.ldb: ${words}`
+  const error = readError('/chain', Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' }))
+  expect(error).toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining(`(${message}): ${help}`) })
+})
+
+test('an error that is none of LevelDB’s stays what it is', () => {
+  const error = new TypeError('a bug')
+  expect(readError('/chain', error)).toBe(error)
+})
+
+test('read only, it is read with its journal, and its folder stays as it is', async () => {
+  const path = tempDir()
+  const keys = await withTables(path)
+  const database = await open(path)
+  const batch = database.batch()
+  batch.put(heightKey(TABLE.BLOCK, 1_000_000), utf8('in the journal'))
+  await database.write(batch)
+  await database.close()
+  const before = listing(path)
+  const copy = await Database.open(path, { genesisHash, create: false, readOnly: true })
+  expect(await copy.get(keys[0]!)).toEqual(new Uint8Array(1000))
+  expect(await copy.get(heightKey(TABLE.BLOCK, 1_000_000))).toEqual(utf8('in the journal'))
+  const more = copy.batch()
+  more.put(heightKey(TABLE.BLOCK, 1_000_001), utf8('gone'))
+  await copy.write(more)
+  await copy.close()
+  expect(listing(path)).toEqual(before)
+  expect(existsSync(join(path, 'CURRENT'))).toBe(true)
+})
+
+/** Fills a database and has its rows put into tables. */
+async function withTables(path: string): Promise<Uint8Array[]> {
+  const keys = Array.from({ length: 100 }, (_, i) => heightKey(TABLE.BLOCK, i))
+  const database = await Database.open(path, { genesisHash, create: true })
+  const batch = database.batch()
+  for (const key of keys) batch.put(key, new Uint8Array(1000))
+  await database.write(batch)
+  await database.close()
+  // Opening it again empties the journal into a table.
+  await (await Database.open(path, { genesisHash, create: true })).close()
+  return keys
+}
+
+function listing(path: string): string[] {
+  return readdirSync(path).map((name) => {
+    const { size, mtimeMs, ino } = statSync(join(path, name))
+    return `${name} ${size} ${mtimeMs} ${ino}`
+  })
+}
 
 test('a batch is there after closing and opening, rows in the order of heights', async () => {
   const path = tempDir()

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { expect, test } from 'vitest'
@@ -42,6 +42,20 @@ test('a damaged one is moved aside: nothing of the chain hangs on it', async () 
   again.save(HELD)
   await again.close()
   expect(readdirSync(join(path, '..')).sort()).toEqual(['peers', expect.stringMatching(/^peers\.damaged-\d+$/)])
+})
+
+test('so is one with a table that is cut short', async () => {
+  const path = join(tempDir(), 'peers')
+  const store = await PeerStore.open(path, silentLog)
+  store.save(MET)
+  await store.close()
+  // Opening it again empties the journal into a table.
+  await (await PeerStore.open(path, silentLog)).close()
+  const table = readdirSync(path).find((name) => name.endsWith('.ldb')) as string
+  truncateSync(join(path, table), 20)
+  const again = await PeerStore.open(path, silentLog)
+  expect(again.loaded).toEqual([])
+  await again.close()
 })
 
 test('rows that are no records are passed over', async () => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
 import { MolochError } from '../../error.ts'
@@ -27,9 +27,8 @@ export function dbVerifyCommand(cli: Cli): Command {
       try {
         const { chain: path } = homePaths(home)
         const check = (frames: Parameters<typeof pool.check>[0]) => pool.check(frames, { verifyEvents: true })
-        const verify = () => verifyHome({ path, genesis, check, onProgress: progress(cli) })
-        // Where there is no chain there is nothing to keep others from, and nothing is to be left behind.
-        const report = await (existsSync(path) ? withHomeLock(home, verify) : verify())
+        const verify = (readOnly = false) => verifyHome({ path, genesis, check, readOnly, onProgress: progress(cli) })
+        const report = await verifyLocked(cli, home, verify)
         const { height, events, fault } = report
         if (options.json) printJson(cli, { ok: fault === undefined, height, events, fault: fault ?? null })
         if (fault !== undefined)
@@ -39,6 +38,31 @@ export function dbVerifyCommand(cli: Cli): Command {
         await pool.close()
       }
     })
+}
+
+/** Keeps others from the home meanwhile, where that is possible. */
+async function verifyLocked<Report>(
+  cli: Cli,
+  home: string,
+  verify: (readOnly?: boolean) => Promise<Report>
+): Promise<Report> {
+  const { chain } = homePaths(home)
+  // There is nothing to keep others from, and nothing is to be left behind.
+  if (!existsSync(chain)) return verify()
+  if (isWritable(chain)) return withHomeLock(home, () => verify())
+  cli.err(
+    `${chain} cannot be written to: nothing there is changed, and nothing keeps a node that can from changing it meanwhile`
+  )
+  return verify(true)
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A line now and then: a long chain takes minutes. */

@@ -14,6 +14,8 @@ export interface VerifyOptions {
   /** Folder of the database, `HOME/data/chain`. */
   readonly path: string
   readonly genesis: Genesis
+  /** Nothing in the folder is changed, not even by LevelDB: it may be on a disk that cannot be written to. */
+  readonly readOnly?: boolean
   readonly onProgress?: (progress: { readonly height: number; readonly target: number }) => void
   /**
    * Checks encoded FinalizedBlocks, events included; a pool of threads does it faster. Default: here, one by one.
@@ -40,8 +42,8 @@ const RUN_BYTES = 4 << 20
  * @throws MolochError with a StoreErrorCode if it can't be opened
  */
 export async function verifyHome(options: VerifyOptions): Promise<VerifyReport> {
-  const { path, genesis } = options
-  const database = await Database.open(path, { genesisHash: genesis.hash, create: false })
+  const { path, genesis, readOnly = false } = options
+  const database = await Database.open(path, { genesisHash: genesis.hash, create: false, readOnly })
   try {
     const stores = storesOf(database)
     const whole = (await stores.meta.earliest()) === 1
@@ -101,7 +103,8 @@ async function reported(done: (fault?: string) => VerifyReport, work: () => Prom
     await work()
     return done()
   } catch (error) {
-    if (!(error instanceof MolochError)) throw error
+    // What the system would not do says nothing of what is on the disk.
+    if (!(error instanceof MolochError) || error.code === 'STORE_FAILED') throw error
     return done(messageOf(error))
   }
 }

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
@@ -7,6 +7,7 @@ import { utf8 } from '../../../src/codec/bytes.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import { verifyHome } from '../../../src/ledger/verify/verify.ts'
 import { silentLog } from '../../../src/log.ts'
+import { Database } from '../../../src/store/database.ts'
 import { bytesKey, heightKey, rangeOf, TABLE, type Table } from '../../../src/store/keys.ts'
 import { applyAll } from '../../support/chain-builder.ts'
 import { ChainMaker } from '../../support/chain-maker.ts'
@@ -36,6 +37,26 @@ test('a whole home passes, with progress up to its tip', async () => {
   const report = await verifyHome({ path: home, genesis, onProgress: ({ height }) => progress.push(height) })
   expect(report).toEqual({ height: 18, events: 68, fault: undefined })
   expect(progress.at(-1)).toBe(18)
+})
+
+test('read only, a home passes as well and stays as it is; a table that is cut short is damage and no bug', async () => {
+  const copy = tempDir()
+  cpSync(home, copy, { recursive: true })
+  const names = readdirSync(copy)
+  expect(await verifyHome({ path: copy, genesis, readOnly: true })).toEqual({
+    height: 18,
+    events: 68,
+    fault: undefined
+  })
+  expect(readdirSync(copy)).toEqual(names)
+  await (await Database.open(copy, { genesisHash: genesis.hash, create: false })).close()
+  for (const name of readdirSync(copy)) if (name.endsWith('.ldb')) truncateSync(join(copy, name), 100)
+  for (const readOnly of [true, false]) {
+    await expect(verifyHome({ path: copy, genesis, readOnly })).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+      message: expect.stringContaining(`the database in ${copy} is damaged`)
+    })
+  }
 })
 
 test('what checks the blocks can be somebody else', async () => {
