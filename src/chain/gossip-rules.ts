@@ -26,6 +26,8 @@ export type Checked<Message> =
 export type MessageCheck<Message> = (payload: Uint8Array) => Checked<Message> | Promise<Checked<Message>>
 
 export interface TopicRules<Message> {
+  /** No room to check any now: a message is dropped as it is, nobody is blamed for it, and it is not passed on. */
+  readonly isFull?: () => boolean
   readonly check: MessageCheck<Message>
   readonly take: (message: Message, from: string) => Taken | Promise<Taken>
   /** Told of what `check` refused. */
@@ -33,10 +35,11 @@ export interface TopicRules<Message> {
 }
 
 export async function judge<Message>(
-  { check, take, refused }: TopicRules<Message>,
+  { isFull, check, take, refused }: TopicRules<Message>,
   payload: Uint8Array,
   from: string
 ): Promise<Verdict> {
+  if (isFull?.() === true) return 'ignore'
   const checked = await check(payload)
   if (checked.ok) return take(checked.message, from)
   refused?.(checked.code, payload, from)

@@ -19,6 +19,8 @@ import type { EventFate } from '../store/mempool-store.ts'
  * take from a caller now it could not give to the others in time either, and consensus needs the threads.
  */
 const MAX_BACKLOG_BYTES = 512 << 10
+/** The same of all peers together, beyond which gossiped events are dropped: their nodes offer them again. A flood of large messages. */
+const MAX_GOSSIP_BACKLOG_BYTES = 16 << 20
 
 export type SubmitStatus = 'pending' | 'finalized'
 
@@ -60,6 +62,7 @@ export class EventIngress {
   constructor(ports: IngressPorts) {
     this.#ports = ports
     this.topic = {
+      isFull: () => ports.backlog() > MAX_GOSSIP_BACKLOG_BYTES,
       check: (payload) => ports.checkMessage(payload),
       take: (message, from) => this.#takeGossiped(message, from)
     }

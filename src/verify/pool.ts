@@ -12,8 +12,6 @@ import type { CheckRequest, Packed, PackedChunk } from './messages.ts'
 import { type PackedChecks, unpackChecks } from './packing.ts'
 import { cancelled, JOBS_PER_THREAD, type Job, Threads } from './threads.ts'
 
-export type { VerifyErrorCode } from './threads.ts'
-
 export interface VerifyPoolOptions {
   /** `Genesis.json` */
   readonly genesisJson: string

@@ -1,8 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type CheckedEvent, checkEvent } from '../../src/chain/event.ts'
 import { createGenesis, type Genesis } from '../../src/chain/genesis.ts'
 import { checkEventsMessage } from '../../src/chain/gossip-events.ts'
-import { judge } from '../../src/chain/gossip-rules.ts'
+import { judge, refusal } from '../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
 import { vouchedEvents } from '../../src/chain/voucher.ts'
@@ -264,6 +264,16 @@ describe('events from gossip', () => {
     const { chain, ingress } = setUp()
     await gossiped(ingress, joinEvents([1, 2].map((index) => testEvent(chain, index).bytes)))
     await expect(gossiped(ingress, joinEvents([testEvent(chain, 3).bytes]))).resolves.toBe('ignore')
+  })
+
+  test('are dropped unchecked while too much of them waits, and nobody is charged', async () => {
+    let backlog = (16 << 20) + 1
+    const checkMessage = vi.fn(() => refusal('EVENT_BAD_SIGNATURE'))
+    const { ingress, event } = setUp({ backlog: () => backlog, checkMessage })
+    await expect(gossiped(ingress, joinEvents([event.bytes]))).resolves.toBe('ignore')
+    expect(checkMessage).not.toHaveBeenCalled()
+    backlog = 16 << 20
+    await expect(gossiped(ingress, joinEvents([event.bytes]))).resolves.toBe('reject')
   })
 
   test('do not keep the message alive that they came in', async () => {
