@@ -32,6 +32,8 @@ it('nothing is proposed before it, and the first block comes when its interval h
 it('a clock that is set is noticed', async () => {
   const { node, clock } = await lab(1)
   await clock.pass(60_000)
+  expect(topics(node)).toEqual([])
+  expect(node.driver.abstention).toMatchObject({ reason: 'genesis-time' })
   clock.epoch += HOUR_MS
   await clock.pass(10_000)
   await clock.pass(params.emptyBlockIntervalMs)
@@ -42,6 +44,9 @@ it('who thinks that it is early signs nothing and follows the others all the sam
   const { room, node } = await lab(0)
   const block = room.build(0, [], node.ledger.genesis.timestamp + 1)
   await node.gossip('block', room.newBlock(block))
+  // Checked: one that may sign would prevote it now.
+  await waitFor(() => expect(node.driver.pending()).toBeDefined(), PATIENCE)
+  expect(node.driver.abstention).toMatchObject({ reason: 'genesis-time' })
   for (const validator of [1, 2, 3]) await node.gossip('vote', room.precommit(validator, block))
   await node.reaches(1)
   expect(topics(node)).not.toContain('vote')
