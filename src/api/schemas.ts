@@ -158,6 +158,14 @@ export const PeerJson = Type.Object({
   validator: Nullable(Type.String()),
   user_agent: Nullable(Type.String()),
   score: Type.Number({ description: "gossipsub's" }),
+  gossip: Type.Object(
+    {
+      accepted: Type.Integer(),
+      useless: Type.Integer({ description: 'ignored or rejected' }),
+      dropped: Type.Integer({ description: 'not looked at, as too many were useless' })
+    },
+    { description: 'the messages that it was the first to bring, since it came' }
+  ),
   penalty_points: Type.Number({ description: 'for its faults; half of them are forgotten in five minutes' }),
   last_fault: Nullable(Type.Object({ code: Type.String(), message: Type.String(), at: Type.Integer() })),
   connected_at: Type.Integer()
@@ -205,9 +213,13 @@ export const GossipStatsJson = Type.Object({
       duplicates: Count,
       accepted: Count,
       ignored: Count,
-      rejected: Count
+      rejected: Count,
+      dropped: Count
     }),
-    { description: "gossipsub's own counts since the node started; accepted, ignored and rejected are of first copies" }
+    {
+      description:
+        'since the node started; accepted, ignored and rejected are of first copies; dropped were not looked at, as their senders had sent too much that was of no use'
+    }
   )
 })
 

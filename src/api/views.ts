@@ -177,6 +177,7 @@ export function peersJson(source: ApiSource): PeerJson[] {
     validator: peer.chainKey === undefined ? null : validatorName(source.genesis, peer.chainKey),
     user_agent: peer.userAgent ?? null,
     score: round(peer.score),
+    gossip: { ...peer.gossip },
     penalty_points: round(peer.points),
     last_fault: peer.fault === undefined ? null : { ...peer.fault },
     connected_at: peer.connectedAt

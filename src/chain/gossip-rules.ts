@@ -11,6 +11,12 @@ export type Verdict = 'accept' | 'ignore' | 'reject'
 /** What a node may say of a message that every node finds well made. */
 export type Taken = Exclude<Verdict, 'reject'>
 
+/** A verdict, and which part of the work was for nothing, 0 … 1: what a peer may send of that is bounded. */
+export interface Weighed<Said extends Verdict = Verdict> {
+  readonly verdict: Said
+  readonly waste: number
+}
+
 export type Checked<Message> =
   | { readonly ok: true; readonly message: Message }
   | {
@@ -29,21 +35,25 @@ export interface TopicRules<Message> {
   /** No room to check any now: a message is dropped as it is, nobody is blamed for it, and it is not passed on. */
   readonly isFull?: () => boolean
   readonly check: MessageCheck<Message>
-  readonly take: (message: Message, from: string) => Taken | Promise<Taken>
+  /** Without a weight, what is accepted was worth the work, and what is ignored was not. */
+  readonly take: (message: Message, from: string) => Taken | Weighed<Taken> | Promise<Taken | Weighed<Taken>>
   /** Told of what `check` refused. */
   readonly refused?: (code: string, payload: Uint8Array, from: string) => void
 }
 
-export async function judge<Message>(
+export async function weigh<Message>(
   { isFull, check, take, refused }: TopicRules<Message>,
   payload: Uint8Array,
   from: string
-): Promise<Verdict> {
-  if (isFull?.() === true) return 'ignore'
+): Promise<Weighed> {
+  if (isFull?.() === true) return { verdict: 'ignore', waste: 0 }
   const checked = await check(payload)
-  if (checked.ok) return take(checked.message, from)
+  if (checked.ok) {
+    const taken = await take(checked.message, from)
+    return typeof taken === 'string' ? { verdict: taken, waste: taken === 'accept' ? 0 : 1 } : taken
+  }
   refused?.(checked.code, payload, from)
-  return 'reject'
+  return { verdict: 'reject', waste: 1 }
 }
 
 export function refusal(code: string): { readonly ok: false; readonly code: string } {

@@ -3,7 +3,7 @@ import type { GossipsubOpts } from '@libp2p/gossipsub'
 type MetricsRegister = NonNullable<GossipsubOpts['metricsRegister']>
 type Gauge = ReturnType<MetricsRegister['gauge']>
 
-/** What gossipsub itself counts of a topic, since the node started. */
+/** What became of a topic's messages since the node started: gossipsub's own counts, and what it was not given. */
 export interface TopicCounts {
   /** Messages of our own. */
   readonly published: number
@@ -14,6 +14,8 @@ export interface TopicCounts {
   readonly accepted: number
   readonly ignored: number
   readonly rejected: number
+  /** Not looked at: the peer had sent too much that was of no use. Not among those received. */
+  readonly dropped: number
 }
 
 /** gossipsub's names for them. */
@@ -26,9 +28,17 @@ const NAMES: Readonly<Record<string, keyof TopicCounts>> = {
   gossipsub_rejected_messages_total: 'rejected'
 }
 
-const NONE: TopicCounts = { published: 0, received: 0, duplicates: 0, accepted: 0, ignored: 0, rejected: 0 }
+const NONE: TopicCounts = {
+  published: 0,
+  received: 0,
+  duplicates: 0,
+  accepted: 0,
+  ignored: 0,
+  rejected: 0,
+  dropped: 0
+}
 
-/** Takes gossipsub's own counters of messages, and lets go of all else that it measures. */
+/** Takes gossipsub's own counters of messages, and lets go of all else that it measures; by our name of the topic. */
 export class GossipCounters {
   readonly #topics = new Map<string, { -readonly [Name in keyof TopicCounts]: number }>()
 
@@ -43,14 +53,20 @@ export class GossipCounters {
     avgMinMax: () => ({ set() {} })
   }
 
+  dropped(topic: string): void {
+    this.#count(topic, 'dropped', 1)
+  }
+
   #gauge(counted: keyof TopicCounts | undefined): Gauge {
     const idle = { set() {}, addCollect() {} }
     if (counted === undefined) return { ...idle, inc() {} }
-    const inc = ({ topic }: { readonly topic: string }, by = 1): void => {
-      const counts = this.#topics.get(topic) ?? { ...NONE }
-      counts[counted] += by
-      this.#topics.set(topic, counts)
-    }
+    const inc = ({ topic }: { readonly topic: string }, by = 1): void => this.#count(topic, counted, by)
     return { ...idle, inc: inc as never }
+  }
+
+  #count(topic: string, counted: keyof TopicCounts, by: number): void {
+    const counts = this.#topics.get(topic) ?? { ...NONE }
+    counts[counted] += by
+    this.#topics.set(topic, counts)
   }
 }

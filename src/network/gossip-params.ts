@@ -13,8 +13,8 @@ const SEEN_MS = 10_000
 export const GOSSIP_PARAMS = {
   globalSignaturePolicy: StrictNoSign,
   asyncValidation: true,
-  awaitRpcHandler: false,
-  awaitRpcMessageHandler: false,
+  awaitRpcHandler: true,
+  awaitRpcMessageHandler: true,
   emitSelf: false,
   fallbackToFloodsub: false,
   floodPublish: true,

@@ -1,10 +1,18 @@
 import type { GossipSub } from '@libp2p/gossipsub'
 import { gossipsub, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { Connection } from '@libp2p/interface'
-import { judge, type TopicRules, type Verdict } from '../chain/gossip-rules.ts'
+import { type TopicRules, type Weighed, weigh } from '../chain/gossip-rules.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { networkError } from './errors.ts'
+import {
+  type AdmittingRouter,
+  type DropReason,
+  GossipAdmission,
+  type PeerGossip,
+  type RawMessage
+} from './gossip-admission.ts'
+import { GossipAllowance } from './gossip-allowance.ts'
 import { GossipBudget } from './gossip-budget.ts'
 import { GossipCounters } from './gossip-counters.ts'
 import { type GatedRouter, GossipGate } from './gossip-gate.ts'
@@ -17,10 +25,9 @@ import type { NetworkSettings } from './settings.ts'
 import { TOPICS, topicId } from './topics.ts'
 import { GossipTap, type TapOptions } from './trace/tap.ts'
 import type { Topic, TopicView } from './types.ts'
-import { Validating } from './validating.ts'
 
 /** What the class has and its interface has not; checked when it is attached, since a new version may have moved it. */
-interface RouterInternals extends GatedRouter, ReadRouter, WrittenRouter {
+interface RouterInternals extends GatedRouter, ReadRouter, WrittenRouter, AdmittingRouter {
   reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
   getScore(peerId: string): number
   getMeshPeers(topic: string): string[]
@@ -33,6 +40,9 @@ const INTERNALS = [
   'createOutboundStream',
   'pipePeerReadStream',
   'handlePrune',
+  'handleReceivedMessage',
+  'validateReceivedMessage',
+  'handleIHave',
   'handleIWant',
   'pushGossip',
   'reportMessageValidationResult',
@@ -62,15 +72,22 @@ export interface GossipOptions {
   readonly log: Log
 }
 
+/** What a message of a topic has to pass. */
+interface Reader {
+  readonly topic: Topic
+  readonly isFull: () => boolean
+  readonly read: (payload: Uint8Array, from: string) => Promise<Weighed>
+}
+
 /** gossipsub for the chain's topics: only peers past Hello are listened to, and every message waits for a verdict. */
 export class Gossip {
   readonly #options: GossipOptions
   readonly #gate: GossipGate
   readonly #inbound: GossipInbound
   readonly #outbound: GossipOutbound
-  /** By topic id: what a message of it has to pass. */
-  readonly #readers = new Map<string, (payload: Uint8Array, from: string) => Promise<Verdict>>()
-  readonly #validating: Validating
+  /** By topic id. */
+  readonly #readers = new Map<string, Reader>()
+  readonly #admission: GossipAdmission
   readonly #counters = new GossipCounters()
   /** Set while libp2p runs: before, gossipsub throws at whatever is asked of it. */
   #router: Router | undefined
@@ -84,7 +101,13 @@ export class Gossip {
       budget: new GossipBudget({ ...options, now: () => performance.now() })
     })
     this.#outbound = new GossipOutbound({ ...options, graceMs: options.settings.graceMs })
-    this.#validating = new Validating(options.settings.maxValidating)
+    this.#admission = new GossipAdmission({
+      allowance: new GossipAllowance({ ...options, now: () => performance.now() }),
+      passed: options.passed,
+      followed: (id) => this.#readers.get(id)?.topic,
+      isFull: (id) => this.#readers.get(id)?.isFull() === true,
+      onDropped: (from, message, reason) => this.#dropped(from, message, reason)
+    })
   }
 
   /** The libp2p service. */
@@ -114,6 +137,7 @@ export class Gossip {
     const { trace } = this.#options
     if (trace !== undefined) this.#tap = new GossipTap(service, trace)
     this.#gate.attach(router)
+    this.#admission.attach(router)
     this.#inbound.attach(router)
     this.#outbound.attach(router)
     router.addEventListener('gossipsub:message', (event) => {
@@ -144,12 +168,17 @@ export class Gossip {
 
   forget(peerId: string): void {
     this.#outbound.forget(peerId)
+    this.#admission.forget(peerId)
   }
 
   subscribe<Message>(topic: Topic, rules: TopicRules<Message>): () => void {
     const id = topicId(this.#options.scope, topic)
     if (this.#readers.has(id)) throw new TypeError(`topic ${topic} has a reader already`)
-    this.#readers.set(id, (payload, from) => judge(rules, payload, from))
+    this.#readers.set(id, {
+      topic,
+      isFull: () => rules.isFull?.() === true,
+      read: (payload, from) => weigh(rules, payload, from)
+    })
     this.#router?.subscribe(id)
     return () => {
       if (!this.#readers.delete(id)) return
@@ -167,6 +196,7 @@ export class Gossip {
     const id = topicId(scope, topic)
     // Published to nobody it would still count as seen, and could not be published again for a while.
     if (this.#router === undefined || this.#router.getSubscribers(id).length === 0) return 0
+    this.#admission.published(payload.byteLength)
     return (await this.#router.publish(id, payload)).recipients.length
   }
 
@@ -214,18 +244,29 @@ export class Gossip {
     }
   }
 
+  /** What became of the peer's messages. */
+  countsOf(peerId: string): PeerGossip {
+    return this.#admission.countsOf(peerId)
+  }
+
   async #validate(router: Router, id: string, from: string, topic: string, payload: Uint8Array): Promise<void> {
-    const read = this.#readers.get(topic)
-    let verdict: Verdict = 'ignore'
-    if (read !== undefined && this.#validating.enter(from, payload.byteLength)) {
-      try {
-        verdict = await read(payload, from)
-      } catch (error) {
-        this.#options.log.warn({ topic, peer: from, err: messageOf(error) }, 'a gossip message was not judged')
-      }
-      this.#validating.leave(from, payload.byteLength)
+    const finish = this.#admission.begin(id)
+    const reader = this.#readers.get(topic)
+    // Of a fault of our own: it says nothing of the message.
+    let weighed: Weighed = { verdict: 'ignore', waste: 0 }
+    try {
+      if (reader !== undefined) weighed = await reader.read(payload, from)
+    } catch (error) {
+      this.#options.log.warn({ topic, peer: from, err: messageOf(error) }, 'a gossip message was not judged')
     }
-    if (verdict === 'reject') this.#options.log.debug({ topic, peer: from }, 'gossip message rejected')
-    router.reportMessageValidationResult(id, from, VERDICTS[verdict])
+    if (weighed.verdict === 'reject') this.#options.log.debug({ topic, peer: from }, 'gossip message rejected')
+    finish(weighed)
+    router.reportMessageValidationResult(id, from, VERDICTS[weighed.verdict])
+  }
+
+  #dropped(from: string, message: RawMessage, reason: DropReason): void {
+    const topic = this.#readers.get(message.topic)?.topic
+    if (topic !== undefined) this.#counters.dropped(topic)
+    this.#tap?.dropped(from, message, reason)
   }
 }

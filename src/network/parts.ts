@@ -83,7 +83,12 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
   const sessions: PeerSessions = new PeerSessions({
     settings,
     log: quiet(),
-    standing: (peer) => ({ score: gossip.score(peer), points: penalties.points(peer), fault: penalties.last(peer) })
+    standing: (peer) => ({
+      score: gossip.score(peer),
+      gossip: gossip.countsOf(peer),
+      points: penalties.points(peer),
+      fault: penalties.last(peer)
+    })
   })
   const validators = new Set(genesis.validators.keys.map(toHex))
   const isValidator = (peer: string): boolean => validators.has(sessions.find(peer)?.chainKey ?? '')

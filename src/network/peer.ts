@@ -47,7 +47,7 @@ export interface Peer {
 }
 
 /** What others make of a peer. */
-export type Standing = Pick<PeerView, 'score' | 'points' | 'fault'>
+export type Standing = Pick<PeerView, 'score' | 'points' | 'fault' | 'gossip'>
 
 export function newPeer(id: string, peerId: PeerId | undefined, address: string, direction: Peer['direction']): Peer {
   return {

@@ -82,8 +82,6 @@ export interface NetworkSettings {
   readonly ipColocationThreshold: number
   /** Unsent gossip of one peer; above it the stream is reset. Holds several blocks. */
   readonly gossipBufferBytes: number
-  /** Messages of one peer whose validation is under way; more are ignored. Against gossip floods. */
-  readonly maxValidating: number
   /** Between two samples of all peers' scores in a gossip trace. */
   readonly traceScoresMs: number
   /** How long what happens may wait until it is written into a gossip trace, many things at once. */
@@ -163,7 +161,6 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   ipColocationWeight: -5,
   ipColocationThreshold: 10,
   gossipBufferBytes: 16 << 20,
-  maxValidating: 512,
   traceScoresMs: 5000,
   traceBatchMs: 500
 }

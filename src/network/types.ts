@@ -7,6 +7,7 @@ import type { Commit, Header } from '../codec/generated/chain.ts'
 import type { GetProof, GetVotes, Proof, RawVotes } from '../codec/generated/sync.ts'
 import type { Hold } from '../store/peer-store.ts'
 import type { ClockReading } from './clock-reading.ts'
+import type { PeerGossip } from './gossip-admission.ts'
 import type { TopicCounts } from './gossip-counters.ts'
 import type { Fault } from './penalties.ts'
 import type { RequestOptions } from './request-options.ts'
@@ -92,6 +93,8 @@ export interface PeerView {
   readonly peerCount: number
   /** gossipsub's score; 0 when unknown. */
   readonly score: number
+  /** What became of the gossip messages that it was the first to bring. */
+  readonly gossip: PeerGossip
   /** Our own points for its faults, decaying (verdicts.ts). */
   readonly points: number
   /** Its last fault, while it has points. */

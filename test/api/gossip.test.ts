@@ -30,7 +30,7 @@ test('topics with their meshes, and what gossipsub has counted of each', async (
     mesh: [a.network.peerId],
     subscribers: [a.network.peerId]
   })
-  const none = { published: 0, received: 0, duplicates: 0, accepted: 0, ignored: 0, rejected: 0 }
+  const none = { published: 0, received: 0, duplicates: 0, accepted: 0, ignored: 0, rejected: 0, dropped: 0 }
   expect(await shown('/v1/gossip/stats')).toEqual({
     topics: {
       events: { mesh: 1, ...none, received: 1, accepted: 1 },

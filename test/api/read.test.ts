@@ -80,6 +80,7 @@ test('peers and validators', async () => {
   world.peers = [peer({ chainKey: other }), peer({ mode: undefined, userAgent: undefined })]
   const { peers } = (await world.get('/v1/peers')).body
   expect(peers[0]).toMatchObject({ state: 'SYNCED', chain_key: other, validator: 'v1', score: 1.2, mode: 'FULL' })
+  expect(peers[0].gossip).toEqual({ accepted: 3, useless: 2, dropped: 1 })
   expect(peers[1]).toMatchObject({ chain_key: null, validator: null, mode: null, user_agent: null })
   const { quorum, validators } = (await world.get('/v1/validators')).body
   expect(quorum).toBe(3)

@@ -1,10 +1,10 @@
 /** The header topic at a node that holds the chain: what light clients are to hear, once, and nothing false. */
 import { describe, expect, it, vi } from 'vitest'
-import { judge } from '../../src/chain/gossip-rules.ts'
 import { TrustedHeader } from '../../src/codec/generated/chain.ts'
 import { joinTrustedHeader, splitBlock, splitFinalized } from '../../src/codec/raw.ts'
 import { HeaderIntake } from '../../src/consensus/header-intake.ts'
 import type { BuiltBlock } from '../../src/ledger/ledger.ts'
+import { judge } from '../support/judge.ts'
 import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
 

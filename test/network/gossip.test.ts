@@ -5,7 +5,7 @@ import type { Verdict } from '../../src/chain/gossip-rules.ts'
 import { concatBytes } from '../../src/codec/bytes.ts'
 import type { Host } from '../../src/network/libp2p.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
-import { host, settled, until } from './support/hosts.ts'
+import { host, until } from './support/hosts.ts'
 import { chain, connect, node, type TestNode, view } from './support/nodes.ts'
 import { framed, gossipStream, rpc } from './support/rpcs.ts'
 import { ACCEPT_ALL, rulesBy } from './support/rules.ts'
@@ -132,25 +132,6 @@ describe('gossip', () => {
     await until('it', () => heard.asked.length === 1)
     await until('the line', () => b.log.of('warn', 'a gossip message was not judged').length === 1)
     expect(view(b, a)?.score).toBeGreaterThanOrEqual(0)
-  })
-
-  it('one peer’s messages under validation are bounded', async () => {
-    const [a, b] = [await node(), await node({ settings: { maxValidating: 3 } })]
-    let release = (): void => {}
-    const gate = new Promise<Verdict>((resolve) => {
-      release = () => resolve('accept')
-    })
-    const heard = listen(b, () => gate)
-    listen(a)
-    await connect(a, b)
-    for (let i = 0; i < 10; i += 1) await a.network.publish('vote', message(`m${i}`))
-    await until('three', () => heard.asked.length === 3)
-    expect(await settled(() => heard.asked.length, 500)).toBe(3)
-    release()
-    await gate
-    await a.network.publish('vote', message('after'))
-    await until('the next', () => heard.messages.some(({ payload }) => payload === 'after'))
-    expect(heard.messages).toHaveLength(4)
   })
 
   it('a message above the limit is an error, one of the limit arrives', async () => {

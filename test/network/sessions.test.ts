@@ -14,7 +14,7 @@ describe('sessions', () => {
   const sessions = new PeerSessions({
     settings: { ...DEFAULT_SETTINGS, maxHandshaking: 2 },
     log: new LogBook(),
-    standing: () => ({ score: 0, points: 0, fault: undefined })
+    standing: () => ({ score: 0, gossip: { accepted: 0, useless: 0, dropped: 0 }, points: 0, fault: undefined })
   })
   afterEach(() => sessions.stop())
 

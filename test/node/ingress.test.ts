@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { type CheckedEvent, checkEvent } from '../../src/chain/event.ts'
 import { createGenesis, type Genesis } from '../../src/chain/genesis.ts'
 import { checkEventsMessage } from '../../src/chain/gossip-events.ts'
-import { judge, refusal } from '../../src/chain/gossip-rules.ts'
+import { refusal } from '../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
 import { vouchedEvents } from '../../src/chain/voucher.ts'
@@ -12,6 +12,7 @@ import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import { EventIngress, type IngressPorts } from '../../src/node/ingress.ts'
 import { keyOf, testChain, testEvent } from '../chain/fixture.ts'
 import { mempoolLimits } from '../chain/support/mempool-limits.ts'
+import { judge } from '../support/judge.ts'
 
 const LIMITS = mempoolLimits({ maxEvents: 16, maxPerCaller: 2, unvouchedShare: 1 / 8 })
 

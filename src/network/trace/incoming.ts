@@ -15,7 +15,7 @@ const VERDICT_REASONS = {
 /**
  * What comes in: each RPC, and of each of its messages what becomes of it, which is one of DELIVER, DUPLICATE and REJECT.
  * gossipsub drops some without a word; for these there are reasons of our own: 'graylisted peer', 'topic not allowed',
- * 'not subscribed'.
+ * 'not subscribed'; and 'throttled' for those that it is not given (gossip-admission.ts).
  */
 export class Incoming {
   readonly #router: TracedRouter
@@ -35,6 +35,11 @@ export class Incoming {
     this.#wrapReceived()
     this.#wrapChecked()
     this.#wrapVerdicts()
+  }
+
+  /** A message of an RPC was not given to gossipsub. */
+  dropped(from: string, message: RawMessage, reason: string): void {
+    this.#reject(from, message, reason)
   }
 
   #wrapReceived(): void {

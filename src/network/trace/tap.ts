@@ -5,7 +5,7 @@ import { Incoming } from './incoming.ts'
 import { Membership } from './membership.ts'
 import { Outgoing } from './outgoing.ts'
 import { Recorder, type TraceSink } from './recorder.ts'
-import { assertTraceable, type TracedRouter } from './router.ts'
+import { assertTraceable, type RawMessage, type TracedRouter } from './router.ts'
 
 export interface TapOptions {
   /** Our own raw multihash. */
@@ -31,6 +31,7 @@ export class GossipTap {
   readonly #peers: PeerBytes
   readonly #recorder: Recorder
   readonly #membership: Membership
+  readonly #incoming: Incoming
   readonly #scoresMs: number
   #sampling: NodeJS.Timeout | undefined
 
@@ -44,7 +45,7 @@ export class GossipTap {
     this.#recorder = new Recorder(options)
     this.#scoresMs = scoresMs
     const ids = new MessageIds(messageId)
-    new Incoming(this.#router, ids, this.#peers, this.#recorder)
+    this.#incoming = new Incoming(this.#router, ids, this.#peers, this.#recorder)
     new Outgoing(this.#router, ids, this.#peers, this.#recorder)
     this.#membership = new Membership(this.#router, this.#peers, this.#recorder)
   }
@@ -54,6 +55,11 @@ export class GossipTap {
     this.#recorder.start()
     this.#sampling = setInterval(() => this.#sample(), this.#scoresMs)
     this.#sampling.unref()
+  }
+
+  /** A message of an RPC was not given to gossipsub. */
+  dropped(from: string, message: RawMessage, reason: string): void {
+    this.#incoming.dropped(from, message, reason)
   }
 
   /** gossipsub is about to stop. What it does until it has is told at once. */

@@ -214,6 +214,7 @@ export function peer(view: Partial<PeerView> = {}): PeerView {
     syncing: false,
     peerCount: 3,
     score: 1.234,
+    gossip: { accepted: 3, useless: 2, dropped: 1 },
     points: 0,
     fault: undefined,
     connectedAt: 1_700_000_000_000,
