@@ -29,6 +29,40 @@ export function ipOf(address: Multiaddr): string | undefined {
   return address.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')?.value
 }
 
+/**
+ * The networks that an address is in, from the widest to the host. Of IPv6 a host is a /64: nobody is given less.
+ * Of a name nothing is known but itself.
+ */
+export function networksOf(address: Multiaddr): string[] {
+  const { name, value = '' } = address.getComponents()[0] ?? {}
+  const mapped = name === 'ip6' ? mappedIp4(value) : undefined
+  if (name === 'ip4' || mapped !== undefined) return prefixes((mapped ?? value).split('.'), '.', [2, 3, 4])
+  if (name === 'ip6') return prefixes(groupsOf(value), ':', [2, 3, 4])
+  return [value, value, value]
+}
+
+function prefixes(parts: readonly string[], separator: string, lengths: readonly number[]): string[] {
+  return lengths.map((length) => parts.slice(0, length).join(separator))
+}
+
+/** An IPv4 address in IPv6's clothes, as sockets that listen for both have it. */
+function mappedIp4(ip: string): string | undefined {
+  const groups = groupsOf(ip)
+  if (!groups.slice(0, 5).every((group) => group === '0') || groups[5] !== 'ffff') return undefined
+  return groups
+    .slice(6)
+    .flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255])
+    .join('.')
+}
+
+/** The eight groups of an IPv6 address, in their shortest form. */
+function groupsOf(ip: string): string[] {
+  const host = new URL(`http://[${ip}]/`).hostname.slice(1, -1)
+  const [head = '', tail] = host.split('::')
+  const [before, after] = [head, tail ?? ''].map((part) => (part === '' ? [] : part.split(':'))) as [string[], string[]]
+  return [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after]
+}
+
 /** Of one peer: an honest one listens on one or two ports. */
 const MAX_CLAIMED_ADDRESSES = 8
 

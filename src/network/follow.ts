@@ -3,6 +3,7 @@ import { dialable, localOnly, parseAddress, withPeerId } from './addresses.ts'
 import type { Host } from './libp2p.ts'
 import type { Parts } from './parts.ts'
 import type { Peer } from './peer.ts'
+import { type Holder, whoLeaves } from './places.ts'
 import { isOpen } from './session.ts'
 import { words } from './streams/refusal.ts'
 
@@ -17,6 +18,7 @@ export function followSessions(parts: Parts): void {
     gossip.admit(id, connections)
   })
   sessions.on('opened', (peer) => {
+    if (!makeRoom(parts, peer)) return
     dialer.reached(peer.id)
     remember(parts, peer)
     status.start(peer)
@@ -59,6 +61,25 @@ export function followHost(host: Host, parts: Parts): void {
 export function found({ dialer }: Parts, { id, multiaddrs }: PeerInfo): void {
   const peerId = id.toString()
   for (const address of localOnly(multiaddrs, peerId)) dialer.add(address, { peerId, quiet: true })
+}
+
+/** @returns whether there is a place for the session, if need be in place of another */
+function makeRoom({ sessions, settings, rankOf, disconnect, log }: Parts, newcomer: Peer): boolean {
+  const holder = (peer: Peer): Holder & { peer: Peer } => ({
+    peer,
+    networks: peer.networks,
+    rank: rankOf(peer),
+    use: sessions.get(peer.id)?.score ?? 0,
+    since: peer.connectedAt
+  })
+  const others = sessions.open().filter((peer) => peer !== newcomer && !peer.leaving)
+  const places = { max: settings.maxConnections, perHost: settings.maxPerIp }
+  const leaves = whoLeaves(holder(newcomer), others.map(holder), places)?.peer
+  if (leaves === undefined) return true
+  leaves.leaving = true
+  log.debug({ peer: leaves.id, address: leaves.address, for: newcomer.id }, 'no place for the peer')
+  disconnect(leaves.id, 'TOO_MANY_PEERS', 'all places are taken')
+  return leaves !== newcomer
 }
 
 /** Where a peer that passed Hello can be met again. */

@@ -1,10 +1,15 @@
 import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { ipOf } from './addresses.ts'
+import type { Sockets } from './sockets.ts'
+
+/** Connections of one host beside those that may be sessions: a validator may share its address with a crowd. */
+const ROOM_PER_HOST = 8
 
 export interface GaterOptions {
   readonly self: string
   readonly maxPerIp: number
+  readonly sockets: Sockets
   /** Remote addresses of the connections there are. */
   readonly connected: () => Iterable<Multiaddr>
   /** Whether the peer is held out. */
@@ -24,7 +29,12 @@ export function gaterOf(options: GaterOptions): ConnectionGater {
     denyDialMultiaddr: (address) => !options.isChosen(address),
     denyOutboundEncryptedConnection: isHeld,
     denyInboundEncryptedConnection: isHeld,
-    denyInboundConnection: ({ remoteAddr }: MultiaddrConnection) => isCrowded(remoteAddr, options),
+    denyInboundConnection: (connection: MultiaddrConnection) =>
+      isCrowded(connection.remoteAddr, options) || !options.sockets.enter(connection),
+    denyInboundUpgradedConnection: (_, connection) => {
+      options.sockets.leave(connection)
+      return false
+    },
     // Where others are is in our own address book (known-peers.ts): what libp2p's has, others have written.
     filterMultiaddrForPeer: (peerId) => peerId.toString() === options.self
   }
@@ -34,5 +44,5 @@ function isCrowded(from: Multiaddr, { connected, maxPerIp }: GaterOptions): bool
   const ip = ipOf(from)
   let count = 0
   for (const address of connected()) if (ip !== undefined && ipOf(address) === ip) count += 1
-  return count >= maxPerIp
+  return count >= maxPerIp + ROOM_PER_HOST
 }

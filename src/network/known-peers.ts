@@ -38,6 +38,11 @@ export class KnownPeers {
     return this.#peers.size
   }
 
+  /** Whether we have reached the peer ourselves, ever. */
+  isReached(peerId: string): boolean {
+    return this.#peers.get(peerId)?.reached === true
+  }
+
   /** Those with an address, in no order that means anything. */
   withAddress(): PeerRecord[] {
     return [...this.#peers.values()].filter(({ addresses }) => addresses.length > 0)

@@ -58,8 +58,9 @@ export function createHost(options: HostOptions): Promise<Host> {
     connectionGater: options.gater,
     datastore: new PeerMemory(PEERS_PER_CONNECTION * settings.maxConnections, peerIdFromPrivateKey(options.privateKey)),
     connectionManager: {
-      maxConnections: settings.maxConnections,
-      maxIncomingPendingConnections: settings.maxPendingInbound,
+      // Places are ours to give (places.ts): libp2p's are first come, first held, and it closes connections by tags.
+      maxConnections: Number.MAX_SAFE_INTEGER,
+      maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
       inboundConnectionThreshold: settings.inboundPerSecond,
       dialTimeout: settings.dialMs,
       addressDialTimeout: settings.dialMs,

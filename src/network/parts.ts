@@ -6,6 +6,7 @@ import { maxChunkBytes } from '../chain/snapshot-chunks.ts'
 import { toHex } from '../codec/bytes.ts'
 import type { Log } from '../log.ts'
 import { quietLog } from '../quiet-log.ts'
+import { parseAddress, peerIdIn } from './addresses.ts'
 import { Certifier } from './certify.ts'
 import { DialGate } from './dial-gate.ts'
 import { Dialer } from './dialer.ts'
@@ -16,18 +17,23 @@ import { Handshake } from './handshake.ts'
 import { KnownPeers, NO_RECORDS } from './known-peers.ts'
 import { Muxers } from './muxer.ts'
 import type { NetworkOptions } from './options.ts'
-import { openConnection } from './peer.ts'
+import { openConnection, type Peer } from './peer.ts'
 import { Penalties } from './penalties.ts'
+import { Rank } from './places.ts'
 import { Refill } from './refill.ts'
 import { Requests } from './requests.ts'
 import { PeerSessions } from './sessions.ts'
 import { DEFAULT_SETTINGS, type NetworkSettings } from './settings.ts'
+import { Sockets } from './sockets.ts'
 import { StatusExchange } from './status-exchange.ts'
 import type { RequestLimits } from './streams/client.ts'
 import { frameLimit } from './streams/frames.ts'
 import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES } from './streams/messages.ts'
 import { protocolId } from './topics.ts'
 import type { GoodbyeName, Head } from './types.ts'
+
+/** Of sockets before Noise one host may have this many, or half of its sessions. */
+const MIN_PENDING_PER_HOST = 4
 
 /** Warnings that strangers can cause, of one kind. An operator is to see some of those who are refused and banned by name. */
 const STRANGERS_LINES_A_MINUTE = 20
@@ -52,6 +58,10 @@ export interface Parts {
   readonly isValidator: (peerId: string) => boolean
   readonly gater: ConnectionGater
   readonly dialGate: DialGate
+  /** What the peer is to us. */
+  readonly rankOf: (peer: Peer) => Rank
+  readonly disconnect: Hooks['disconnect']
+  readonly log: Log
   readonly muxers: Muxers
   /** A connection of a peer that has passed Hello: it may do more, and is asked who it is. */
   readonly admit: (connection: Connection) => void
@@ -105,6 +115,12 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     log: quiet()
   })
   const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)
+  const bootstrap = new Set(options.bootstrap.map((address) => peerIdIn(parseAddress(address))))
+  const rankOf = ({ id, direction }: Peer): Rank => {
+    if (isValidator(id)) return Rank.VALIDATOR
+    if (bootstrap.has(id) || direction === 'outbound') return Rank.CHOSEN
+    return known.isReached(id) ? Rank.KNOWN : Rank.OTHER
+  }
   const dialGate = new DialGate()
   const muxers = new Muxers(settings.maxUnsentBytes)
   const admit = (connection: Connection): void => {
@@ -114,6 +130,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
   const gater = gaterOf({
     self: peerId.toString(),
     maxPerIp: settings.maxPerIp,
+    sockets: new Sockets(settings.maxPendingInbound, Math.max(MIN_PENDING_PER_HOST, settings.maxPerIp / 2)),
     connected,
     isHeld: (peer) => known.holdOn(peer) !== undefined,
     isChosen: (address) => dialGate.allows(address)
@@ -174,6 +191,9 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     dialGate,
     muxers,
     admit,
+    rankOf,
+    disconnect: hooks.disconnect,
+    log,
     known,
     refill,
     dialer,

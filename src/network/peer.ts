@@ -1,4 +1,5 @@
 import type { Connection, PeerId } from '@libp2p/interface'
+import { networksOf, parseAddress } from './addresses.ts'
 import type { ClockReading } from './clock-reading.ts'
 import { NEW_SESSION, type Session } from './session.ts'
 import type { Head, NodeMode, PeerView } from './types.ts'
@@ -15,6 +16,8 @@ export interface Peer {
     push?: NodeJS.Timeout
   }
   session: Session
+  /** Of its address (addresses.ts). */
+  networks: readonly string[]
   address: string
   direction: 'inbound' | 'outbound'
   connectedAt: number
@@ -40,10 +43,20 @@ export interface Peer {
   pushCanWait: boolean
   exchanging: boolean
   ready: boolean
+  /** It has lost its place, and is told so. */
+  leaving: boolean
   /** Its goodbye, for the reason of closing. */
   farewell: string | undefined
   /** Where it says that it listens, as far as that is worth anything. */
   claimed: readonly string[]
+}
+
+function networksAt(address: string): string[] {
+  try {
+    return networksOf(parseAddress(address))
+  } catch {
+    return [address, address, address]
+  }
 }
 
 /** What others make of a peer. */
@@ -56,6 +69,7 @@ export function newPeer(id: string, peerId: PeerId | undefined, address: string,
     connections: new Set(),
     timers: {},
     session: NEW_SESSION,
+    networks: networksAt(address),
     address,
     direction,
     connectedAt: Date.now(),
@@ -76,6 +90,7 @@ export function newPeer(id: string, peerId: PeerId | undefined, address: string,
     pushCanWait: false,
     exchanging: false,
     ready: false,
+    leaving: false,
     farewell: undefined,
     claimed: []
   }

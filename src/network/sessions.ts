@@ -3,10 +3,13 @@ import { Emitter } from '../emitter.ts'
 import { MolochError } from '../error.ts'
 import type { Log } from '../log.ts'
 import { clearTimers, newPeer, openConnection, type Peer, type Standing, viewOf } from './peer.ts'
+import { Rank, whoLeaves } from './places.ts'
 import { isOpen, type SessionInput, transition } from './session.ts'
 import type { NetworkSettings } from './settings.ts'
 import type { PeerView, SessionState, Sessions } from './types.ts'
 
+/** Of one peer: a second one may be of a process that took the place of the first. */
+const MAX_CONNECTIONS = 3
 /** Refusals remembered for the log; above it the oldest is forgotten. */
 const MAX_REFUSED = 1024
 
@@ -93,16 +96,17 @@ export class PeerSessions
       peer = newPeer(id, connection.remotePeer, connection.remoteAddr.toString(), connection.direction)
       this.#peers.set(id, peer)
       this.step(peer, { type: 'connected' })
-      const { handshakeMs, maxHandshaking } = this.#options.settings
-      if (connection.direction === 'inbound' && this.#strangers() > maxHandshaking) {
-        peer.connections.add(connection)
-        this.close(peer, 'too many peers that have not passed hello')
-        return peer
-      }
+      const { handshakeMs } = this.#options.settings
+      peer.connections.add(connection)
+      const leaves = connection.direction === 'inbound' ? this.#strangerWhoLeaves(peer) : undefined
+      if (leaves !== undefined) this.close(leaves, 'too many peers that have not passed hello')
+      if (leaves === peer) return peer
       const late = peer
       peer.timers.handshake = setTimeout(() => this.close(late, `no hello within ${handshakeMs} ms`), handshakeMs)
     }
     peer.connections.add(connection)
+    const [oldest] = peer.connections
+    if (peer.connections.size > MAX_CONNECTIONS) oldest?.abort(new Error('the peer has opened too many connections'))
     return peer
   }
 
@@ -118,13 +122,14 @@ export class PeerSessions
     if (this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id)
   }
 
-  /** Peers that came to us and have not passed Hello: those that we dial are bounded by our own list. */
-  #strangers(): number {
-    let count = 0
-    for (const { session, direction } of this.#peers.values()) {
-      if (session.state === 'HANDSHAKING' && direction === 'inbound') count += 1
-    }
-    return count
+  /** Of peers that came to us and have not passed Hello, or were refused there and are still read; those that we dial are bounded by our own list. */
+  #strangerWhoLeaves(newcomer: Peer): Peer | undefined {
+    const holder = (peer: Peer) => ({ peer, networks: peer.networks, rank: Rank.OTHER, use: 0, since: peer.heardAt })
+    const strangers = [...this.#peers.values()].filter(
+      (peer) => peer !== newcomer && peer.direction === 'inbound' && peer.connections.size > 0 && !isOpen(peer.session)
+    )
+    const max = this.#options.settings.maxHandshaking
+    return whoLeaves(holder(newcomer), strangers.map(holder), { max, perHost: max })?.peer
   }
 
   /** Moves a session; one that can't go there is closed, for then we are confused about the peer. */

@@ -55,13 +55,13 @@ export interface NetworkSettings {
   /** What one peer may ask. Against request and stream floods. */
   readonly quotas: Readonly<Record<ProtocolName, Quota>>
 
-  /** All connections. Against connection floods. */
+  /** Sessions at once; who leaves when there are more is in places.ts. Against connection floods. */
   readonly maxConnections: number
   /** Connections that are not through Noise and Yamux. Against connection floods. */
   readonly maxPendingInbound: number
   /** New inbound connections a second from one host. Against connection floods. */
   readonly inboundPerSecond: number
-  /** Connections from one address: against one host that fills all places. */
+  /** Sessions from one address, but for validators and peers that we chose: against one host that fills all places. */
   readonly maxPerIp: number
   /** Peers that came to us and have not passed Hello. Against peers that connect and say nothing. */
   readonly maxHandshaking: number

@@ -6,6 +6,7 @@ import { FAILURE_CODES } from '../../src/chain/failures.ts'
 import { gaterOf } from '../../src/network/gater.ts'
 import { Quotas } from '../../src/network/limits.ts'
 import { DISCONNECT_POINTS, Penalties } from '../../src/network/penalties.ts'
+import { Sockets } from '../../src/network/sockets.ts'
 import { rulingFor } from '../../src/network/verdicts.ts'
 
 function quotas(rule = { burst: 3, perSecond: 2, concurrent: 2 }) {
@@ -127,11 +128,21 @@ describe('verdicts', () => {
 })
 
 describe('who may connect', () => {
-  const RULES = { self: 'me', maxPerIp: 2, connected: () => [], isHeld: () => false, isChosen: () => true }
-  const from = (address: string) => ({ remoteAddr: multiaddr(address) }) as MultiaddrConnection
+  const RULES = {
+    self: 'me',
+    maxPerIp: 2,
+    sockets: new Sockets(9, 9),
+    connected: () => [],
+    isHeld: () => false,
+    isChosen: () => true
+  }
+  const from = (address: string) =>
+    ({ remoteAddr: multiaddr(address), addEventListener: () => {} }) as unknown as MultiaddrConnection
 
   it('not too many from one address', async () => {
-    const connected = ['/ip4/10.0.0.1/tcp/1', '/ip4/10.0.0.1/tcp/2', '/ip6/::1/tcp/3'].map((one) => multiaddr(one))
+    // Beside two sessions eight that may turn out to be of those who always find a place.
+    const crowd = Array.from({ length: 10 }, (_, i) => `/ip4/10.0.0.1/tcp/${i + 1}`)
+    const connected = [...crowd, '/ip6/::1/tcp/3'].map((one) => multiaddr(one))
     const rules = gaterOf({ ...RULES, connected: () => connected })
     const denied = (address: string) => rules.denyInboundConnection?.(from(address))
     expect([

@@ -6,7 +6,14 @@ import { LogBook } from './support/nodes.ts'
 
 /** What sessions look at of a connection. */
 function connection(peer: string, direction: 'inbound' | 'outbound'): Connection {
-  const made = { remotePeer: peer, remoteAddr: `/to/${peer}`, direction, status: 'open', close: async () => {} }
+  const made = {
+    remotePeer: peer,
+    remoteAddr: `/to/${peer}`,
+    direction,
+    status: 'open',
+    close: async () => {},
+    abort: () => {}
+  }
   return made as unknown as Connection
 }
 

@@ -62,7 +62,11 @@ export const configSchema = Type.Object(
           check: 'multiaddr'
         }),
         mdns: flag(false, 'find peers on the local network; tells everybody on it that this node is there'),
-        max_peers: integer(100, [1, 10_000], 'connections at once; bounds memory and sockets when crowds connect'),
+        max_peers: integer(
+          100,
+          [1, 10_000],
+          'sessions at once; when all are taken, one of the most crowded network leaves for who comes from elsewhere or is a validator'
+        ),
         wanted_peers: integer(
           8,
           [0, 1000],
@@ -71,7 +75,7 @@ export const configSchema = Type.Object(
         max_peers_per_ip: integer(
           16,
           [1, 10_000],
-          'connections at once from one IP; one host cannot take all of the places'
+          'sessions from one IP, but for validators and bootstrap peers; one host cannot take all of the places'
         ),
         max_pending_inbound: integer(
           32,

@@ -1,0 +1,80 @@
+import { connect as connectSocket, createServer, type Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import type { KeyPair } from '../../src/crypto/ed25519.ts'
+import { stopLater, until } from './support/hosts.ts'
+import { ChainPorts, chain, node, type TestNode, view } from './support/nodes.ts'
+
+const OPEN: ReadonlySet<string> = new Set(['DETERMINING', 'SYNCING', 'SYNCED', 'PROVIDING'])
+
+/** A way to the node that begins at another address of this machine. @returns where to dial it */
+async function by(host: string, to: TestNode): Promise<string> {
+  const port = Number(/\/tcp\/(\d+)/.exec(to.address)?.[1])
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connectSocket({ port, host: '127.0.0.1', localAddress: host })
+    for (const [one, other] of [
+      [near, far],
+      [far, near]
+    ] as const) {
+      sockets.add(one)
+      one.pipe(other)
+      one.on('error', () => other.destroy())
+      one.on('close', () => other.destroy())
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  stopLater({
+    stop: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    }
+  })
+  return `/ip4/127.0.0.1/tcp/${(server.address() as { port: number }).port}/p2p/${to.network.peerId}`
+}
+
+const holds = (target: TestNode, peer: TestNode): boolean => OPEN.has(view(target, peer)?.state ?? '')
+const sessions = (of: TestNode): number => of.network.sessions.list().filter(({ state }) => OPEN.has(state)).length
+
+describe('a node whose places are all taken', () => {
+  it('by idle sessions from two addresses, has one for a stranger from elsewhere and for a validator, and keeps them', async () => {
+    const target = await node({ settings: { maxConnections: 6, maxPerIp: 4, statusIntervalMs: 60_000 } })
+    const ways = [await by('127.0.0.2', target), await by('127.0.0.3', target)]
+    const idle = async (): Promise<void> => {
+      for (const way of ways) await (await node()).network.dial(way)
+    }
+    for (let i = 0; i < 3; i += 1) await idle()
+    await until('all places are taken', () => sessions(target) === 6)
+
+    const stranger = await node({ keySeed: 9 })
+    await stranger.network.dial(await by('127.0.0.4', target))
+    await until('the stranger is in', () => holds(target, stranger))
+    // From an address of the crowd, whose share is taken.
+    const validator = await node({ chainKey: chain().maker.validators[0] as KeyPair, keySeed: 8 })
+    await validator.network.dial(ways[0] as string)
+    await until('the validator is in', () => holds(target, validator))
+    await until('as many as there are places', () => sessions(target) <= 6)
+
+    for (let i = 0; i < 3; i += 1) await idle()
+    const turnedAway = () => target.log.of('debug', 'no place for the peer').length
+    await until('more were turned away', () => turnedAway() >= 5)
+    await until('as many as there are places', () => sessions(target) <= 6)
+    expect([holds(target, stranger), holds(target, validator)]).toEqual([true, true])
+  })
+
+  it('before hello, has one for who comes from elsewhere', async () => {
+    const settings = { maxHandshaking: 3, handshakeMs: 60_000 }
+    const target = await node({ ports: new ChainPorts(0), settings })
+    const port = Number(/\/tcp\/(\d+)/.exec(target.address)?.[1])
+    const crowd = await by('127.0.0.2', target)
+    for (let i = 0; i < 5; i += 1) {
+      const silent = await node({ settings: { handshakeMs: 60_000 } })
+      const { host } = silent.network as unknown as { host: { unhandle(one: string): Promise<void> } }
+      await host.unhandle('/moloch/hello/1')
+      await silent.network.dial(crowd).catch(() => {})
+    }
+    expect(port).toBeGreaterThan(0)
+    const honest = await node()
+    await honest.network.dial(await by('127.0.0.4', target))
+    await until('the honest peer is in', () => holds(target, honest))
+  })
+})
