@@ -79,10 +79,8 @@ export class Asker {
   }
 
   #askSome(): void {
-    const { clock, peers, request } = this.#ports
+    const { clock, peers } = this.#ports
     this.#due = Number.POSITIVE_INFINITY
-    if (request(false) === undefined) return
-    this.#lastAsked = clock.monotonic()
     const all = peers.peers().filter((peer) => this.#mayAsk(peer))
     const isValidator = (peer: string): boolean => (peers.standing(peer)?.validator ?? -1) >= 0
     const validators = all.filter(isValidator)
@@ -90,7 +88,8 @@ export class Asker {
     const places = Math.max(VALIDATORS_ASKED, PEERS_ASKED - others.length)
     const first = this.#validators.next(validators, places)
     const chosen = [...first, ...this.#others.next(others, PEERS_ASKED - first.length)]
-    for (const peer of chosen) this.#question(peer)
+    const asked = chosen.filter((peer) => this.#question(peer))
+    if (asked.length > 0) this.#lastAsked = clock.monotonic()
   }
 
   #mayAsk(peer: string): boolean {
@@ -100,14 +99,15 @@ export class Asker {
   }
 
   /** A block is asked of one peer at a time: it is large, and three copies of it are two too many. */
-  #question(peer: string): void {
+  #question(peer: string): boolean {
     const { clock, request } = this.#ports
     const at = clock.monotonic()
     const wait = [...this.#questions].some((one) => one.forBlock && at - one.at < ASK_BESIDE_MS)
     const wanted = request(!wait)
-    if (wanted === undefined) return
+    if (wanted === undefined) return false
     const forBlock = wanted.blockHash.byteLength > 0
     void this.#ask({ peer, at, forBlock, controller: new AbortController() }, wanted)
+    return true
   }
 
   async #ask(question: Question, request: GetVotes): Promise<void> {

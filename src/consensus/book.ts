@@ -4,7 +4,16 @@
  */
 import { VoteType } from '../codec/generated/chain.ts'
 import { ProposalBook } from './proposals.ts'
-import type { Accusation, BlockFacts, HeldProposal, HeldVote, Lack, PendingView, Pledge } from './types.ts'
+import type {
+  Accusation,
+  BlockFacts,
+  HeldProposal,
+  HeldVote,
+  Lack,
+  PendingView,
+  Pledge,
+  ProvenPledge
+} from './types.ts'
 import { VoteBook } from './votes.ts'
 
 export class HeightBook {
@@ -69,10 +78,10 @@ export class HeightBook {
   }
 
   /** The current round became `round`. Returns the blocks that this height can no longer need. */
-  advance(round: number, pledges: readonly (Pledge | undefined)[]): string[] {
+  advance(round: number, isPledged: (hash: string) => boolean): string[] {
     this.votes.advance(round)
     return this.proposals.advance(round).filter((hash) => {
-      if (pledges.some((pledge) => pledge?.hash === hash)) return false
+      if (isPledged(hash)) return false
       // An honest validator precommitted it: it may yet be decided.
       if (this.votes.precommittedBy(hash, this.#faulty + 1)) return false
       return this.#blocks.delete(hash)
@@ -88,15 +97,51 @@ export class HeightBook {
     return this.votes.tally(VoteType.PREVOTE, round).count(hash) >= this.quorum
   }
 
-  /** What others may hold that the round needs. */
-  lack(round: number): Lack {
+  /** q prevotes of that round for the hash; there are as many. */
+  proof(hash: string, round: number): ProvenPledge {
+    const held = this.votes.tally(VoteType.PREVOTE, round).votesFor(hash).slice(0, this.quorum)
+    return { hash, round, prevotes: held.map((one) => one.vote) }
+  }
+
+  /** The latest value with q prevotes in a round above `after` and below `round` that is held and valid. */
+  polkaBetween(after: number, round: number): Pledge | undefined {
+    for (const at of this.#between(after, round)) {
+      const hashes = this.votes.tally(VoteType.PREVOTE, at).quorumBlocks(this.quorum)
+      const hash = hashes.find((one) => this.block(one)?.valid === true)
+      if (hash !== undefined) return { hash, round: at }
+    }
+    return undefined
+  }
+
+  /**
+   * What others may hold that the round needs.
+   * @param after round of the valid value; −1: there is none
+   */
+  lack(round: number, after: number): Lack {
+    const blocks = this.unknown(round).filter((hash) => !this.holds(hash))
     const proposal = this.proposals.get(round)
-    const unproven = proposal !== undefined && proposal.validRound >= 0
-    const polka =
-      unproven && !this.hasPolka(proposal.validRound, proposal.hash)
-        ? { round: proposal.validRound, hash: proposal.hash }
-        : undefined
-    return { round, blocks: this.unknown(round).filter((hash) => !this.holds(hash)), polka }
+    if (proposal !== undefined && proposal.validRound >= 0 && !this.hasPolka(proposal.validRound, proposal.hash)) {
+      return { round, blocks, polkas: [{ round: proposal.validRound, hash: proposal.hash }] }
+    }
+    return { round, blocks, polkas: this.#unproven(after, round) }
+  }
+
+  /** What was precommitted in a round above `after` and below `round` without its prevotes being here, the latest first. */
+  #unproven(after: number, round: number): Pledge[] {
+    return this.#between(after, round).flatMap((at) =>
+      this.votes
+        .tally(VoteType.PRECOMMIT, at)
+        .blocks()
+        .filter((hash) => !this.hasPolka(at, hash))
+        .map((hash) => ({ round: at, hash }))
+    )
+  }
+
+  #between(after: number, round: number): number[] {
+    return this.votes
+      .rounds()
+      .filter((at) => at > after && at < round)
+      .reverse()
   }
 
   /**

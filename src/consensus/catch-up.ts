@@ -20,11 +20,12 @@ export const noVotes = (): RawVotes => ({ votes: [], proposal: NOTHING, block: N
 
 /**
  * @param size number of validators
- * @param turn counts the requests: a block that nobody has is not to keep us from asking for another
+ * @param turn counts the requests: what nobody has is not to keep us from asking for something else
  */
 export function votesRequest(book: HeightBook, height: number, lack: Lack, size: number, turn = 0): GetVotes {
-  const { round, blocks, polka } = lack
+  const { round, blocks, polkas } = lack
   const block = blocks[turn % blocks.length]
+  const polka = polkas[turn % polkas.length]
   const have = [haveOf(book, round, VoteType.PREVOTE, size), haveOf(book, round, VoteType.PRECOMMIT, size)]
   const request = {
     height,

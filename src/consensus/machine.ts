@@ -13,6 +13,7 @@ import { type Vote, VoteType } from '../codec/generated/chain.ts'
 import { Asking } from './asking.ts'
 import { type Timing, timingOf } from './block-time.ts'
 import { HeightBook } from './book.ts'
+import { Pledges } from './pledges.ts'
 import type {
   Accusation,
   Action,
@@ -48,8 +49,7 @@ export class Machine {
   #decided = false
   #round = 0
   #step: Step = 'propose'
-  #locked: Pledge | undefined
-  #valid: Pledge | undefined
+  readonly #pledges = new Pledges()
   /** What happens the first time only, of the current round. */
   readonly #armed = new Set<TimeoutKind>()
   #polkaSeen = false
@@ -75,11 +75,11 @@ export class Machine {
   }
 
   get locked(): Pledge | undefined {
-    return this.#locked
+    return this.#pledges.locked
   }
 
   get valid(): Pledge | undefined {
-    return this.#valid
+    return this.#pledges.valid
   }
 
   get decided(): boolean {
@@ -88,7 +88,7 @@ export class Machine {
 
   /** What to ask peers for. */
   lack(): Lack {
-    return this.book.lack(this.#round)
+    return this.book.lack(this.#round, this.#pledges.validRound)
   }
 
   /** Begins the height: at round 0, or where the signer's log says that we were. Call it once, first. */
@@ -138,8 +138,8 @@ export class Machine {
 
   #restore(restored: Restored): void {
     this.#enter(restored.round)
-    this.#locked = restored.locked
-    this.#valid = restored.valid
+    this.#pledges.locked = restored.locked
+    this.#pledges.valid = restored.valid
     for (const block of restored.blocks) this.book.addBlock(block)
     for (const proposal of restored.proposals) this.#report(this.book.addProposal(proposal))
     for (const vote of restored.votes) this.#report(this.book.addVote(vote))
@@ -176,6 +176,7 @@ export class Machine {
       this.#skipRounds() ||
       this.#prevoteProposal(now) ||
       this.#acceptPolka() ||
+      this.#learnPolka() ||
       this.#acceptNilPolka() ||
       this.#armPrevoteTimeout() ||
       this.#armPrecommitTimeout()
@@ -196,7 +197,7 @@ export class Machine {
     this.#armed.clear()
     this.#polkaSeen = false
     this.#asking.enter()
-    for (const hash of this.book.advance(round, [this.#locked, this.#valid])) {
+    for (const hash of this.book.advance(round, (hash) => this.#pledges.has(hash))) {
       this.#out.push({ type: 'forget', hash })
     }
     this.#out.push({ type: 'round', round })
@@ -205,7 +206,7 @@ export class Machine {
   #offerOrWait(): void {
     const round = this.#round
     if (this.#config.self >= 0 && this.#config.proposer(round) === this.#config.self) {
-      this.#out.push({ type: 'propose', round, valid: this.#valid, entry: this.#entry })
+      this.#out.push({ type: 'propose', round, valid: this.#pledges.valid, entry: this.#entry })
     } else {
       this.#schedule('propose')
     }
@@ -218,14 +219,10 @@ export class Machine {
     if (proposal === undefined) return false
     const { hash, validRound } = proposal
     const fresh = validRound < 0
-    if (!fresh && !this.book.hasPolka(validRound, hash)) {
-      this.#ask('polka')
-      return false
-    }
+    if (!fresh && !this.book.hasPolka(validRound, hash)) return false
     const block = this.#held(hash)
     if (block === undefined) return false
-    const locked = this.#locked
-    const lockAllows = locked === undefined || locked.hash === hash || (!fresh && locked.round <= validRound)
+    const lockAllows = this.#pledges.allows(hash, validRound)
     const inTurn = !fresh || block.proposer === this.#config.proposer(this.#round)
     const timely = !fresh || this.#time(block, now) !== 'ahead'
     this.#prevote(block.valid && lockAllows && inTurn && timely ? hash : NIL)
@@ -247,16 +244,31 @@ export class Machine {
     const hash = prevotes.quorumBlocks(this.book.quorum).find((named) => this.#heldValid(named, round))
     if (hash === undefined) return false
     this.#polkaSeen = true
-    this.#valid = { hash, round }
-    const proof = prevotes.votesFor(hash).slice(0, this.book.quorum)
-    const keep = { hash, round, prevotes: proof.map((held) => held.vote) }
+    this.#pledges.valid = { hash, round }
+    const keep = this.book.proof(hash, round)
     if (this.#step === 'prevote') {
-      this.#locked = { hash, round }
+      this.#pledges.locked = { hash, round }
       this.#precommit(hash, keep)
-    } else if (this.#config.self >= 0) {
-      this.#out.push({ type: 'set-valid', keep })
+    } else {
+      this.#keepValid(keep)
     }
     return true
+  }
+
+  /**
+   * Rule 11. Prevotes of an earlier round that have come since: somebody may be locked by them, and takes no proposal that
+   * rests on less.
+   */
+  #learnPolka(): boolean {
+    const polka = this.book.polkaBetween(this.#pledges.validRound, this.#round)
+    if (polka === undefined) return false
+    this.#pledges.valid = polka
+    this.#keepValid(this.book.proof(polka.hash, polka.round))
+    return true
+  }
+
+  #keepValid(keep: ProvenPledge): void {
+    if (this.#config.self >= 0) this.#out.push({ type: 'set-valid', keep })
   }
 
   /** Rule 6. A lock stays. */
@@ -313,6 +325,7 @@ export class Machine {
   #askForMore(): void {
     // Who is ahead of us, and did not take us along, has heard what we have not.
     for (const validator of this.book.votes.signersAbove(this.#round)) this.#ask('ahead', validator)
+    for (const { round, hash } of this.lack().polkas) this.#ask('polka', `${round}/${hash}`)
     this.#out.push(...this.#asking.at(this.#round, this.#step))
   }
 

@@ -83,7 +83,7 @@ export type Input =
 export type AskReason =
   /** A round above 0 began: what led others there may have been lost. */
   | 'round'
-  /** A re-proposal waits for the prevotes that it rests on (rule 3). */
+  /** Prevotes are not here on which a re-proposal rests (rule 3), or somebody's lock (rule 11). */
   | 'polka'
   /** A block is named and not held. */
   | 'block'
@@ -97,8 +97,11 @@ export interface Lack {
   readonly round: number
   /** Blocks that are named and not held, the most urgent one first. */
   readonly blocks: readonly string[]
-  /** The prevotes of a round for a block. */
-  readonly polka: { readonly round: number; readonly hash: string } | undefined
+  /**
+   * Values whose q prevotes of that round are not here: what a re-proposal rests on; else what validators precommitted,
+   * and so are locked on.
+   */
+  readonly polkas: readonly Pledge[]
 }
 
 /** Two different messages of one validator for one round and type. */

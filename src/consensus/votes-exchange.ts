@@ -50,8 +50,8 @@ export class VotesExchange {
     const { size } = this.#ports.ledger.genesis.validators
     const { machine } = height
     const lack = machine.lack()
-    if (!block) return votesRequest(machine.book, height.height, { ...lack, blocks: [] }, size)
-    return votesRequest(machine.book, height.height, lack, size, this.#requests++)
+    const wanted = block ? lack : { ...lack, blocks: [] }
+    return votesRequest(machine.book, height.height, wanted, size, this.#requests++)
   }
 
   /** @returns whether the answer brought the tip on */

@@ -40,6 +40,11 @@ export class Tally {
     return [...this.#byHash].flatMap(([hash, voters]) => (hash !== NIL && voters.size >= quorum ? [hash] : []))
   }
 
+  /** Those with any votes. */
+  blocks(): string[] {
+    return this.quorumBlocks(1)
+  }
+
   slot(validator: number): readonly HeldVote[] {
     return this.#slots[validator] ?? []
   }

@@ -16,13 +16,13 @@ describe('the prevotes that a re-proposal rests on', () => {
     const bench = inRound(2)
     bench.propose(proposal(2, A, 0), block(A))
     expect(bench.asked()).toEqual(['polka'])
-    expect(bench.machine.lack()).toEqual({ round: 2, blocks: [], polka: { round: 0, hash: A } })
+    expect(bench.machine.lack()).toEqual({ round: 2, blocks: [], polkas: [{ round: 0, hash: A }] })
     bench.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, B))
     expect(bench.asked()).toEqual([])
-    expect(bench.machine.lack().polka).toEqual({ round: 0, hash: A })
+    expect(bench.machine.lack().polkas).toEqual([{ round: 0, hash: A }])
     bench.votes(prevote(0, 0, A))
     expect(bench.signed()).toEqual([`PREVOTE 2 ${A}`])
-    expect(bench.machine.lack().polka).toBeUndefined()
+    expect(bench.machine.lack().polkas).toEqual([])
   })
 
   it('are not asked for if they are held, nor for a fresh proposal', () => {
@@ -42,6 +42,55 @@ describe('the prevotes that a re-proposal rests on', () => {
     expect(bench.asked()).not.toContain('polka')
     bench.timeout('precommit', 2)
     expect(bench.asked()).toEqual(['round', 'polka'])
+  })
+})
+
+describe('the prevotes that a lock of somebody else rests on', () => {
+  it('are asked for, once a round for each; with them the value is offered again', () => {
+    const bench = new Bench()
+    bench.propose(proposal(0, A), block(A))
+    bench.votes(prevote(0, 0, A), precommit(0, 0, NIL), precommit(0, 2, A), precommit(0, 3, NIL))
+    expect(bench.asked()).toEqual([])
+    bench.timeout('precommit', 0)
+    expect(bench.asked()).toEqual(['round', 'polka'])
+    expect(bench.machine.lack().polkas).toEqual([{ round: 0, hash: A }])
+    bench.votes(prevote(0, 1, A))
+    expect([bench.asked(), bench.of('set-valid')]).toEqual([[], []])
+    bench.votes(prevote(0, 2, A))
+    expect(bench.machine.valid).toEqual({ hash: A, round: 0 })
+    expect(bench.of('set-valid')[0]?.keep.prevotes).toHaveLength(3)
+    expect([bench.machine.locked, bench.machine.lack().polkas]).toEqual([undefined, []])
+    bench.votes(prevote(3, 1, NIL), prevote(3, 2, NIL))
+    expect(bench.of('propose')).toMatchObject([{ round: 3, valid: { hash: A, round: 0 } }])
+  })
+
+  it('of several are asked for in turn, the latest first; and none below what is offered', () => {
+    const bench = new Bench()
+    bench.propose(proposal(0, A), block(A))
+    bench.propose(proposal(1, B), block(B, { proposer: 2 }))
+    bench.votes(precommit(0, 1, A), precommit(1, 2, B))
+    bench.votes(prevote(2, 1, NIL), prevote(2, 2, NIL))
+    const all = [
+      { round: 1, hash: B },
+      { round: 0, hash: A }
+    ]
+    expect(bench.machine.lack().polkas).toEqual(all)
+    bench.votes(prevote(1, 1, B), prevote(1, 2, B), prevote(1, 3, B))
+    expect(bench.machine.valid).toEqual({ hash: B, round: 1 })
+    expect(bench.machine.lack().polkas).toEqual([])
+    bench.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A))
+    expect(bench.machine.valid).toEqual({ hash: B, round: 1 })
+  })
+
+  it('are no reason to offer a block that is not held or not valid', () => {
+    const bench = inRound(2)
+    bench.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A))
+    expect(bench.machine.valid).toBeUndefined()
+    bench.give({ type: 'block', block: block(A, { valid: false }) })
+    expect(bench.machine.valid).toBeUndefined()
+    bench.votes(prevote(1, 1, B), prevote(1, 2, B), prevote(1, 3, B))
+    bench.give({ type: 'block', block: block(B) })
+    expect(bench.machine.valid).toEqual({ hash: B, round: 1 })
   })
 })
 
@@ -99,7 +148,7 @@ describe('a validator that is ahead', () => {
 
   it('is none if it took us along, or is too far', () => {
     const bench = new Bench()
-    bench.votes(prevote(0, 1, A), precommit(0, 1, A), prevote(2000, 1, A))
+    bench.votes(prevote(0, 1, A), precommit(0, 1, NIL), prevote(2000, 1, A))
     expect(bench.asked()).toEqual([])
     bench.votes(prevote(3, 1, A), prevote(3, 2, A))
     expect(bench.asked()).toEqual(['ahead', 'round'])

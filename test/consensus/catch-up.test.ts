@@ -19,7 +19,7 @@ function bookOf(...votes: HeldVote[]): HeightBook {
 function bookAt(round: number, ...votes: HeldVote[]): HeightBook {
   const validators = validatorSet(SIZE)
   const book = new HeightBook(validators, (at) => validators.proposer(HEIGHT, at))
-  book.advance(round, [])
+  book.advance(round, () => false)
   for (const one of votes) book.addVote(one)
   return book
 }
@@ -31,7 +31,7 @@ function exchange(
   round: number,
   held: (hash: string) => Uint8Array | undefined = () => undefined
 ) {
-  const request = GetVotes.decode(GetVotes.encode(votesRequest(asker, HEIGHT, asker.lack(round), SIZE)))
+  const request = GetVotes.decode(GetVotes.encode(votesRequest(asker, HEIGHT, asker.lack(round, -1), SIZE)))
   return { request, ...readable(votesAnswer(server, request, SIZE, held)) }
 }
 
@@ -112,7 +112,7 @@ describe('the votes answered', () => {
     const size = 128
     const validators = validatorSet(size)
     const server = new HeightBook(validators, () => 0)
-    server.advance(2, [])
+    server.advance(2, () => false)
     for (let round = 0; round < 4; round++) {
       for (let i = 0; i < size; i++) {
         server.addVote(prevote(round, i, A))
@@ -121,7 +121,7 @@ describe('the votes answered', () => {
     }
     const asker = new HeightBook(validators, () => 0)
     const request = {
-      ...votesRequest(asker, HEIGHT, asker.lack(2), size),
+      ...votesRequest(asker, HEIGHT, asker.lack(2, -1), size),
       blockHash: fromHex(A, 32) as Uint8Array<ArrayBuffer>
     }
     const { votes } = votesAnswer(server, request, size, () => new Uint8Array(10))
@@ -139,7 +139,7 @@ describe('the votes answered', () => {
 describe('the block asked for', () => {
   it('is what q precommits name, before what q prevotes name, before what was proposed; and none that is held', () => {
     const asker = bookAt(0)
-    const wanted = (round = 0) => toHex(votesRequest(asker, HEIGHT, asker.lack(round), SIZE).blockHash)
+    const wanted = (round = 0) => toHex(votesRequest(asker, HEIGHT, asker.lack(round, -1), SIZE).blockHash)
     expect(wanted()).toBe('')
     asker.addProposal(proposal(0, A))
     expect(wanted()).toBe(A)
@@ -155,7 +155,7 @@ describe('the block asked for', () => {
     const asker = bookAt(0)
     asker.addProposal(proposal(0, A))
     for (const validator of [0, 1, 2]) asker.addVote(precommit(0, validator, B))
-    const wanted = [0, 1, 2].map((turn) => toHex(votesRequest(asker, HEIGHT, asker.lack(0), SIZE, turn).blockHash))
+    const wanted = [0, 1, 2].map((turn) => toHex(votesRequest(asker, HEIGHT, asker.lack(0, -1), SIZE, turn).blockHash))
     expect(wanted).toEqual([B, A, B])
   })
 

@@ -323,14 +323,15 @@ describe('rule 5, q prevotes for a block', () => {
     expect(bench.of('contradiction')).toEqual([{ type: 'contradiction', hash: A, round: 0 }])
   })
 
-  it('is about the current round alone', () => {
+  it('locks by those of the current round alone', () => {
     const bench = new Bench()
     bench.propose(proposal(0, A), block(A))
     inRound(bench, 1)
     bench.votes(prevote(0, 1, A), prevote(0, 2, A), prevote(0, 3, A))
     bench.timeout('propose', 1)
-    expect(bench.machine.valid).toBeUndefined()
     expect(bench.machine.locked).toBeUndefined()
+    // What they name may be offered again: rule 11.
+    expect(bench.machine.valid).toEqual({ hash: A, round: 0 })
   })
 })
 

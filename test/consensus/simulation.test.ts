@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/codec/bytes.ts'
 import { Random } from '../support/random.ts'
 import { runs } from '../support/runs.ts'
+import { BACK_MS, msAllowed } from './support/liveness.ts'
+import type { SimNode } from './support/sim-node.ts'
 import { Simulation } from './support/simulation.ts'
-
-const PATIENCE_MS = 60_000
 
 async function simulate(
   size: number,
@@ -14,19 +14,20 @@ async function simulate(
 ): Promise<Simulation> {
   const simulation = new Simulation({ size, faulty, random: new Random(seed), clockOffsets })
   const { honest } = simulation
-  await simulation.start()
-  await simulation.run(() => simulation.healed, simulation.healsAt)
-  const target = Math.max(...honest.map(({ height }) => height)) + 1
-  const rounds = honest.map(({ round }) => round)
-  await simulation.run(() => honest.every(({ height }) => height >= target), simulation.healsAt + PATIENCE_MS)
   const at = `seed ${seed}, n ${size}`
+  await simulation.start()
+  const reach = (height: number, ms: number): Promise<void> =>
+    simulation.run(() => honest.every((node) => node.height >= height), simulation.schedule.now + ms)
+  await reach(1, BACK_MS + msAllowed(simulation, 0))
+  simulation.break()
+  await simulation.run(() => false, simulation.healsAt)
+  const tip = Math.max(...honest.map(({ height }) => height))
+  const round = Math.max(...honest.map((node) => (node.height === tip ? node.round : 0)))
+  await reach(tip + 1, BACK_MS + msAllowed(simulation, round))
   expect(simulation.failures, at).toEqual([])
-  const chain = (node: (typeof honest)[number]) => node.disk.blocks.map(({ hash }) => toHex(hash)).slice(0, target)
-  for (const node of honest) expect(chain(node), at).toEqual(chain(honest[0]!))
-  expect(
-    chain(honest[0]!),
-    `${at}: no progress; rounds ${rounds} then ${honest.map(({ round }) => round)}`
-  ).toHaveLength(target)
+  const chain = (node: SimNode) => node.disk.blocks.slice(0, tip + 1).map(({ hash }) => toHex(hash))
+  for (const node of honest) expect(chain(node), `${at}: not in time, or different chains`).toEqual(chain(honest[0]!))
+  expect(chain(honest[0]!), `${at}: not in time`).toHaveLength(tip + 1)
   return simulation
 }
 

@@ -38,7 +38,7 @@ export class Byzantine implements Participant {
 
   /** Votes in every round that it hears of, differently to each. */
   receive(message: Message, _from: number): void {
-    if (this.#kind === 'silent') return
+    if (this.#kind === 'silent' || !this.#sim.hasBroken) return
     const heard = this.#heard(message)
     if (heard === undefined || heard.height < this.#place.height) return
     if (heard.height > this.#place.height) this.#place = placeAt(heard.height)

@@ -10,7 +10,7 @@ import { MolochError } from '../../../src/error.ts'
 import { type BlockInput, buildBlock } from '../../../src/ledger/build-block.ts'
 import { ChainHead, type Tip } from '../../../src/ledger/head.ts'
 import type { EvidenceRecord } from '../../../src/store/evidence-store.ts'
-import type { Simulation } from './simulation.ts'
+import { SIM_DISK_MS, type Simulation } from './simulation.ts'
 
 export class SimDisk {
   readonly head: ChainHead
@@ -82,7 +82,7 @@ export class SimLedger extends Emitter<LedgerEvents> implements LedgerPort {
     }
     const failure = this.#disk.head.check(block)
     if (failure !== undefined) return failure
-    await this.#sim.delay(30)
+    await this.#sim.delay(SIM_DISK_MS)
     if (this.#dead) {
       if (this.#sim.random.float() < 0.5 && this.tip.height + 1 === block.height) this.#disk.write(block)
       return new Promise(() => {})

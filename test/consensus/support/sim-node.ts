@@ -17,7 +17,15 @@ import type { Log } from '../../../src/log.ts'
 import { mempoolLimits } from '../../chain/support/mempool-limits.ts'
 import { MemoryMark } from './marks.ts'
 import { SimDisk, SimLedger } from './sim-ledger.ts'
-import { type Message, type Participant, SIM_EPOCH, type Simulation } from './simulation.ts'
+import {
+  MAX_DOWN_MS,
+  type Message,
+  type Participant,
+  SIM_DISK_MS,
+  SIM_EPOCH,
+  SIM_THREAD_MS,
+  type Simulation
+} from './simulation.ts'
 
 /** What an honest validator may say of others at most; anything else is its own fault. */
 const ABOUT_OTHERS = /^(v\d+ signed two different|v\d+ proposed the invalid block|a decided block could not be checked)/
@@ -52,7 +60,7 @@ export class SimNode implements Participant {
   }
 
   async start(): Promise<void> {
-    const { genesis, keys, random, schedule } = this.#sim
+    const { genesis, keys } = this.#sim
     const store = new SimStore(this.#sim, this.#signerDisk)
     const mark = new SimMark(this.#sim, this.#mark, store)
     const options = { path: 'disk', markPath: 'mark', key: keys[this.index]!, genesisHash: genesis.hash }
@@ -63,7 +71,13 @@ export class SimNode implements Participant {
     if (doubt !== undefined) this.#sim.failures.push(`v${this.index}: ${doubt.message}`)
     this.#life = new Life(this.#sim, this, signer, store, this.#skew)
     this.#life.driver.start()
-    if (!this.#sim.healed && random.float() < 0.5) schedule.after(random.below(6000), () => this.#crash())
+    this.mayCrash()
+  }
+
+  /** Once more, or for the first time. */
+  mayCrash(): void {
+    const { broken, random, schedule } = this.#sim
+    if (broken && random.float() < 0.5) schedule.after(random.below(6000), () => this.#crash())
   }
 
   receive(message: Message, from: number): void {
@@ -71,11 +85,11 @@ export class SimNode implements Participant {
   }
 
   #crash(): void {
-    if (this.#sim.healed || this.#life === undefined) return
+    if (!this.#sim.broken || this.#life === undefined) return
     this.crashes++
     this.#life.end()
     this.#life = undefined
-    this.#sim.schedule.after(this.#sim.random.below(2000), () => void this.start())
+    this.#sim.schedule.after(this.#sim.random.below(MAX_DOWN_MS), () => void this.start())
   }
 }
 
@@ -97,7 +111,7 @@ class SimMark implements MarkStore {
   }
 
   async write(mark: Mark): Promise<void> {
-    if (this.takesTime) await this.#sim.delay(10)
+    if (this.takesTime) await this.#sim.delay(SIM_DISK_MS)
     if (this.#store.isDead) return new Promise(() => {})
     this.#mark.mark = mark
   }
@@ -121,7 +135,7 @@ class SimStore implements SignerStore {
   }
 
   async write(writes: readonly SignerWrite[]): Promise<void> {
-    if (!writes.some(({ key }) => key === 'format')) await this.#sim.delay(30)
+    if (!writes.some(({ key }) => key === 'format')) await this.#sim.delay(SIM_DISK_MS)
     if (this.#dead && this.#sim.random.float() < 0.5) return new Promise(() => {})
     for (const write of writes) {
       if (write.type === 'del') this.#disk.delete(write.key)
@@ -245,8 +259,8 @@ class Life implements Participant {
 
   /** Threads take their time, and die at times. */
   async #thread(): Promise<void> {
-    await this.#sim.delay(20)
-    if (!this.#sim.healed && this.#sim.random.float() < 0.1) throw new MolochError('VERIFY_CRASHED', 'a thread died')
+    await this.#sim.delay(SIM_THREAD_MS)
+    if (this.#sim.broken && this.#sim.random.float() < 0.1) throw new MolochError('VERIFY_CRASHED', 'a thread died')
   }
 
   #clock(skew: number): Clock {

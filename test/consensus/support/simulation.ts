@@ -1,6 +1,9 @@
 /**
- * Validators over a network that loses, delays and repeats messages until it heals, and then delivers each in bounded
- * time: real drivers in virtual time. A seed fixes everything.
+ * Validators over a network that is whole until all have decided a block, then loses, delays and repeats messages until it
+ * heals, and from then on delivers each in bounded time: real drivers in virtual time. A seed fixes everything.
+ *
+ * It begins whole, and the faulty silent, so that every honest validator has signed before anything goes wrong: one that
+ * has not, and comes to a chain under way, signs nothing for two heights (signing-gate.ts) and counts as faulty until then.
  */
 import { createGenesis, type Genesis } from '../../../src/chain/genesis.ts'
 import { decodeVote } from '../../../src/chain/vote.ts'
@@ -37,6 +40,12 @@ export interface SimulationSpec {
 
 /** How long a message takes at most once the network has healed. */
 export const HEALED_DELAY_MS = 20
+/** A write to a disk, at most. */
+export const SIM_DISK_MS = 30
+/** A check by a verify thread, at most. */
+export const SIM_THREAD_MS = 20
+/** From a crash to the next start, at most. */
+export const MAX_DOWN_MS = 2000
 
 export class Simulation {
   readonly schedule = new Schedule()
@@ -44,8 +53,9 @@ export class Simulation {
   readonly size: number
   readonly genesis: Genesis
   readonly keys: readonly KeyPair[]
-  /** From then on nothing is lost and nobody crashes. */
-  readonly healsAt: number
+  /** From then to `healsAt` things go wrong; Infinity while they have not begun to. */
+  breaksAt = Number.POSITIVE_INFINITY
+  readonly #brokenMs: number
   readonly honest: SimNode[] = []
   readonly #participants: Participant[] = []
   readonly #faulty = new Set<number>()
@@ -80,7 +90,7 @@ export class Simulation {
         snapshotInterval: 1_000_000
       }
     })
-    this.healsAt = random.below(12_000)
+    this.#brokenMs = random.below(12_000)
     // Locks matter where prevotes arrive and precommits don't, and where who decided can't tell.
     const loss = (): number => random.pick([0, 0, 0.1, 0.4, 0.9])
     this.#loss = { PREVOTE: loss(), PRECOMMIT: loss(), block: loss(), finalized: loss(), ask: loss(), answer: loss() }
@@ -103,8 +113,24 @@ export class Simulation {
     }
   }
 
-  get healed(): boolean {
-    return this.schedule.now >= this.healsAt
+  /** From then on nothing is lost and nobody crashes. */
+  get healsAt(): number {
+    return this.breaksAt + this.#brokenMs
+  }
+
+  get broken(): boolean {
+    const { now } = this.schedule
+    return now >= this.breaksAt && now < this.healsAt
+  }
+
+  /** Whether the faulty are at work. */
+  get hasBroken(): boolean {
+    return this.schedule.now >= this.breaksAt
+  }
+
+  break(): void {
+    this.breaksAt = this.schedule.now
+    for (const node of this.honest) node.mayCrash()
   }
 
   /** @param who index or public key */
@@ -151,10 +177,10 @@ export class Simulation {
 
   send(from: number, to: number, message: Message): void {
     const { random } = this
-    if (!this.healed && (this.#isCutOff(from) || this.#isCutOff(to) || random.float() < this.#lossOf(message))) return
+    if (this.broken && (this.#isCutOff(from) || this.#isCutOff(to) || random.float() < this.#lossOf(message))) return
     const copies = random.float() < 0.1 ? 2 : 1
     for (let i = 0; i < copies; i++) {
-      const delay = 1 + random.below(this.healed ? HEALED_DELAY_MS : this.#slowest)
+      const delay = 1 + random.below(this.broken ? this.#slowest : HEALED_DELAY_MS)
       this.schedule.after(delay, () => this.#participants[to]?.receive(message, from))
     }
   }
@@ -165,7 +191,7 @@ export class Simulation {
   }
 
   #isCutOff(index: number): boolean {
-    const { now } = this.schedule
+    const now = this.schedule.now - this.breaksAt
     return this.#cutOff.some((one) => one.index === index && now >= one.from && now < one.to)
   }
 
