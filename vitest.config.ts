@@ -61,7 +61,8 @@ export default defineConfig({
           maxWorkers: BYZANTINE_WORKERS,
           // Projects of other numbers of workers run one after another.
           sequence: { groupOrder: 1 },
-          globalSetup: 'test/support/build-workers.ts',
+          // Some of its files are about processes.
+          globalSetup: 'test/support/build-all.ts',
           testTimeout: HANGS_MS,
           hookTimeout: HANGS_MS
         }
