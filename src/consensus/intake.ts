@@ -50,6 +50,8 @@ export class Intake {
   readonly #ports: IntakePorts
   /** The final blocks that were told on. */
   readonly #told: Told
+  /** Who was seen above the height that is decided. */
+  #above = { height: 0, validators: new Set<number>() }
 
   constructor(ports: IntakePorts) {
     this.#ports = ports
@@ -58,7 +60,7 @@ export class Intake {
 
   /** A checked Vote. */
   takeVote(vote: Vote): Taken {
-    const { ask, current, early, ledger, signed } = this.#ports
+    const { current, early, ledger, signed } = this.#ports
     signed(vote.validator, { kind: 'vote', vote })
     const height = current()
     if (height === undefined || vote.height < height.height) return 'ignore'
@@ -66,7 +68,7 @@ export class Intake {
     const slot = this.#slot(height, vote.height, held)
     if (vote.height > height.height) {
       if (slot === 'known' || slot === 'surplus') return 'ignore'
-      ask(ASK_SOON_MS)
+      this.#ahead(height, held.validator)
       if (slot !== 'new') return 'ignore'
       early.addVote(held)
       return 'accept'
@@ -74,6 +76,17 @@ export class Intake {
     if (slot !== 'new' && slot !== 'conflict') return 'ignore'
     height.addVote(held)
     return 'accept'
+  }
+
+  /**
+   * A validator has signed for a height above ours. Peers are asked once a height for each, however much it signs; after that
+   * the machine's own time says when.
+   */
+  #ahead({ height }: Height, validator: number): void {
+    if (this.#above.height !== height) this.#above = { height, validators: new Set() }
+    if (this.#above.validators.has(validator)) return
+    this.#above.validators.add(validator)
+    this.#ports.ask(ASK_SOON_MS)
   }
 
   #slot(height: Height, at: number, held: HeldVote): Slot {
@@ -84,7 +97,7 @@ export class Intake {
 
   /** A checked NewBlock: its form, its seal and its proposer's signature. */
   async takeBlock(checked: CheapProposal): Promise<Taken> {
-    const { early, current, ask } = this.#ports
+    const { early, current, ledger } = this.#ports
     const { header, blockBytes } = checked
     const proposal = heldProposal(proposalOf(checked))
     this.#signedProposal(proposal.proposal)
@@ -99,7 +112,7 @@ export class Intake {
     if (slot !== 'new' && slot !== 'conflict' && !blockAlone) return 'ignore'
     if (next) {
       early.addProposal({ proposal, header, blockBytes })
-      ask(ASK_SOON_MS)
+      this.#ahead(height, ledger.genesis.validators.proposer(header.height, proposal.round))
       return 'accept'
     }
     const validation = height.addBlock(proposal.hash, header, blockBytes)

@@ -1,7 +1,7 @@
 /** What a driver does when time passes and little else: pace, timeouts, asking, warnings, publication. */
 import { expect, it, vi } from 'vitest'
 import { checkFinalized } from '../../src/chain/check-block.ts'
-import { decodeVote, type Vote } from '../../src/chain/vote.ts'
+import { decodeVote, encodeVote, type Vote, VoteType } from '../../src/chain/vote.ts'
 import { Asker } from '../../src/consensus/asker.ts'
 import { noVotes } from '../../src/consensus/catch-up.ts'
 import { FINALIZED_RANK_DELAY_MS } from '../../src/consensus/pace.ts'
@@ -105,6 +105,27 @@ it('asks for votes every full timeout without progress, and not while it waits f
   // A full timeout of round 0 takes 2 s; each time one peer can be asked.
   expect(node.requests.length - before).toBeGreaterThanOrEqual(4)
   expect(node.requests.length - before).toBeLessThanOrEqual(6)
+  network.nodes[0]!.running = false
+})
+
+it('asks once a height for each validator that signs for heights above, however much of it comes', async () => {
+  const room = await lab(2)
+  const { node, clock, network } = room
+  network.connects = () => true
+  network.nodes[0]!.running = true
+  network.nodes[0]!.driver = node.driver
+  network.nodes[0]!.ledger = node.ledger
+  await clock.pass(10)
+  const before = node.requests.length
+  for (let far = 0; far < 40; far++) {
+    for (const validator of [0, 1]) {
+      const vote = encodeVote(room.vote(VoteType.PREVOTE, validator, undefined, 0, 5 + far))
+      expect(await node.gossip('vote', vote)).toBe('ignore')
+    }
+    await clock.pass(100)
+  }
+  expect(node.requests.length - before).toBeGreaterThanOrEqual(1)
+  expect(node.requests.length - before).toBeLessThanOrEqual(2)
   network.nodes[0]!.running = false
 })
 
