@@ -10,8 +10,10 @@ import fastify, {
 import { MolochError, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { type AccessRules, assertBinding, guard } from './access.ts'
+import { type AnswerLimits, type Budgets, boundRoutes, createBudgets } from './bounds.ts'
 import { FinalityWaiters } from './finality.ts'
-import { CLOSE_GRACE_MS, MAX_BODY_BYTES, MAX_PARAM_LENGTH } from './limits.ts'
+import { Gate } from './gate.ts'
+import { BLOCK_READS, CLOSE_GRACE_MS, MAX_PARAM_LENGTH, PEER_READS, SMALL_BODY_BYTES } from './limits.ts'
 import { refuseOddIntegers } from './plain-integers.ts'
 import { handleErrors } from './problem.ts'
 import { blockRoutes } from './routes/blocks.ts'
@@ -33,6 +35,9 @@ export interface ApiOptions extends AccessRules {
   readonly max_waiters: number
 }
 
+/** Other numbers than those of limits.ts: for tests. */
+export interface ApiLimits extends ServerLimits, AnswerLimits {}
+
 export type App = FastifyInstance<
   RawServerDefault,
   IncomingMessage,
@@ -53,7 +58,8 @@ interface Shown {
  */
 export class Api {
   readonly #options: ApiOptions
-  readonly #limits: Partial<ServerLimits>
+  readonly #limits: Partial<ApiLimits>
+  readonly #budgets: Budgets
   readonly #log: Log
   #shown: Shown | undefined
   /** The first: it has the port, and hands each request to those that are shown. */
@@ -62,10 +68,11 @@ export class Api {
   #closed: Promise<void> | undefined
 
   /** @throws MolochError BAD_CONFIG if it would be open to others without anybody having said so */
-  constructor(options: ApiOptions, log: Log, limits: Partial<ServerLimits> = {}) {
+  constructor(options: ApiOptions, log: Log, limits: Partial<ApiLimits> = {}) {
     assertBinding(options)
     this.#options = options
     this.#limits = limits
+    this.#budgets = createBudgets(limits)
     this.#log = log
   }
 
@@ -119,7 +126,6 @@ export class Api {
 
   #routes(source: ApiSource): Shown {
     const app = createApp((request, response) => this.#shown?.app.routing(request, response), this.#limits)
-    const waiters = new FinalityWaiters(source, this.#options.max_waiters)
     handleErrors(app, this.#log)
     guard(app, this.#options)
     refuseOddIntegers(app)
@@ -127,23 +133,30 @@ export class Api {
     app.addHook('onSend', async (_, reply) => {
       if (this.#closed !== undefined) reply.header('connection', 'close')
     })
-    healthRoutes(app, source)
-    nodeRoutes(app, source)
-    peerRoutes(app, source)
-    gossipRoutes(app, source)
-    blockRoutes(app, source)
-    eventRoutes(app, source)
-    proofRoutes(app, source)
-    submitRoutes(app, source, waiters, this.#options.max_wait_ms)
+    boundRoutes(app, this.#budgets, new Gate(source.light === undefined ? BLOCK_READS : PEER_READS), this.#log)
+    const waiters = new FinalityWaiters(source, this.#options.max_waiters)
+    addRoutes(app, source, waiters, this.#options.max_wait_ms)
     return { app, waiters }
   }
 }
 
+/** All there are; each says how large its answers are, and the bodies that it takes. */
+export function addRoutes(app: App, source: ApiSource, waiters: FinalityWaiters, maxWaitMs: number): void {
+  healthRoutes(app, source)
+  nodeRoutes(app, source)
+  peerRoutes(app, source)
+  gossipRoutes(app, source)
+  blockRoutes(app, source)
+  eventRoutes(app, source)
+  proofRoutes(app, source)
+  submitRoutes(app, source, waiters, maxWaitMs)
+}
+
 /** @param onRequest of the server, if it is the one that listens */
-function createApp(onRequest: RequestListener, limits: Partial<ServerLimits>): App {
+export function createApp(onRequest: RequestListener, limits: Partial<ServerLimits> = {}): App {
   const app = fastify({
     logger: false,
-    bodyLimit: MAX_BODY_BYTES,
+    bodyLimit: SMALL_BODY_BYTES,
     serverFactory: () => createApiServer(onRequest, limits),
     forceCloseConnections: 'idle',
     return503OnClosing: true,

@@ -24,7 +24,7 @@ export class FinalityWaiters {
    * many wait already as may.
    */
   async wait(id: Uint8Array, milliseconds: number, gone: AbortSignal): Promise<number | undefined> {
-    if (this.#count >= this.#limit || this.#closed) return (await this.#source.chain.event(id))?.height
+    if (this.#count >= this.#limit || this.#closed) return this.#source.chain.heightOfEvent(id)
     this.#count++
     const key = toHex(id)
     let resolve: (height: number | undefined) => void = () => {}
@@ -39,8 +39,8 @@ export class FinalityWaiters {
     gone.addEventListener('abort', giveUp, { once: true })
     try {
       // Asked after listening, so that a block in between is not missed. While it waits it is in none: nothing is read.
-      const found = this.#source.isPending(id) ? undefined : await this.#source.chain.event(id)
-      if (found !== undefined) return found.height
+      const found = this.#source.isPending(id) ? undefined : await this.#source.chain.heightOfEvent(id)
+      if (found !== undefined) return found
       return gone.aborted ? undefined : await final
     } finally {
       this.#count--

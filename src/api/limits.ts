@@ -8,6 +8,28 @@ export const MAX_BATCH_EVENTS = 1000
 export const EVENTS_A_TURN = 50
 /** Events a page of a listing unless asked for otherwise; the ledger has the most. */
 export const DEFAULT_PAGE_EVENTS = 100
+/** Bytes of a page, but for an item that is larger alone: one of 1000 large events is as much as a node has memory for. */
+export const MAX_PAGE_BYTES = 2 ** 20
+/** Answers up to this size are given without asking whether there is room: a socket has one at a time. */
+export const SMALL_ANSWER_BYTES = 64 << 10
+/** Memory for larger answers, until they have left: readers that take nothing, or little at a time. */
+export const ANSWER_BYTES = 32 << 20
+/** An answer that is on its way for so long gives way if others need its room. */
+export const SLOW_ANSWER_MS = 5000
+/** Memory for bodies of requests that are read or answered now. */
+export const BODY_BYTES = 64 << 20
+/** Answers that are made of blocks at once: a block is larger than what is shown of it. */
+export const BLOCK_READS = 4
+/** The same of a light node, which has no blocks and waits for its peers instead. */
+export const PEER_READS = 64
+/** Items of a page that are written before others get their turn: some milliseconds of the main loop. */
+export const ITEMS_A_TURN = 100
+/** Bytes of the body of what an operator asks for. */
+export const SMALL_BODY_BYTES = 8 << 10
+/** Items of lists that have no pages: more say nothing to whoever looks at them. */
+export const MAX_LISTED = 1000
+/** Characters of texts that peers choose. */
+export const MAX_PEER_TEXT = 200
 /** Characters of a cursor: it is ours, so a longer one is not. */
 export const MAX_CURSOR_LENGTH = 256
 /** Sockets at once: idle connections cost descriptors that the peers need too. */

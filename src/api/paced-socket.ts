@@ -90,7 +90,9 @@ export class PacedSocket extends Duplex {
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#raw.write(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)
+    this.#raw.cork()
+    for (const [i, { chunk }] of chunks.entries()) this.#raw.write(chunk, i === chunks.length - 1 ? done : undefined)
+    this.#raw.uncork()
   }
 
   override _final(done: (error?: Error | null) => void): void {

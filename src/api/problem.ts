@@ -89,6 +89,8 @@ interface Problem {
   readonly more?: Record<string, unknown>
 }
 
+export const FAILED: Problem = { code: 'INTERNAL', detail: 'the node failed to answer; its log says why' }
+
 /** RFC 9457 with the project's `code`. */
 export function problemOf(status: number, { code, detail, more }: Problem) {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
@@ -119,8 +121,7 @@ export function handleErrors(app: FastifyInstance, log: Log): void {
       return sendProblem(reply, status, { code: requestCode(status, error.code), detail })
     }
     log.error({ err: error, method: request.method, url: request.url }, 'an API request failed')
-    const code = error instanceof MolochError ? error.code : 'INTERNAL'
-    return sendProblem(reply, 500, { code, detail: 'the node failed to answer; its log says why' })
+    return sendProblem(reply, 500, error instanceof MolochError ? { ...FAILED, code: error.code } : FAILED)
   })
   app.setNotFoundHandler((request: FastifyRequest, reply) =>
     sendProblem(reply, 404, { code: 'NOT_FOUND', detail: `no ${request.method} ${request.url.split('?')[0]} here` })

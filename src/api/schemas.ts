@@ -53,6 +53,7 @@ export const SyncDetailJson = Type.Object({
   ...SyncJson.properties,
   held_bytes: Type.Integer({ description: 'downloaded and not yet stored' }),
   max_held_bytes: Type.Integer(),
+  range_count: Type.Integer(),
   ranges: Type.Array(
     Type.Object({
       start: Type.Integer(),
@@ -185,7 +186,8 @@ export type HeldPeerJson = Type.Static<typeof HeldPeerJson>
 export const PeersJson = Type.Object({
   peers: Type.Array(PeerJson),
   held: Type.Array(HeldPeerJson, { description: 'neither dialled nor let in' }),
-  known: Type.Integer({ description: 'peers in the address book' })
+  known: Type.Integer({ description: 'peers in the address book' }),
+  next_cursor: Nullable(Type.String())
 })
 export type PeersJson = Type.Static<typeof PeersJson>
 
@@ -197,7 +199,8 @@ export const TopicsJson = Type.Object({
       topic: Type.String(),
       id: Type.String({ description: 'its name on the wire' }),
       mesh: Type.Array(Type.String(), { description: 'ids of peers that full messages are exchanged with' }),
-      subscribers: Type.Array(Type.String(), { description: 'ids of peers that follow it' })
+      subscribers: Type.Array(Type.String(), { description: 'ids of peers that follow it, some if they are many' }),
+      subscriber_count: Type.Integer()
     })
   )
 })
@@ -289,7 +292,11 @@ export const SealedHeaderJson = Type.Object({
 })
 export type SealedHeaderJson = Type.Static<typeof SealedHeaderJson>
 
-export const BlockJson = Type.Object({ ...SealedHeaderJson.properties, events: Type.Array(EventJson) })
+export const BlockJson = Type.Object({
+  ...SealedHeaderJson.properties,
+  events: Type.Array(EventJson),
+  next_cursor: Type.Optional(Type.String({ description: 'there are more events: ?cursor= of the same block' }))
+})
 export type BlockJson = Type.Static<typeof BlockJson>
 
 export const EventPageJson = Type.Object({
@@ -312,7 +319,8 @@ export const EvidenceJson = Type.Object({
       validators: Type.Array(Type.Object({ name: Nullable(Type.String()), public_key: Hex })),
       description: Type.String()
     })
-  )
+  ),
+  next_cursor: Nullable(Type.String())
 })
 
 export const SubmittedJson = Type.Object({

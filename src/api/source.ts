@@ -29,7 +29,8 @@ type BlocksView = Pick<
   | 'expiredEvents'
   | 'passedEvent'
   | 'passedEvents'
-  | 'evidence'
+  | 'heightOfEvent'
+  | 'evidencePage'
 >
 
 /** A run of heights on its way from peers to the disk. */

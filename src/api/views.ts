@@ -3,12 +3,11 @@ import type { Genesis } from '../chain/genesis.ts'
 import { toHex } from '../codec/bytes.ts'
 import type { Commit } from '../codec/generated/chain.ts'
 import { EventBody, SignedEvent } from '../codec/generated/event.ts'
-import { splitBlock } from '../codec/raw.ts'
-import { type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from '../ledger/ledger.ts'
+import type { FoundEvent, SealedHeader } from '../ledger/ledger.ts'
 import { headerToJson } from '../light/verify/proof-json.ts'
 import type { HeldPeer, PeerView, SessionState } from '../network/types.ts'
+import { MAX_LISTED, MAX_PEER_TEXT } from './limits.ts'
 import type {
-  BlockJson,
   CommitJson,
   EventJson,
   HeldPeerJson,
@@ -143,7 +142,9 @@ export function syncDetailJson(sync: SyncView): SyncDetailJson {
     ...syncJson(sync),
     held_bytes: sync.heldBytes,
     max_held_bytes: sync.boundBytes,
-    ranges: sync.ranges.map(({ start, count, status, seconds, attempts, peers }) => ({
+    range_count: sync.ranges.length,
+    // The lowest, which others wait for.
+    ranges: sync.ranges.slice(0, MAX_LISTED / 10).map(({ start, count, status, seconds, attempts, peers }) => ({
       start,
       count,
       status,
@@ -163,8 +164,8 @@ function lastRunJson(run: SyncView['lastRun']): StatusJson['sync']['last_run'] {
   return { from_height: run.from, to_height: run.to, seconds: run.seconds, peers_used: run.peersUsed }
 }
 
-export function peersJson(source: ApiSource): PeerJson[] {
-  return source.peers().map((peer) => ({
+export function peerJson({ genesis }: Pick<ApiSource, 'genesis'>, peer: PeerView): PeerJson {
+  return {
     peer_id: peer.peerId,
     address: peer.address,
     direction: peer.direction,
@@ -174,14 +175,14 @@ export function peersJson(source: ApiSource): PeerJson[] {
     earliest_height: peer.earliestHeight,
     mode: peer.mode ?? null,
     chain_key: peer.chainKey ?? null,
-    validator: peer.chainKey === undefined ? null : validatorName(source.genesis, peer.chainKey),
-    user_agent: peer.userAgent ?? null,
+    validator: peer.chainKey === undefined ? null : validatorName(genesis, peer.chainKey),
+    user_agent: peer.userAgent?.slice(0, MAX_PEER_TEXT) ?? null,
     score: round(peer.score),
     gossip: { ...peer.gossip },
     penalty_points: round(peer.points),
     last_fault: peer.fault === undefined ? null : { ...peer.fault },
     connected_at: peer.connectedAt
-  }))
+  }
 }
 
 export function heldPeerJson({ peerId, verdict, code, message, since, until }: HeldPeer): HeldPeerJson {
@@ -192,13 +193,6 @@ export function heldPeerJson({ peerId, verdict, code, message, since, until }: H
 export function validatorName(genesis: Genesis, publicKeyHex: string): string | null {
   const index = genesis.validators.keys.findIndex((key) => toHex(key) === publicKeyHex)
   return genesis.validators.names[index] ?? null
-}
-
-export function blockJson(stored: StoredBlock): BlockJson {
-  const parts = splitBlock(stored.blockBytes)
-  const sealed = sealedHeaderJson(sealedHeader(stored))
-  const events = parts.events.map((bytes, index) => eventJson({ height: sealed.height, index, bytes }))
-  return { ...sealed, events }
 }
 
 export function sealedHeaderJson({ hash, header, seal, commit }: SealedHeader): SealedHeaderJson {

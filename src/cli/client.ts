@@ -1,20 +1,28 @@
 import { isIPv6 } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Static, TSchema } from 'typebox'
 import { Check } from 'typebox/schema'
-import { MolochError } from '../error.ts'
+import { hasCode, MolochError } from '../error.ts'
 import { loadConfig } from '../node/config/load.ts'
 import { homePaths, resolveHome } from '../node/home.ts'
 import { type Cli, usageError } from './cli.ts'
 
 /** Time for a node to answer; whoever asks it to wait says how long. */
 const ANSWER_TIMEOUT_MS = 60_000
-/** No answer of the API is larger; whatever answers instead of a node must not fill memory. */
-const MAX_ANSWER_BYTES = 64 * 2 ** 20
+/** No answer of the API is larger, but for a genesis; whatever answers instead of a node must not fill memory. */
+const MAX_ANSWER_BYTES = 8 * 2 ** 20
+/** A node that has no room for an answer now has it soon: it is asked again so often, as late as it says. */
+const BUSY_RETRIES = 10
+const MAX_RETRY_AFTER_SECONDS = 10
 
 export interface ApiOptions {
   readonly url?: string
   readonly home?: string
 }
+
+type Answer =
+  | { readonly text: string }
+  | { readonly text: undefined; readonly problem: MolochError; readonly retryAfterMs: number }
 
 /** The API of a running node, over HTTP. Every error is a MolochError with the API's code. */
 export class ApiClient {
@@ -54,6 +62,16 @@ export class ApiClient {
   }
 
   async #request(path: string, init: RequestInit, maxBytes: number, timeoutMs = ANSWER_TIMEOUT_MS): Promise<string> {
+    for (let retries = 0; ; retries++) {
+      const answer = await this.#once(path, init, maxBytes, timeoutMs)
+      if (answer.text !== undefined) return answer.text
+      if (init.method !== undefined || !hasCode(answer.problem, 'BUSY') || retries === BUSY_RETRIES)
+        throw answer.problem
+      await sleep(answer.retryAfterMs)
+    }
+  }
+
+  async #once(path: string, init: RequestInit, maxBytes: number, timeoutMs: number): Promise<Answer> {
     const headers = new Headers(init.headers)
     if (this.#token !== '') headers.set('authorization', `Bearer ${this.#token}`)
     let response: Response
@@ -66,8 +84,9 @@ export class ApiClient {
       if (error instanceof MolochError) throw error
       throw noNode(this.url, error, timeoutMs)
     }
-    if (response.ok) return text
-    throw problemOf(this.url, response.status, text)
+    if (response.ok) return { text }
+    const seconds = Math.min(Number(response.headers.get('retry-after')) || 1, MAX_RETRY_AFTER_SECONDS)
+    return { text: undefined, problem: problemOf(this.url, response.status, text), retryAfterMs: seconds * 1000 }
   }
 
   #checked<Schema extends TSchema>(path: string, text: string, schema: Schema): Static<Schema> {

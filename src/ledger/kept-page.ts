@@ -1,9 +1,6 @@
 import { MolochError } from '../error.ts'
-import type { KeptEvents } from '../store/kept-events.ts'
-import { MAX_PAGE_EVENTS } from './query.ts'
-
-/** Bytes of one page: whoever asks for a page of the largest events must not fill memory. */
-const MAX_PAGE_BYTES = 4 << 20
+import type { KeptEvents, KeptRow } from '../store/kept-events.ts'
+import { MAX_PAGE_EVENTS, type Room, roomOfBytes } from './query.ts'
 
 export interface KeptPage {
   /** Encoded SignedEvents. */
@@ -13,17 +10,19 @@ export interface KeptPage {
 }
 
 /** A page of events that wait no longer, the newest first. @throws MolochError BAD_CURSOR */
-export async function keptPage(store: KeptEvents, cursor: string | undefined, limit: number): Promise<KeptPage> {
+export async function keptPage(
+  store: KeptEvents,
+  cursor: string | undefined,
+  limit: number,
+  fits: Room<KeptRow> = roomOfBytes()
+): Promise<KeptPage> {
   const pageSize = Math.min(Math.max(1, limit), MAX_PAGE_EVENTS)
   const events: Uint8Array[] = []
-  let size = 0
   let last = 0
-  for await (const { place, bytes } of store.rows(cursor === undefined ? undefined : parseCursor(cursor))) {
-    size += bytes.byteLength
-    const full = events.length === pageSize || (events.length > 0 && size > MAX_PAGE_BYTES)
-    if (full) return { events, nextCursor: String(last) }
-    events.push(bytes)
-    last = place
+  for await (const row of store.rows(cursor === undefined ? undefined : parseCursor(cursor))) {
+    if (events.length === pageSize || !fits(row)) return { events, nextCursor: String(last) }
+    events.push(row.bytes)
+    last = row.place
   }
   return { events, nextCursor: undefined }
 }

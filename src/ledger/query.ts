@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import { indexKeysOf, resourceKey } from '../chain/event.ts'
 import type { StateIndex } from '../chain/state.ts'
 import { equalBytes, utf8 } from '../codec/bytes.ts'
@@ -32,6 +33,23 @@ export interface EventPage {
 }
 
 export const MAX_PAGE_EVENTS = 1000
+/** Events that are compared before others get their turn: a millisecond of the main loop. */
+const COMPARED_A_TURN = 100
+
+/** Takes an item into a page; false: there is no room, and the page ends before it. There is always for the first. */
+export type Room<Item> = (item: Item) => boolean
+
+/** Bytes of a page whose reader names no room: whoever asks for a page of the largest events must not fill memory. */
+const MAX_PAGE_BYTES = 4 << 20
+
+export function roomOfBytes(most = MAX_PAGE_BYTES): Room<Pick<FoundEvent, 'bytes'>> {
+  let used = 0
+  return ({ bytes }) => {
+    const fits = used === 0 || used + bytes.byteLength <= most
+    used += bytes.byteLength
+    return fits
+  }
+}
 
 /** What one page may cost, whatever is asked for and whoever asks. */
 export interface ScanBounds {
@@ -39,10 +57,12 @@ export interface ScanBounds {
   readonly rows: number
   /** Blocks that are read to compare their events. Who makes prefixes collide gets short pages, not a busy node. */
   readonly blocks: number
+  /** Of rows and blocks together. */
+  readonly bytes: number
 }
 
 /** Some tens of milliseconds. */
-export const SCAN_BOUNDS: ScanBounds = { rows: 20_000, blocks: 500 }
+export const SCAN_BOUNDS: ScanBounds = { rows: 20_000, blocks: 500, bytes: 8 << 20 }
 
 export interface QuerySources {
   readonly stores: Stores
@@ -70,7 +90,8 @@ export async function queryEvents(
   sources: QuerySources,
   filter: EventFilter,
   cursor: string | undefined,
-  limit: number
+  limit: number,
+  fits: Room<FoundEvent> = roomOfBytes()
 ): Promise<EventPage> {
   const { stores, reader, state, bounds } = sources
   const reverse = filter.reverse === true
@@ -87,21 +108,26 @@ export async function queryEvents(
   if (gap !== undefined && reverse) from = gap.to + 1
   if (gap !== undefined && !reverse) to = gap.from - 1
   const pageSize = Math.min(Math.max(1, limit), MAX_PAGE_EVENTS)
-  let scanned = 0
-  let read = 0
+  let [scanned, read, bytesRead, compared] = [0, 0, 0, 0]
   for await (const { height, keys } of stores.eventRows.keysBetween(from, to, reverse)) {
-    if (++scanned > bounds.rows) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
+    // The first is looked at in any case, or there would be no end.
+    const isOver = scanned > 0 && bytesRead > bounds.bytes
+    bytesRead += keys.byteLength
+    if (++scanned > bounds.rows || isOver) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
     const candidates = matching(keys, wanted, reverse)
     if (candidates.length === 0) continue
     if (++read > bounds.blocks) return { events, nextCursor: cursorOf({ height, index: edge(reverse) }) }
     const block = (await reader.eventsAt(height)) ?? []
+    for (const event of block) bytesRead += event.byteLength
     for (const index of candidates) {
+      if (++compared % COMPARED_A_TURN === 0) await immediate()
       if (start !== undefined && isBefore({ height, index }, start, reverse)) continue
       const bytes = block[index]
       if (bytes === undefined || !matches(bytes, filter)) continue
+      const found = { height, index, bytes }
       // One more than fits: so there is a next page for sure, and this is where it begins.
-      if (events.length === pageSize) return { events, nextCursor: cursorOf({ height, index }) }
-      events.push({ height, index, bytes })
+      if (events.length === pageSize || !fits(found)) return { events, nextCursor: cursorOf({ height, index }) }
+      events.push(found)
     }
   }
   if (gap === undefined) return { events, nextCursor: undefined }

@@ -6,13 +6,15 @@ import type { Header } from '../codec/generated/chain.ts'
 import type { GetProof, Proof } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
+import type { KeptRow } from '../store/kept-events.ts'
 import type { Conflict } from './conflict.ts'
+import { type EvidencePage, evidencePage } from './evidence-page.ts'
 import type { Tip } from './head.ts'
 import type { History } from './history.ts'
 import { type KeptPage, keptPage } from './kept-page.ts'
 import { HistoryProver } from './proofs/history-proofs.ts'
 import { Prover } from './proofs/proofs.ts'
-import { type EventFilter, type EventPage, queryEvents, type ScanBounds } from './query.ts'
+import { type EventFilter, type EventPage, queryEvents, type Room, type ScanBounds } from './query.ts'
 import { ChainReader, type FoundEvent, type SealedHeader, type StoredBlock, sealedHeader } from './reader.ts'
 import type { Snapshots } from './snapshot/snapshots.ts'
 import type { StateTries } from './state.ts'
@@ -143,6 +145,13 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
     return this.#prover.prove(request, onRead)
   }
 
+  /** The height of the block that a finalized event is in; undefined: it is in none here. No block is read. */
+  async heightOfEvent(id: Uint8Array): Promise<number | undefined> {
+    const place = await this.#stores.eventIndex.find(id)
+    // Above the tip: the block's batch is being written right now.
+    return place === undefined || place.height > this.tip.height ? undefined : place.height
+  }
+
   /** A finalized event by its id. */
   event(id: Uint8Array): Promise<FoundEvent | undefined> {
     return this.#reader.event(id)
@@ -153,7 +162,7 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
    * @param cursor a page's `nextCursor`, to go on behind it
    * @throws MolochError BAD_CURSOR; UNAVAILABLE where blocks are not held
    */
-  events(filter: EventFilter, cursor: string | undefined, limit: number): Promise<EventPage> {
+  events(filter: EventFilter, cursor: string | undefined, limit: number, fits?: Room<FoundEvent>): Promise<EventPage> {
     const sources = {
       stores: this.#stores,
       reader: this.#reader,
@@ -163,7 +172,7 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
       missing: (from: number, to: number) => this.history.missing(from, to),
       earliest: this.earliestHeight
     }
-    return queryEvents(sources, filter, cursor, limit)
+    return queryEvents(sources, filter, cursor, limit, fits)
   }
 
   /** The SignedEvent with this id, if it was accepted here and expired. */
@@ -172,8 +181,8 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
   }
 
   /** A page of the SignedEvents that expired, the newest first. @throws MolochError BAD_CURSOR */
-  expiredEvents(cursor: string | undefined, limit: number): Promise<KeptPage> {
-    return keptPage(this.#stores.mempool.expired, cursor, limit)
+  expiredEvents(cursor: string | undefined, limit: number, fits?: Room<KeptRow>): Promise<KeptPage> {
+    return keptPage(this.#stores.mempool.expired, cursor, limit, fits)
   }
 
   /** The SignedEvent with this id, if it was accepted here and its window passed, and blocks that may have it are not held. */
@@ -182,12 +191,17 @@ export abstract class ReadableLedger extends Emitter<LedgerEvents> {
   }
 
   /** A page of those, the newest first. @throws MolochError BAD_CURSOR */
-  passedEvents(cursor: string | undefined, limit: number): Promise<KeptPage> {
-    return keptPage(this.#stores.mempool.passed, cursor, limit)
+  passedEvents(cursor: string | undefined, limit: number, fits?: Room<KeptRow>): Promise<KeptPage> {
+    return keptPage(this.#stores.mempool.passed, cursor, limit, fits)
   }
 
   /** Proofs of faults, the highest first, at most `limit`. */
   evidence(limit = 1000): Promise<EvidenceRecord[]> {
     return this.#stores.evidence.highest(limit)
+  }
+
+  /** The same by pages. @throws MolochError BAD_CURSOR */
+  evidencePage(cursor: string | undefined, limit: number, fits: Room<EvidenceRecord>): Promise<EvidencePage> {
+    return evidencePage(this.#stores.evidence, cursor, limit, fits)
   }
 }

@@ -9,6 +9,8 @@ import { Emitter } from '../emitter.ts'
 import { MolochError } from '../error.ts'
 import type { ApplyResult } from '../ledger/apply.ts'
 import { type Conflict, conflictError } from '../ledger/conflict.ts'
+import { type EvidencePage, evidencePage } from '../ledger/evidence-page.ts'
+import type { Room } from '../ledger/query.ts'
 import type { Log } from '../log.ts'
 import type { EvidenceRecord } from '../store/evidence-store.ts'
 import type { StoredTip } from '../store/meta-store.ts'
@@ -195,6 +197,11 @@ export class LightChain extends Emitter<LightChainEvents> {
   /** Proofs of faults, the highest first, at most `limit`. */
   evidence(limit = 1000): Promise<EvidenceRecord[]> {
     return this.#parts.evidence.highest(limit)
+  }
+
+  /** The same by pages. @throws MolochError BAD_CURSOR */
+  evidencePage(cursor: string | undefined, limit: number, fits: Room<EvidenceRecord>): Promise<EvidencePage> {
+    return evidencePage(this.#parts.evidence, cursor, limit, fits)
   }
 
   /** Closes after what is under way. */

@@ -4,7 +4,7 @@ import { TrustedHeader } from '../codec/generated/chain.ts'
 import { SignedEvent } from '../codec/generated/event.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import { MolochError } from '../error.ts'
-import type { SealedHeader } from '../ledger/ledger.ts'
+import type { FoundEvent, SealedHeader } from '../ledger/ledger.ts'
 import type { CrossCheck } from '../light/cross-check.ts'
 import type { HeaderLookup } from '../light/header-lookup.ts'
 import type { LightChain } from '../light/light-chain.ts'
@@ -63,7 +63,7 @@ export function lightSource(parts: LightSourceParts): ApiSource {
 }
 
 function chainView(parts: LightSourceParts): ChainView {
-  const { chain, prover } = parts
+  const { chain } = parts
   return {
     get tip() {
       return chain.tip
@@ -81,14 +81,17 @@ function chainView(parts: LightSourceParts): ChainView {
     expiredEvent: async () => undefined,
     passedEvents: async () => refuse('takes no events'),
     passedEvent: async () => undefined,
-    evidence: (limit) => chain.evidence(limit),
-    event: async (id) => {
-      const eventId = id as Uint8Array<ArrayBuffer>
-      const { event: proof } = await proveEvent(prover, eventId, chain.tip.height)
-      if (proof?.event === undefined || proof.header === undefined) return undefined
-      return { height: proof.header.height, index: proof.eventIndex, bytes: SignedEvent.encode(proof.event) }
-    }
+    evidencePage: (cursor, limit, fits) => chain.evidencePage(cursor, limit, fits),
+    heightOfEvent: async (id) => (await eventBy(parts, id))?.height,
+    event: (id) => eventBy(parts, id)
   }
+}
+
+async function eventBy({ chain, prover }: LightSourceParts, id: Uint8Array): Promise<FoundEvent | undefined> {
+  const eventId = id as Uint8Array<ArrayBuffer>
+  const { event: proof } = await proveEvent(prover, eventId, chain.tip.height)
+  if (proof?.event === undefined || proof.header === undefined) return undefined
+  return { height: proof.header.height, index: proof.eventIndex, bytes: SignedEvent.encode(proof.event) }
 }
 
 /** Under the tip, or, if it is in the tip's own block, under that. */

@@ -84,7 +84,8 @@ function chainView(genesis: Genesis): ChainView {
     expiredEvent: async () => notReady(),
     passedEvents: async () => notReady(),
     passedEvent: async () => notReady(),
-    evidence: async () => notReady()
+    heightOfEvent: async () => notReady(),
+    evidencePage: async () => notReady()
   }
 }
 

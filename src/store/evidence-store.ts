@@ -1,7 +1,7 @@
 import { concatBytes, fromHex, toHex, u32be, utf8 } from '../codec/bytes.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import type { Database } from './database.ts'
-import { bytesKey, heightBytes, rangeOf, TABLE, view } from './keys.ts'
+import { bytesKey, HEIGHT_BYTES, heightBytes, rangeOf, TABLE, view } from './keys.ts'
 
 /** A fault of validators with the signed bytes that prove it. */
 export interface EvidenceRecord {
@@ -29,6 +29,12 @@ const MAX_KIND_BYTES = 64 << 20
 interface Room {
   readonly rows: number
   readonly bytes: number
+}
+
+export interface PlacedEvidence {
+  readonly place: Uint8Array
+  readonly record: EvidenceRecord
+  readonly rowBytes: number
 }
 
 export class EvidenceStore {
@@ -75,7 +81,16 @@ export class EvidenceStore {
 
   /** All records, the highest first. */
   async *all(): AsyncGenerator<EvidenceRecord> {
-    for await (const [, row] of this.#database.rows({ ...rangeOf(TABLE.EVIDENCE), reverse: true })) yield unpack(row)
+    for await (const { record } of this.below()) yield record
+  }
+
+  /** The same from one place on, without that: its records' `place` says where each is. */
+  async *below(place?: Uint8Array): AsyncGenerator<PlacedEvidence> {
+    const all = rangeOf(TABLE.EVIDENCE)
+    const range = place === undefined ? all : { ...all, lt: bytesKey(TABLE.EVIDENCE, place) }
+    for await (const [key, row] of this.#database.rows({ ...range, reverse: true })) {
+      yield { place: key.subarray(1), record: unpack(row), rowBytes: row.byteLength }
+    }
   }
 
   /** The highest of them. */
@@ -96,6 +111,8 @@ export class EvidenceStore {
 }
 
 const SLOT_BYTES = 16
+/** Of where a record is. */
+export const EVIDENCE_PLACE_BYTES = HEIGHT_BYTES + SLOT_BYTES
 
 function keyOf(record: EvidenceRecord, slot: string): Uint8Array {
   const hash = sha256(utf8(`${record.kind}\n${slot}`)).subarray(0, SLOT_BYTES)

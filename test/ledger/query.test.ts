@@ -99,7 +99,7 @@ test('a cursor that is none is refused and says what would do', async () => {
 })
 
 test('scans that end early lose nothing and repeat nothing', async () => {
-  const scanBounds = { rows: 3, blocks: 2 }
+  const scanBounds = { rows: 3, blocks: 2, bytes: 1 << 20 }
   await ledger.close()
   ledger = await Ledger.open({ path: dir, genesis: maker.genesis, log: silentLog, tuning: { scanBounds } })
   let short = 0

@@ -4,6 +4,8 @@ import type { EventFilter } from '../../ledger/ledger.ts'
 import { notHeld } from '../../ledger/proofs/proof-error.ts'
 import { MAX_PAGE_EVENTS } from '../../ledger/query.ts'
 import type { App } from '../app.ts'
+import { eventJsonBytes, pageBound } from '../bounds.ts'
+import { JsonPage, writtenJson } from '../json-page.ts'
 import { KeptEventJson, KeptPageJson, type KeptStatus, keptJson } from '../kept-events.ts'
 import { DEFAULT_PAGE_EVENTS, MAX_CURSOR_LENGTH } from '../limits.ts'
 import { apiError } from '../problem.ts'
@@ -38,22 +40,29 @@ export function eventRoutes(app: App, source: ApiSource): void {
   const { chain } = source
 
   const listSchema = { querystring: ListQuery, response: { 200: Type.Union([EventPageJson, KeptPageJson]) } }
-  app.get('/v1/events', { schema: listSchema }, async (request) => {
+  const bound = { ...pageBound(eventJsonBytes(source.genesis)), reads: true }
+  app.get('/v1/events', { schema: listSchema, config: { bound } }, async (request, reply) => {
+    const events = new JsonPage()
     const { status, cursor, limit = DEFAULT_PAGE_EVENTS, ...filters } = request.query
     if (status === 'expired' || status === 'passed') {
       refuseFilters(status, filters)
-      const kept = status === 'expired' ? chain.expiredEvents(cursor, limit) : chain.passedEvents(cursor, limit)
-      const page = await kept
-      return { events: page.events.map((bytes) => keptJson(bytes, status)), next_cursor: page.nextCursor ?? null }
+      const fits = ({ bytes }: { bytes: Uint8Array }) => events.add(keptJson(bytes, status))
+      const { nextCursor } = await (status === 'expired'
+        ? chain.expiredEvents(cursor, limit, fits)
+        : chain.passedEvents(cursor, limit, fits))
+      return writtenJson(reply, { events }, { next_cursor: nextCursor ?? null })
     }
     const { height } = chain.tip
-    const page = await chain.events(filterOf(request.query), cursor, limit)
-    return { events: page.events.map(eventJson), next_cursor: page.nextCursor ?? null, height }
+    const { nextCursor } = await chain.events(filterOf(request.query), cursor, limit, (found) =>
+      events.add(eventJson(found))
+    )
+    return writtenJson(reply, { events }, { next_cursor: nextCursor ?? null, height })
   })
 
   const params = Type.Object({ id: Type.String() })
   const response = { 200: Type.Union([EventJson, PendingEventJson, KeptEventJson]) }
-  app.get('/v1/events/:id', { schema: { params, response } }, async (request) => {
+  const one = { answerBytes: eventJsonBytes(source.genesis), reads: true }
+  app.get('/v1/events/:id', { schema: { params, response }, config: { bound: one } }, async (request) => {
     const { id } = request.params
     const bytes = fromHex(id, 32)
     if (bytes === undefined) {

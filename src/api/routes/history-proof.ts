@@ -1,14 +1,19 @@
 import { Type } from 'typebox'
 import { MAX_ACTION_BYTES, MAX_RESOURCE_ID_BYTES, MAX_RESOURCE_KIND_BYTES } from '../../chain/event-bounds.ts'
+import { MAX_PAGE_IDS } from '../../chain/history.ts'
 import { fromHex, utf8 } from '../../codec/bytes.ts'
 import type { HistoryProof } from '../../codec/generated/proof.ts'
 import { type HistoryKey, historyKey, keyToJson } from '../../light/verify/history-key.ts'
 import { pageToJson, proofToJson } from '../../light/verify/proof-json.ts'
 import type { App } from '../app.ts'
+import { SMALL_ANSWER_BYTES } from '../limits.ts'
 import { apiError } from '../problem.ts'
 import { HistoryPageAnswer, HistoryProofJson } from '../proof-schemas.ts'
 import { Height } from '../schemas.ts'
 import type { ApiSource, ProofSource } from '../source.ts'
+
+/** An id in a list: hex, quotes and comma. */
+const ID_JSON_BYTES = 67
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -36,20 +41,25 @@ type HistoryQuery = Type.Static<typeof HistoryQuery>
  */
 export function historyProofRoute(app: App, { genesis }: Pick<ApiSource, 'genesis'>, proofs: ProofSource): void {
   const response = { 200: Type.Union([HistoryProofJson, HistoryPageAnswer]) }
-  app.get('/v1/proofs/history', { schema: { querystring: HistoryQuery, response } }, async ({ query }) => {
-    const asked = keyOf(query)
-    const { anchor: anchorHeight = 0, before } = query
-    const known = knownOf(before)
-    const proof = await historyOf(proofs, asked, anchorHeight, known)
-    const [page] = proof.pages
-    if (before !== undefined && page !== undefined) {
-      return { key: keyToJson(asked), anchor_height: proof.anchorHeight, before, ...pageToJson(page) }
+  const bound = { answerBytes: MAX_PAGE_IDS * ID_JSON_BYTES + SMALL_ANSWER_BYTES, reads: true }
+  app.get(
+    '/v1/proofs/history',
+    { schema: { querystring: HistoryQuery, response }, config: { bound } },
+    async ({ query }) => {
+      const asked = keyOf(query)
+      const { anchor: anchorHeight = 0, before } = query
+      const known = knownOf(before)
+      const proof = await historyOf(proofs, asked, anchorHeight, known)
+      const [page] = proof.pages
+      if (before !== undefined && page !== undefined) {
+        return { key: keyToJson(asked), anchor_height: proof.anchorHeight, before, ...pageToJson(page) }
+      }
+      const header = await proofs.headerAt(proof.anchorHeight)
+      if (header === undefined) throw apiError('BLOCK_UNKNOWN', `no header ${proof.anchorHeight} here`)
+      const anchor = { height: proof.anchorHeight, ...header }
+      return proofToJson(genesis, { kind: 'history', proof, anchor, key: asked }) as HistoryProofJson
     }
-    const header = await proofs.headerAt(proof.anchorHeight)
-    if (header === undefined) throw apiError('BLOCK_UNKNOWN', `no header ${proof.anchorHeight} here`)
-    const anchor = { height: proof.anchorHeight, ...header }
-    return proofToJson(genesis, { kind: 'history', proof, anchor, key: asked }) as HistoryProofJson
-  })
+  )
 }
 
 interface Known {

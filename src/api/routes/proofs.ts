@@ -7,6 +7,8 @@ import { hasCode } from '../../error.ts'
 import type { Anchor } from '../../light/verify/anchor.ts'
 import { type AnchoredProof, proofToJson } from '../../light/verify/proof-json.ts'
 import type { App } from '../app.ts'
+import { SMALL } from '../bounds.ts'
+import { SMALL_ANSWER_BYTES } from '../limits.ts'
 import { apiError } from '../problem.ts'
 import { CheckpointJson, ProofJson } from '../proof-schemas.ts'
 import { Height } from '../schemas.ts'
@@ -29,7 +31,7 @@ const ConsistencyQuery = Type.Object({ from: Height, to: Type.Optional(Height) }
 export function proofRoutes(app: App, source: ApiSource): void {
   const { chain, genesis, proofs } = source
 
-  app.get('/v1/checkpoint', { schema: { response: { 200: CheckpointJson } } }, () => {
+  app.get('/v1/checkpoint', { schema: { response: { 200: CheckpointJson } }, config: { bound: SMALL } }, () => {
     const { height, hash, header } = source.checkpoint()
     const snapshot = source.snapshot?.()
     return {
@@ -46,8 +48,11 @@ export function proofRoutes(app: App, source: ApiSource): void {
 
   const response = { 200: ProofJson }
   const byId = Type.Object({ id: Type.String() })
+  // The event as base64, with paths and headers.
+  const eventConfig = { bound: { answerBytes: 2 * genesis.params.maxEventBytes + SMALL_ANSWER_BYTES, reads: true } }
+  const config = { bound: { ...SMALL, reads: true } }
   const eventSchema = { params: byId, querystring: AnchorQuery, response }
-  app.get('/v1/proofs/events/:id', { schema: eventSchema }, async ({ params, query }) => {
+  app.get('/v1/proofs/events/:id', { schema: eventSchema, config: eventConfig }, async ({ params, query }) => {
     const eventId = fromHex(params.id, 32) as Uint8Array<ArrayBuffer> | undefined
     if (eventId === undefined) {
       throw apiError('BAD_REQUEST', `${JSON.stringify(params.id)} is no event id; 64 hex digits are accepted`)
@@ -65,14 +70,16 @@ export function proofRoutes(app: App, source: ApiSource): void {
 
   const byHeight = Type.Object({ height: Height })
   const headerSchema = { params: byHeight, querystring: AnchorQuery, response }
-  app.get('/v1/proofs/headers/:height', { schema: headerSchema }, ({ params: { height }, query }) => {
+  app.get('/v1/proofs/headers/:height', { schema: headerSchema, config }, ({ params: { height }, query }) => {
     const tip = chain.tip.height
     return file(proofs, { header: { height, anchorHeight: query.anchor ?? (height < tip ? tip : 0) } })
   })
 
   const consistencySchema = { querystring: ConsistencyQuery, response }
-  app.get('/v1/proofs/consistency', { schema: consistencySchema }, ({ query: { from, to = chain.tip.height } }) =>
-    file(proofs, { consistency: { from, to } })
+  app.get(
+    '/v1/proofs/consistency',
+    { schema: consistencySchema, config },
+    ({ query: { from, to = chain.tip.height } }) => file(proofs, { consistency: { from, to } })
   )
 
   historyProofRoute(app, source, proofs)

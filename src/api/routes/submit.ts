@@ -7,11 +7,16 @@ import { MolochError } from '../../error.ts'
 import { peerOf } from '../access.ts'
 import type { App } from '../app.ts'
 import type { FinalityWaiters } from '../finality.ts'
-import { EVENTS_A_TURN, MAX_BATCH_EVENTS } from '../limits.ts'
+import { EVENTS_A_TURN, MAX_BATCH_EVENTS, MAX_BODY_BYTES, SMALL_ANSWER_BYTES } from '../limits.ts'
 import { apiError } from '../problem.ts'
 import { type SubmitResultJson, SubmittedBatchJson, SubmittedJson } from '../schemas.ts'
 import type { ApiSource, SubmittedView } from '../source.ts'
 import { readSubmission } from '../submission.ts'
+
+/** Characters of why an event was not taken: what it quotes of the event may be long. */
+const MAX_MESSAGE = 300
+/** Of one event's result: such a message of characters of six bytes, and an id. */
+const MAX_RESULT_BYTES = 6 * MAX_MESSAGE + 200
 
 const PROTOBUF = ['application/x-protobuf', 'application/protobuf']
 
@@ -25,7 +30,8 @@ export function submitRoutes(app: App, source: ApiSource, waiters: FinalityWaite
   const querystring = Type.Object({ wait: Type.Optional(Type.Literal('finalized')) }, { additionalProperties: false })
   const answer = Type.Union([SubmittedJson, SubmittedBatchJson])
   const schema = { querystring, response: { 200: answer, 202: answer } }
-  app.post('/v1/events', { schema }, async (request, reply) => {
+  const config = { bound: { answerBytes: MAX_BATCH_EVENTS * MAX_RESULT_BYTES + SMALL_ANSWER_BYTES } }
+  app.post('/v1/events', { schema, config, bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
     const submission = readSubmission(request.body)
     const caller = peerOf(request)
     const gone = goneSignal(reply)
@@ -89,7 +95,11 @@ export function submitRoutes(app: App, source: ApiSource, waiters: FinalityWaite
 function faultJson(error: SubmittedView | MolochError): SubmitResultJson {
   if (!(error instanceof MolochError)) return { event_id: toHex(error.id), status: error.status }
   const { event_id } = error.details
-  return { ...(typeof event_id === 'string' && { event_id }), code: error.code, message: error.message }
+  return {
+    ...(typeof event_id === 'string' && { event_id }),
+    code: error.code,
+    message: error.message.slice(0, MAX_MESSAGE)
+  }
 }
 
 function goneSignal(reply: FastifyReply): AbortSignal {

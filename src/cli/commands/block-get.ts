@@ -16,7 +16,14 @@ export function blockGetCommand(cli: Cli): Command {
       if (!/^(latest|\d{1,16}|[0-9a-fA-F]{64})$/.test(id)) {
         throw usageError(`${JSON.stringify(id)} is no block; a height, a hash (64 hex digits) or "latest" is accepted`)
       }
-      const block = await apiClient(cli, options).get(`/v1/blocks/${id.toLowerCase()}`, BlockJson)
+      const api = apiClient(cli, options)
+      const { next_cursor, ...block } = await api.get(`/v1/blocks/${id.toLowerCase()}`, BlockJson)
+      // The rest by its hash: there may be a later one in the meantime.
+      for (let cursor = next_cursor; cursor !== undefined; ) {
+        const more = await api.get(`/v1/blocks/${block.hash}?cursor=${cursor}`, BlockJson)
+        block.events.push(...more.events)
+        cursor = more.next_cursor
+      }
       if (options.json) printJson(cli, block)
       else cli.out(describe(block))
     })

@@ -25,7 +25,14 @@ function listCommand(cli: Cli, name: string): Command {
   const text = { summary: 'list the peers of a running node, and who is held out', example: 'moloch peers --json' }
   return onNode(cli, name, text).action(async (_, command: Command) => {
     const { json, ...options } = command.optsWithGlobals<Options>()
-    const answer = await apiClient(cli, options).get('/v1/peers', PeersJson)
+    const api = apiClient(cli, options)
+    const answer = await api.get('/v1/peers', PeersJson)
+    while (answer.next_cursor !== null) {
+      const { peers, held, next_cursor } = await api.get(`/v1/peers?cursor=${answer.next_cursor}`, PeersJson)
+      answer.peers.push(...peers)
+      answer.held.push(...held)
+      answer.next_cursor = next_cursor
+    }
     if (json) return printJson(cli, answer)
     const { peers, held, known } = answer
     if (peers.length === 0) cli.err(`no peers; the address book has ${known}`)

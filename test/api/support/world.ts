@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { Api, type ApiOptions } from '../../../src/api/app.ts'
-import type { ServerLimits } from '../../../src/api/server.ts'
+import { Api, type ApiLimits, type ApiOptions } from '../../../src/api/app.ts'
 import type { ApiSource, PeerBook, PendingView, SyncView } from '../../../src/api/source.ts'
 import type { CheckedEvent } from '../../../src/chain/event.ts'
 import { refusal } from '../../../src/chain/gossip-rules.ts'
@@ -25,7 +24,7 @@ export interface WorldOptions {
   /** Those of `blocks` below it are history that is not held, as after a warp. */
   readonly base?: number
   readonly api?: Partial<ApiOptions>
-  readonly limits?: Partial<ServerLimits>
+  readonly limits?: Partial<ApiLimits>
   readonly mempool?: { readonly maxEvents: number }
   /** Keeps so many snapshots; default none. */
   readonly keepSnapshots?: number
