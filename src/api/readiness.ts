@@ -11,7 +11,13 @@ export function unready(source: ApiSource): { readonly code: string; readonly me
     return { code: 'SYNCING', message: `at height ${height} of ${sync.targetHeight}` }
   }
   if (isAlone(source)) return { code: 'NO_PEERS', message: 'not connected to any peer of this chain' }
-  return standing(source, height)
+  return standing(source, height) ?? abstaining(source)
+}
+
+/** A validator is there to sign: who restarts them one after the other waits for this. */
+function abstaining(source: ApiSource): ReturnType<typeof unready> {
+  const abstains = source.abstains?.()
+  return abstains && { code: abstains.code, message: `this validator ${abstains.message}` }
 }
 
 /** The chain stands: events that are taken in here would wait, for nobody knows how long. */

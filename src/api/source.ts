@@ -115,8 +115,8 @@ export interface ApiSource {
   readonly mode: string
   /** What the chain waits for at this node, and what is known of clocks; undefined: it does not follow the chain yet. */
   readonly outlook: () => OutlookView | undefined
-  /** Why this validator signs nothing now, one line; undefined: it signs, or is none. */
-  readonly abstains?: () => string | undefined
+  /** Why this validator signs nothing now, the message after "this validator"; undefined: it signs, or is none. */
+  readonly abstains?: () => { readonly code: string; readonly message: string } | undefined
   /** This node's public keys that others need to know, hex. */
   readonly chainKey: string
   /** Seconds since the node started. */

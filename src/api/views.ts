@@ -35,7 +35,7 @@ export function statusJson(source: ApiSource): StatusJson {
     addresses: [...source.addresses()],
     mode: source.mode,
     role: source.role,
-    abstains: source.abstains?.() ?? null,
+    abstains: source.abstains?.()?.message ?? null,
     state: nodeState(source),
     ...outlookJson(source.outlook()),
     sync: syncJson(sync),

@@ -1,5 +1,5 @@
 import { timeText } from '../time-text.ts'
-import type { Doubt } from './doubt.ts'
+import { type Doubt, remedy } from './doubt.ts'
 
 /** Why a validator signs nothing at a height, for now. A union to be added to: each reason has its words here. Pure. */
 export type Abstention =
@@ -28,6 +28,28 @@ export type Abstention =
   /** The signer takes no more until it is opened again. */
   | { readonly reason: 'broken'; readonly message: string }
 
+const ALONE =
+  'nobody else makes blocks: put the newest data/chain back, or get the blocks from a node that has them; ' +
+  'if nobody has them any more: moloch signer reset --above HEIGHT --force, with the height of the chain here'
+
+/** For programs. */
+export function abstentionCode(abstention: Abstention): string {
+  switch (abstention.reason) {
+    case 'genesis-time':
+      return 'GENESIS_TIME'
+    case 'window':
+      return 'WINDOW_MISSING'
+    case 'listening':
+      return abstention.doubt?.code ?? 'SIGNER_LISTENING'
+    case 'signed-above':
+      return abstention.doubt?.code ?? 'SIGNER_AHEAD'
+    case 'stopped':
+      return abstention.code
+    case 'broken':
+      return 'SIGNER_BROKEN'
+  }
+}
+
 /** What follows "this validator". */
 export function describeAbstention(abstention: Abstention): string {
   switch (abstention.reason) {
@@ -37,16 +59,20 @@ export function describeAbstention(abstention: Abstention): string {
       return 'signs nothing until it holds the blocks of the last two event windows'
     case 'listening': {
       const { heard, needed, doubt } = abstention
-      const waits = `signs nothing until it has heard from ${needed} other validators, of which ${heard} have answered`
+      // A quorum of one hears nobody: it looks through its own chain.
+      const waits =
+        needed === 0
+          ? 'signs nothing before it has looked through its chain'
+          : `signs nothing until it has heard from ${needed} other validators, of which ${heard} have answered`
       return doubt === undefined ? waits : `${waits}: ${doubt.message}`
     }
     case 'signed-above': {
       const { lowest, doubt, alone } = abstention
       const why = doubt === undefined ? 'its key has signed up to there' : doubt.message
       const waits = `signs nothing below height ${lowest}: ${why}`
-      return alone
-        ? `${waits}; nobody else makes blocks: put data/chain back as it was, or get the blocks from a node that has them`
-        : `${waits}; once the others have passed that height it signs by itself`
+      const byItself = 'once the others are there it signs by itself'
+      const told = doubt === undefined ? '' : `; if they need it for that: ${remedy(doubt.code)}`
+      return `${waits}; ${alone ? ALONE : `${byItself}${told}`}`
     }
     case 'stopped':
       return `signs nothing: ${abstention.message}`

@@ -25,7 +25,6 @@ import type { MarkStore } from './signer-mark.ts'
 import { DurableMemory } from './signer-memory.ts'
 import { openSignerStore, type SignerStore } from './signer-store.ts'
 
-export type { SignerErrorCode } from './read-signer.ts'
 export type { KeptPledge, SignerMemory } from './signer-log.ts'
 
 export interface SignerOptions {

@@ -1,7 +1,7 @@
 import type { ApiSource } from '../api/source.ts'
 import type { Mempool } from '../chain/mempool.ts'
 import { toHex } from '../codec/bytes.ts'
-import { type Abstention, describeAbstention } from '../consensus/abstention.ts'
+import { type Abstention, abstentionCode, describeAbstention } from '../consensus/abstention.ts'
 import type { KeyPair } from '../crypto/ed25519.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { stderrLines } from '../lines.ts'
@@ -41,7 +41,8 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     outlook,
     abstains: () => {
       const abstention = parts.abstention()
-      return abstention === undefined ? undefined : describeAbstention(abstention)
+      if (abstention === undefined) return undefined
+      return { code: abstentionCode(abstention), message: describeAbstention(abstention) }
     },
     chainKey: toHex(parts.chainKey.publicKey),
     uptimeSeconds: () => (performance.now() - startedAt) / 1000,
