@@ -68,7 +68,7 @@ beforeAll(async () => {
   }))
   world.peerBook = { held: () => held, knownPeers: 4096 }
   const ids = Array.from({ length: 10_000 }, (_, i) => idOf(i))
-  const counts = { published: 1, received: 1, duplicates: 1, accepted: 1, ignored: 1, rejected: 1 }
+  const counts = { published: 1, received: 1, duplicates: 1, accepted: 1, ignored: 1, rejected: 1, dropped: 1 }
   world.topics = (['events', 'block', 'vote', 'finalized', 'header'] as const).map((topic) => ({
     topic,
     id: `/moloch/test/${topic}/1`,
