@@ -75,8 +75,8 @@ test('checkpoint show: what a light node starts from', async () => {
 })
 
 test('peers: none, and what can be done about them', async () => {
-  expect(await json(['peers'])).toEqual({ peers: [], held: [], known: 0 })
-  expect(await json(['peers', 'list'])).toEqual({ peers: [], held: [], known: 0 })
+  expect(await json(['peers'])).toEqual({ peers: [], held: [], known: 0, next_cursor: null })
+  expect(await json(['peers', 'list'])).toEqual({ peers: [], held: [], known: 0, next_cursor: null })
   expect(await moloch(['peers'], { env })).toEqual({ code: 0, out: '', err: 'no peers; the address book has 0' })
   const peer = '12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf'
   const ban = await moloch(['peers', 'ban', peer, '--for', '2h', '--reason', 'floods us'], { env })
