@@ -26,6 +26,7 @@ test('topics with their meshes, and what gossipsub has counted of each', async (
   expect(topics.map(({ topic }: { topic: string }) => topic)).toEqual(['events', 'vote'])
   expect(topics[0]).toEqual({
     topic: 'events',
+    subscriber_count: 1,
     id: expect.stringMatching(/^\/moloch\/.*\/events\/1$/),
     mesh: [a.network.peerId],
     subscribers: [a.network.peerId]

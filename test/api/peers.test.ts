@@ -29,7 +29,7 @@ test('a peer is banned and let in again by an operator', async () => {
   })
   expect(banned.body.until - before).toBeGreaterThanOrEqual(3_600_000)
   await until('the session to end', () => view(a, b) === undefined)
-  expect((await call('GET', '/v1/peers')).body).toEqual({ peers: [], held: [banned.body], known: 1 })
+  expect((await call('GET', '/v1/peers')).body).toEqual({ peers: [], held: [banned.body], known: 1, next_cursor: null })
   expect(await call('POST', '/v1/peers', { address: b.address })).toMatchObject({
     status: 502,
     body: { code: 'DIAL_FAILED' }
