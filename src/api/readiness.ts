@@ -14,10 +14,14 @@ export function unready(source: ApiSource): { readonly code: string; readonly me
   return standing(source, height) ?? abstaining(source)
 }
 
-/** A validator is there to sign: who restarts them one after the other waits for this. */
+/**
+ * A validator is there to sign: who restarts them one after the other waits for this. One that has warped serves and follows
+ * meanwhile, and without backfill its window fills as slowly as blocks come: its status says so, and it is ready.
+ */
 function abstaining(source: ApiSource): ReturnType<typeof unready> {
   const abstains = source.abstains?.()
-  return abstains && { code: abstains.code, message: `this validator ${abstains.message}` }
+  if (abstains == null || abstains.code === 'WINDOW_MISSING') return undefined
+  return { code: abstains.code, message: `this validator ${abstains.message}` }
 }
 
 /** The chain stands: events that are taken in here would wait, for nobody knows how long. */
