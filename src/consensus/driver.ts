@@ -216,7 +216,6 @@ export class Driver extends Emitter<DriverEvents> {
     this.#running = false
     this.#height?.stop()
     this.#asker.stop()
-    this.#finalizer.pause()
   }
 
   /** Goes on at the height after the ledger's tip, or where the signer's log says that we were there. */
@@ -375,6 +374,7 @@ export class Driver extends Emitter<DriverEvents> {
     if (this.#halted !== undefined) return
     this.#halted = error
     this.#pause()
+    this.#finalizer.mute()
     this.#options.log.error({ reason: error.message }, 'consensus has stopped at this node')
     this.emit('halted', error)
   }

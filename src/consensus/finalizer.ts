@@ -34,6 +34,7 @@ export class Finalizer {
   /** Writes under way. */
   readonly #writing = new Set<Promise<unknown>>()
   #open = false
+  #publishes = true
 
   constructor(ports: FinalizerPorts) {
     this.#ports = ports
@@ -42,17 +43,22 @@ export class Finalizer {
 
   open(): void {
     this.#open = true
+    this.#publishes = true
   }
 
-  /** Nothing is published from now on. */
-  pause(): void {
+  /**
+   * Nothing is published from now on: this node decides nothing more, or is about to end. Blocks that come by range sync are no
+   * reason: what was decided before them waits on, for others may have died.
+   */
+  mute(): void {
+    this.#publishes = false
     this.#publication.stop()
   }
 
   /** Nothing is written from now on; resolves when nothing is being written. */
   async close(): Promise<void> {
     this.#open = false
-    this.pause()
+    this.mute()
     await Promise.allSettled(this.#writing)
   }
 
@@ -99,7 +105,7 @@ export class Finalizer {
     if (result === undefined) return
     const failure = result.ok ? await this.apply(result.block) : result.failure
     if (failure !== undefined) throw new MolochError(failure.code, `the decided block is refused: ${failure.message}`)
-    if (!this.#open || self() < 0) return
+    if (!this.#publishes || self() < 0) return
     const block = {
       height,
       hash: fromHex(hash, 32) as Uint8Array,
@@ -108,7 +114,7 @@ export class Finalizer {
     const { header: headerBytes, seal } = sealedHeaderOf(blockBytes)
     const mmrRoot = await ledger.rootAfter(height, block.hash)
     const trusted = joinTrustedHeader({ header: headerBytes, seal, commit, mmrRoot })
-    if (this.#open) this.#publication.decided(self(), block, { finalized, header: trusted })
+    if (this.#publishes) this.#publication.decided(self(), block, { finalized, header: trusted })
   }
 
   /**

@@ -185,27 +185,35 @@ export class Intake {
     return ACCEPT
   }
 
-  /** A certified block that was checked in full. */
-  async takeFinal({ height, hash, block }: FinalMessage, from: string): Promise<Taken> {
-    const { behind, current, finalize, ledger, published } = this.#ports
+  /** A certified block of the `finalized` topic, checked in full. */
+  async takeFinal(message: FinalMessage, from: string): Promise<Taken> {
+    const { height, hash } = message
+    if (!(await this.#becomesFinal(message, from)) || !this.#told.isNews(height, hash)) return 'ignore'
+    // Who decided it by votes has no use for it, but a peer that hears of it by us alone has; and our own write of it may be
+    // under way: it is not to be published a second time.
+    this.#ports.published(height, hash)
+    // Of copies with other commits that were checked at the same time one goes on.
+    return this.#told.add(height, hash) ? 'accept' : 'ignore'
+  }
+
+  /** One that a peer answered with, checked in full: that nobody has published, and the topic's copy is still to go on. */
+  async finalAskedFor(message: FinalMessage, from: string): Promise<void> {
+    await this.#becomesFinal(message, from)
+  }
+
+  /** @returns whether it is final here */
+  async #becomesFinal({ height, hash, block }: FinalMessage, from: string): Promise<boolean> {
+    const { behind, current, finalize, ledger } = this.#ports
     const { tip } = ledger
     if (height > tip.height + 1 || (height > tip.height && current() === undefined)) {
       behind(height, from)
-      return 'ignore'
+      return false
     }
     const ours = await this.#hashAt(height)
     // Pruned: there is nothing to compare it with.
-    if (height <= tip.height && ours === undefined) return 'ignore'
-    if (ours === undefined || !equalBytes(ours, hash)) {
-      if (block === undefined || (await finalize(block)) !== undefined) return 'ignore'
-    } else if (!this.#told.isNews(height, hash)) {
-      return 'ignore'
-    }
-    // Who decided it by votes has no use for it, but a peer that hears of it by us alone has; and our own write of it may be
-    // under way: it is not to be published a second time.
-    published(height, hash)
-    // Of copies with other commits that were checked at the same time one goes on.
-    return this.#told.add(height, hash) ? 'accept' : 'ignore'
+    if (height <= tip.height && ours === undefined) return false
+    if (ours !== undefined && equalBytes(ours, hash)) return true
+    return block !== undefined && (await finalize(block)) === undefined
   }
 
   async #hashAt(height: number): Promise<Uint8Array | undefined> {

@@ -5,7 +5,7 @@ import { joinFinalized } from '../codec/raw.ts'
 import { noVotes, votesAnswer, votesRequest } from './catch-up.ts'
 import type { Height } from './height.ts'
 import type { Intake } from './intake.ts'
-import { type Judgement, reject } from './judgement.ts'
+import { ACCEPT, type Judgement, reject } from './judgement.ts'
 import type { LedgerPort } from './ports.ts'
 
 export interface VotesExchangePorts {
@@ -75,6 +75,8 @@ export class VotesExchange {
   async #finalized(bytes: Uint8Array, peer: string): Promise<Judgement> {
     const { ledger, intake, checking } = this.#ports
     const checked = await checkFinalMessage(ledger.genesis, bytes, checking)
-    return checked.ok ? { verdict: await intake.takeFinal(checked.message, peer) } : reject(checked.code)
+    if (!checked.ok) return reject(checked.code)
+    await intake.finalAskedFor(checked.message, peer)
+    return ACCEPT
   }
 }

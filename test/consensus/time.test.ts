@@ -1,10 +1,8 @@
-/** What a driver does when time passes and little else: pace, timeouts, asking, warnings, publication. */
+/** What a driver does when time passes and little else: pace, timeouts, asking, warnings. */
 import { expect, it, vi } from 'vitest'
-import { checkFinalized } from '../../src/chain/check-block.ts'
 import { decodeVote, encodeVote, type Vote, VoteType } from '../../src/chain/vote.ts'
 import { Asker } from '../../src/consensus/asker.ts'
 import { noVotes } from '../../src/consensus/catch-up.ts'
-import { FINALIZED_RANK_DELAY_MS } from '../../src/consensus/pace.ts'
 import { silentLog } from '../../src/log.ts'
 import { waitFor } from '../support/until.ts'
 import { Lab } from './support/lab.ts'
@@ -173,34 +171,6 @@ it('a chain that only has nothing to do is not stalled', async () => {
   const { node } = await Lab.start({ params: idle, self: 2, clock })
   await clock.pass(500_000)
   expect(node.warnings).toEqual([])
-})
-
-it('a decided block is published by a validator of rank 2 after twice the delay, unless somebody has', async () => {
-  const publishedBy = async (others: 'silent' | 'false' | 'publish'): Promise<number> => {
-    const room = await lab(3)
-    const { node, clock } = room
-    const block = room.build()
-    await node.gossip('block', room.newBlock(block))
-    for (const validator of [0, 1, 2]) await node.gossip('vote', room.precommit(validator, block))
-    await node.reaches(1)
-    // Set once the block is final and what is to be published has been read from disk.
-    await waitFor(() => expect(clock.waits).toContain(2 * FINALIZED_RANK_DELAY_MS), PATIENCE)
-    const count = (): number => node.published.filter(({ topic }) => topic === 'finalized').length
-    await clock.pass(2 * FINALIZED_RANK_DELAY_MS - 1)
-    expect(count()).toBe(0)
-    const message = room.finalized(block)
-    if (others === 'false') message[message.length - 1]! ^= 1
-    const verdict = others === 'false' ? 'reject' : 'accept'
-    if (others !== 'silent') expect(await node.gossip('finalized', message)).toBe(verdict)
-    await clock.pass(1)
-    const sent = node.published.find(({ topic }) => topic === 'finalized')
-    if (sent !== undefined) expect(checkFinalized(room.network.genesis, sent.payload).ok).toBe(true)
-    return count()
-  }
-  expect(await publishedBy('silent')).toBe(1)
-  expect(await publishedBy('publish')).toBe(0)
-  // A false commit for the right block would keep the true one from those who need it.
-  expect(await publishedBy('false')).toBe(1)
 })
 
 it('peers are asked a few at a time, not again before they answer, and in turns', async () => {
