@@ -10,7 +10,11 @@ export function unready(source: ApiSource): { readonly code: string; readonly me
   if (sync.targetHeight > height) {
     return { code: 'SYNCING', message: `at height ${height} of ${sync.targetHeight}` }
   }
-  if (isAlone(source)) return { code: 'NO_PEERS', message: 'not connected to any peer of this chain' }
+  if (isAlone(source)) {
+    const other = source.keyInUse?.()
+    const because = other === undefined ? '' : `; ${other.message}`
+    return { code: 'NO_PEERS', message: `not connected to any peer of this chain${because}` }
+  }
   return standing(source, height) ?? abstaining(source)
 }
 

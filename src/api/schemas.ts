@@ -113,6 +113,9 @@ export const StatusJson = Type.Object({
   mode: Type.String(),
   role: Type.String(),
   abstains: Type.Union([Type.String(), Type.Null()], { description: 'why this validator signs nothing now' }),
+  peer_key_in_use: Type.Union([Type.Object({ since: Type.Integer(), message: Type.String() }), Type.Null()], {
+    description: 'what shows that another running node uses this node’s peer key'
+  }),
   state: Type.String(),
   waiting: Type.Union([WaitingJson, Type.Null()], {
     description: 'what the chain waits for at this node; null: it has no chain yet'

@@ -117,6 +117,8 @@ export interface ApiSource {
   readonly outlook: () => OutlookView | undefined
   /** Why this validator signs nothing now, the message after "this validator"; undefined: it signs, or is none. */
   readonly abstains?: () => { readonly code: string; readonly message: string } | undefined
+  /** That another running node uses this node's peer key, and since when (Unix ms); undefined: nothing shows it. */
+  readonly keyInUse?: () => { readonly since: number; readonly message: string } | undefined
   /** This node's public keys that others need to know, hex. */
   readonly chainKey: string
   /** Seconds since the node started. */

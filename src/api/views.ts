@@ -36,6 +36,7 @@ export function statusJson(source: ApiSource): StatusJson {
     mode: source.mode,
     role: source.role,
     abstains: source.abstains?.()?.message ?? null,
+    peer_key_in_use: source.keyInUse?.() ?? null,
     state: nodeState(source),
     ...outlookJson(source.outlook()),
     sync: syncJson(sync),

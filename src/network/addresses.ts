@@ -4,6 +4,9 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { messageOf } from '../error.ts'
 import { networkError } from './errors.ts'
 
+/** libp2p's words for a connection, of either direction, whose other end has our own peer id. */
+export const REACHED_SELF = 'Can not dial self'
+
 /** @throws MolochError BAD_ADDRESS, one line that says what would be accepted */
 export function parseAddress(address: string): Multiaddr {
   try {

@@ -22,6 +22,10 @@ export class DialGate {
     }
   }
 
+  get isDialling(): boolean {
+    return this.#dials.size > 0
+  }
+
   allows(address: Multiaddr): boolean {
     const place = placeOf(address)
     return [...this.#dials].some((chosen) => chosen.has(place))

@@ -1,4 +1,4 @@
-import { messageOf } from '../error.ts'
+import { hasCode, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { NetworkSettings } from './settings.ts'
 
@@ -23,6 +23,8 @@ interface Target {
 const MAX_FAILURES = 64
 /** A ban may last for years, a timer of Node's not: above 2³¹ ms it fires at once. */
 const MAX_TIMER_MS = 3_600_000
+/** libp2p's words. Bootstrap lists are often the same file for all nodes, and so name the node itself. */
+export const DIAL_SELF = 'dial self'
 /** Addresses known at once: against discovery floods. */
 const MAX_TARGETS = 512
 
@@ -161,13 +163,16 @@ export class Dialer {
     if (failure === undefined) {
       const gone = target.peerId === undefined || !this.#options.isConnected(target.peerId)
       if (gone) this.#schedule(target, this.#backoff(target))
+    } else if (hasCode(failure, 'KEY_IN_USE')) {
+      // Said already (own-key.ts), and nothing that time mends.
+      this.#schedule(target, this.#options.settings.refusedMs)
     } else {
       this.#failed(target, messageOf(failure))
     }
   }
 
   #failed(target: Target, why: string): void {
-    if (isSelf(why)) {
+    if (why.includes(DIAL_SELF)) {
       this.#drop(target)
       return
     }
@@ -206,9 +211,4 @@ export class Dialer {
     clearTimeout(target.timer)
     this.#targets.delete(target.address)
   }
-}
-
-/** Bootstrap lists are often the same file for all nodes, and so name the node itself. */
-function isSelf(why: string): boolean {
-  return why.includes('dial self')
 }

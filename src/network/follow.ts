@@ -11,15 +11,16 @@ const DETERMINED: ReadonlySet<string> = new Set(['SYNCING', 'SYNCED', 'PROVIDING
 
 /** What follows from a session's steps: gossip, the first Status, the dialler, the address book. */
 export function followSessions(parts: Parts): void {
-  const { sessions, gossip, dialer, known, status, settings, admit } = parts
+  const { sessions, gossip, dialer, known, status, settings, admit, ownKey } = parts
   const waiting = new WeakSet<Peer>()
-  sessions.on('passed', ({ id, connections }) => {
-    connections.forEach(admit)
-    gossip.admit(id, connections)
+  sessions.on('greeted', (_, connection) => {
+    admit(connection)
+    gossip.admit(connection)
   })
   sessions.on('opened', (peer) => {
     if (!makeRoom(parts, peer)) return
     dialer.reached(peer.id)
+    ownKey.takenBy(peer.id)
     remember(parts, peer)
     status.start(peer)
   })
@@ -41,10 +42,9 @@ export function followSessions(parts: Parts): void {
 
 /** What follows from libp2p's events. */
 export function followHost(host: Host, parts: Parts): void {
-  const { sessions, handshake, admit } = parts
+  const { sessions, handshake } = parts
   host.addEventListener('connection:open', ({ detail: connection }) => {
     const peer = sessions.connected(connection)
-    if (sessions.passed(peer.id)) admit(connection)
     if (peer.session.state !== 'CLOSED') void handshake.run(peer, connection)
   })
   host.addEventListener('connection:close', ({ detail }) => sessions.disconnected(detail))

@@ -6,24 +6,19 @@ export interface GatedRouter {
   onPeerConnected(peerId: PeerId, connection: Connection): void
 }
 
-interface Held {
-  readonly stream: Stream
-  readonly connection: Connection
-}
-
 /**
- * Keeps peers that have not passed Hello from gossipsub: it does not know of them, and not one byte of what they send is
+ * Keeps connections on which no Hello has passed from gossipsub: it does not know of them, and not one byte of what comes is
  * read. The stream that such a peer opened waits, with no more in it than its first window; honest peers put their
  * subscriptions there. Ignoring messages later would not do: their ids would be remembered, and the same message from an
  * honest peer then dropped as seen.
  */
 export class GossipGate {
-  readonly #passed: (peerId: string) => boolean
-  /** The newest stream of each peer. */
-  readonly #held = new Map<string, Held>()
+  readonly #passed: (connection: Connection) => boolean
+  /** The newest stream of each connection. */
+  readonly #held = new Map<Connection, Stream>()
   #router: GatedRouter | undefined
 
-  constructor(passed: (peerId: string) => boolean) {
+  constructor(passed: (connection: Connection) => boolean) {
     this.#passed = passed
   }
 
@@ -33,23 +28,23 @@ export class GossipGate {
     const connected = router.onPeerConnected.bind(router)
     this.#router = { onIncomingStream: open, onPeerConnected: connected }
     router.onIncomingStream = (stream, connection) => {
-      if (this.#passed(connection.remotePeer.toString())) open(stream, connection)
+      if (this.#passed(connection)) open(stream, connection)
       else this.#hold(stream, connection)
     }
     router.onPeerConnected = (peerId, connection) => {
-      if (this.#passed(peerId.toString())) connected(peerId, connection)
+      if (this.#passed(connection)) connected(peerId, connection)
     }
   }
 
-  /** The peer has passed Hello: gossipsub hears of it, and what it said before now is read. */
-  admit(peerId: string, connections: Iterable<Connection>): void {
-    const held = this.#held.get(peerId)
-    this.#held.delete(peerId)
-    if (held?.stream.readStatus === 'paused') {
-      this.#router?.onIncomingStream(held.stream, held.connection)
-      held.stream.resume()
+  /** A Hello has passed: gossipsub hears of the peer, and what it said there before now is read. */
+  admit(connection: Connection): void {
+    const held = this.#held.get(connection)
+    this.#held.delete(connection)
+    if (held?.readStatus === 'paused') {
+      this.#router?.onIncomingStream(held, connection)
+      held.resume()
     }
-    for (const connection of connections) this.#router?.onPeerConnected(connection.remotePeer, connection)
+    this.#router?.onPeerConnected(connection.remotePeer, connection)
   }
 
   /** How many streams wait. */
@@ -58,13 +53,12 @@ export class GossipGate {
   }
 
   #hold(stream: Stream, connection: Connection): void {
-    const id = connection.remotePeer.toString()
-    this.#held.get(id)?.stream.abort(new Error('the peer has opened another gossip stream'))
+    this.#held.get(connection)?.abort(new Error('the peer has opened another gossip stream'))
     // Paused, it takes no more than the window that it began with.
     stream.pause()
-    this.#held.set(id, { stream, connection })
+    this.#held.set(connection, stream)
     stream.addEventListener('close', () => {
-      if (this.#held.get(id)?.stream === stream) this.#held.delete(id)
+      if (this.#held.get(connection) === stream) this.#held.delete(connection)
     })
   }
 }

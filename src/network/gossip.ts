@@ -61,6 +61,7 @@ export interface GossipOptions {
   /** Above it nothing is published. */
   readonly maxMessageBytes: number
   readonly passed: (peerId: string) => boolean
+  readonly passedOn: (connection: Connection) => boolean
   readonly isValidator: (peerId: string) => boolean
   readonly penaltyPoints: (peerId: string) => number
   /** A peer has sent an RPC that no honest peer sends. */
@@ -95,7 +96,7 @@ export class Gossip {
 
   constructor(options: GossipOptions) {
     this.#options = options
-    this.#gate = new GossipGate(options.passed)
+    this.#gate = new GossipGate(options.passedOn)
     this.#inbound = new GossipInbound({
       ...options,
       budget: new GossipBudget({ ...options, now: () => performance.now() })
@@ -161,9 +162,9 @@ export class Gossip {
     this.#outbound.stop()
   }
 
-  /** The peer has passed Hello. */
-  admit(peerId: string, connections: Iterable<Connection>): void {
-    this.#gate.admit(peerId, connections)
+  /** A Hello has passed on the connection. */
+  admit(connection: Connection): void {
+    this.#gate.admit(connection)
   }
 
   forget(peerId: string): void {

@@ -17,6 +17,7 @@ import { Handshake } from './handshake.ts'
 import { KnownPeers, NO_RECORDS } from './known-peers.ts'
 import { Muxers } from './muxer.ts'
 import type { NetworkOptions } from './options.ts'
+import { OwnKey } from './own-key.ts'
 import { openConnection, type Peer } from './peer.ts'
 import { Penalties } from './penalties.ts'
 import { Rank } from './places.ts'
@@ -28,6 +29,7 @@ import { Sockets } from './sockets.ts'
 import { StatusExchange } from './status-exchange.ts'
 import type { RequestLimits } from './streams/client.ts'
 import { frameLimit } from './streams/frames.ts'
+import { newInstance } from './streams/hello.ts'
 import { MAX_SMALL_REQUEST_BYTES, MAX_STATUS_BYTES } from './streams/messages.ts'
 import { protocolId } from './topics.ts'
 import type { GoodbyeName, Head } from './types.ts'
@@ -70,6 +72,8 @@ export interface Parts {
   readonly dialer: Dialer
   readonly discipline: Discipline
   readonly handshake: Handshake
+  readonly ownKey: OwnKey
+  readonly sockets: Sockets
   readonly status: StatusExchange
   readonly requests: Requests
 }
@@ -107,6 +111,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     settings,
     maxMessageBytes: limits.maxFrameBytes,
     passed: (peer) => sessions.passed(peer),
+    passedOn: (connection) => sessions.passedOn(connection),
     isValidator: (peer) => isValidator(peer),
     onBadRpc: (peer, message) => discipline.penalise(peer, 'BAD_RPC', message),
     penaltyPoints: (peer) => penalties.points(peer),
@@ -122,15 +127,25 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     return known.isReached(id) ? Rank.KNOWN : Rank.OTHER
   }
   const dialGate = new DialGate()
+  const ownKey = new OwnKey({
+    self: peerId.toString(),
+    retryMs: settings.refusedMs,
+    isDialling: () => dialGate.isDialling,
+    now,
+    wallClock: Date.now,
+    log
+  })
   const muxers = new Muxers(settings.maxUnsentBytes)
   const admit = (connection: Connection): void => {
     muxers.admit(connection)
     hooks.identify(connection)
   }
+  const perHost = Math.max(MIN_PENDING_PER_HOST, settings.maxPerIp / 2)
+  const sockets = new Sockets(settings.maxPendingInbound, perHost, (from) => ownKey.calledFrom(from.toString()))
   const gater = gaterOf({
     self: peerId.toString(),
     maxPerIp: settings.maxPerIp,
-    sockets: new Sockets(settings.maxPendingInbound, Math.max(MIN_PENDING_PER_HOST, settings.maxPerIp / 2)),
+    sockets,
     connected,
     isHeld: (peer) => known.holdOn(peer) !== undefined,
     isChosen: (address) => dialGate.allows(address)
@@ -155,11 +170,14 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     random
   })
   const handshake = new Handshake({
-    identity: { genesis, chainKey, mode, peerId: self },
+    identity: { genesis, chainKey, mode, peerId: self, instance: newInstance() },
     head,
     sessions,
     limits: { ...limits, maxFrameBytes: MAX_SMALL_REQUEST_BYTES },
-    log
+    instanceMs: settings.instanceMs,
+    ownKey,
+    log,
+    faults: quiet()
   })
   const status = new StatusExchange({
     protocol: protocolId(chain, 'status'),
@@ -199,6 +217,8 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     dialer,
     discipline,
     handshake,
+    ownKey,
+    sockets,
     status,
     requests
   }

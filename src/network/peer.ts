@@ -9,6 +9,8 @@ export interface Peer {
   readonly id: string
   readonly peerId: PeerId | undefined
   readonly connections: Set<Connection>
+  /** Those of them on which a Hello or an Ack has passed, with the instance that it told of; '': it told of none. */
+  readonly greeted: Map<Connection, string>
   readonly timers: {
     handshake?: NodeJS.Timeout
     hello?: NodeJS.Timeout
@@ -67,6 +69,7 @@ export function newPeer(id: string, peerId: PeerId | undefined, address: string,
     id,
     peerId,
     connections: new Set(),
+    greeted: new Map(),
     timers: {},
     session: NEW_SESSION,
     networks: networksAt(address),
@@ -126,9 +129,11 @@ export function clearTimers(peer: Peer): void {
   for (const timer of Object.values(peer.timers)) clearTimeout(timer)
 }
 
-/** The newest connection that is open: an older one may be to a process that is gone. */
+/**
+ * The newest connection that is open: an older one may be to a process that is gone. Of one on which no Hello has passed it
+ * is not known yet whether it is of the same process (instances.ts).
+ */
 export function openConnection(peer: Peer): Connection | undefined {
-  let open: Connection | undefined
-  for (const connection of peer.connections) if (connection.status === 'open') open = connection
-  return open
+  const open = [...peer.connections].filter(({ status }) => status === 'open')
+  return open.findLast((one) => peer.greeted.has(one)) ?? open.at(-1)
 }

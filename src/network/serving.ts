@@ -1,3 +1,4 @@
+import type { Connection } from '@libp2p/interface'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import { quietLog } from '../quiet-log.ts'
@@ -70,11 +71,12 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
     now
   })
 
-  /** Before Hello a peer may only say hello and goodbye. */
-  const admit = (name: ProtocolName, peerId: string): Admitted => {
+  /** Before Hello only hello and goodbye may be said on a connection. */
+  const admit = (name: ProtocolName, connection: Connection): Admitted => {
+    const peerId = connection.remotePeer.toString()
     if (options.isHeld(peerId)) return { refused: refusal('NOT_READY', 'this node has ended the session') }
     const free = name === 'hello' || name === 'goodbye'
-    if (!free && !options.sessions.passed(peerId)) {
+    if (!free && !options.sessions.passedOn(connection)) {
       return { refused: refusal('NOT_READY', 'say hello first', settings.openMs) }
     }
     const entry = quotas.enter(peerId, name)
@@ -92,7 +94,7 @@ export async function serveProtocols(host: Host, options: ServingOptions): Promi
         serve(stream, connection, {
           protocol,
           handle: handler,
-          admit: (peerId) => admit(name, peerId),
+          admit: (from) => admit(name, from),
           limits: {
             maxFrameBytes: maxRequestBytes,
             firstByteMs: settings.requestMs,

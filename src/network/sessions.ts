@@ -25,8 +25,8 @@ export class PeerSessions
     ready: [peer: PeerView]
     update: [peer: PeerView]
     closed: [peer: PeerView]
-    /** The first of the two Hellos passed: from now on it is served. */
-    passed: [peer: Peer]
+    /** The first of the two Hellos on a connection passed: from now on the peer is served there. */
+    greeted: [peer: Peer, connection: Connection]
     /** Both Hellos passed. */
     opened: [peer: Peer]
     /** Refused at Hello, by either side. */
@@ -41,6 +41,7 @@ export class PeerSessions
   /** Peer id to when its refusal was logged at warn (monotonic ms): one that comes again and again is one line. */
   readonly #warned = new Map<string, number>()
   readonly #lingering = new Set<NodeJS.Timeout>()
+  readonly #admitted = new WeakSet<Connection>()
 
   constructor(options: SessionsOptions) {
     super()
@@ -79,6 +80,12 @@ export class PeerSessions
     return session.state === 'HANDSHAKING' ? session.greeted || session.proven : isOpen(session)
   }
 
+  /** A Hello or an Ack has passed on the connection: the peer may be served there. */
+  passedOn(connection: Connection): boolean {
+    const id = connection.remotePeer.toString()
+    return this.passed(id) && this.#peers.get(id)?.greeted.has(connection) === true
+  }
+
   dialing(peerId: string, address: string): void {
     if (this.find(peerId) === undefined) this.#peers.set(peerId, newPeer(peerId, undefined, address, 'outbound'))
   }
@@ -105,14 +112,20 @@ export class PeerSessions
       peer.timers.handshake = setTimeout(() => this.close(late, `no hello within ${handshakeMs} ms`), handshakeMs)
     }
     peer.connections.add(connection)
-    const [oldest] = peer.connections
-    if (peer.connections.size > MAX_CONNECTIONS) oldest?.abort(new Error('the peer has opened too many connections'))
+    if (peer.connections.size > MAX_CONNECTIONS) {
+      // Not one that works, as long as there are others: who has a copy of the key would push out its owner.
+      const [oldest] = peer.connections
+      const idle = [...peer.connections].find((one) => one !== connection && peer?.greeted.has(one) === false)
+      const leaves = idle ?? oldest
+      leaves?.abort(new Error('the peer has opened too many connections'))
+    }
     return peer
   }
 
   disconnected(connection: Connection): void {
     const peer = this.#peers.get(connection.remotePeer.toString())
     if (peer === undefined || !peer.connections.delete(connection)) return
+    peer.greeted.delete(connection)
     if (peer.connections.size > 0) {
       const other = openConnection(peer)
       if (other !== undefined) peer.address = other.remoteAddr.toString()
@@ -135,7 +148,6 @@ export class PeerSessions
   /** Moves a session; one that can't go there is closed, for then we are confused about the peer. */
   step(peer: Peer, input: SessionInput): void {
     const before = peer.session
-    const unknown = !this.passed(peer.id)
     try {
       peer.session = transition(before, input)
     } catch (error) {
@@ -145,12 +157,19 @@ export class PeerSessions
       return
     }
     if (peer.session === before) return
-    if (unknown && this.passed(peer.id)) this.emit('passed', peer)
     if (peer.session.state === 'DETERMINING') {
       clearTimeout(peer.timers.handshake)
       this.emit('opened', peer)
     }
     if (peer.session.state !== 'CLOSED') this.changed(peer)
+  }
+
+  /** A Hello or an Ack has passed on this connection. */
+  greeted(peer: Peer, connection: Connection, input: 'greeted' | 'proven'): void {
+    this.step(peer, { type: input })
+    if (this.#admitted.has(connection) || !this.passedOn(connection)) return
+    this.#admitted.add(connection)
+    this.emit('greeted', peer, connection)
   }
 
   /** Something that is shown has changed. */
@@ -174,13 +193,19 @@ export class PeerSessions
       this.#end(peer, `${code}: ${message}`)
       this.emit('refused', peer)
     }
-    if (by === 'peer') {
-      closeAll(peer)
-      return
-    }
+    if (by === 'peer') closeAll(peer)
+    else this.#linger(() => closeAll(peer))
+  }
+
+  /** One connection of a peer is refused, and its session goes on: as `refuse`, by us. */
+  turnAway(connection: Connection): void {
+    this.#linger(() => closeOne(connection))
+  }
+
+  #linger(close: () => void): void {
     const timer = setTimeout(() => {
       this.#lingering.delete(timer)
-      closeAll(peer)
+      close()
     }, this.#options.settings.graceMs)
     this.#lingering.add(timer)
   }
@@ -189,6 +214,11 @@ export class PeerSessions
     const details = { peer: peer.id, address: peer.address, code }
     const now = performance.now()
     const warned = this.#warned.get(peer.id)
+    // Of a copied key is said once, whoever refuses us for it (own-key.ts).
+    if (code === 'KEY_IN_USE') {
+      this.#options.log.debug(details, `peer refused at hello: ${message}`)
+      return
+    }
     if (warned !== undefined && now - warned < this.#options.settings.refusedMs) {
       this.#options.log.debug(details, `peer refused at hello again: ${message}`)
       return
@@ -236,7 +266,9 @@ export class PeerSessions
 }
 
 function closeAll(peer: Peer): void {
-  for (const connection of peer.connections) {
-    connection.close().catch((error: Error) => connection.abort(error))
-  }
+  for (const connection of peer.connections) closeOne(connection)
+}
+
+function closeOne(connection: Connection): void {
+  connection.close().catch((error: Error) => connection.abort(error))
 }

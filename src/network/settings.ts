@@ -16,6 +16,8 @@ export interface NetworkSettings {
   readonly statusMisses: number
   /** Hello must be done both ways by then: against peers that connect and say nothing. */
   readonly handshakeMs: number
+  /** So long a connection has to answer when another process shows its peer id: a restarted node waits for it. */
+  readonly instanceMs: number
   /** `ready` waits this long for the peer's gossip subscriptions. */
   readonly subscriptionMs: number
   /** A peer refused at Hello is not dialled again for this long. */
@@ -93,6 +95,7 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   statusPushMs: 1000,
   statusMisses: 3,
   handshakeMs: 10_000,
+  instanceMs: 2000,
   subscriptionMs: 2000,
   refusedMs: 300_000,
   wantedPeers: 8,

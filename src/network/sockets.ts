@@ -1,9 +1,13 @@
 import type { MultiaddrConnection } from '@libp2p/interface'
-import { networksOf } from './addresses.ts'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { messageOf } from '../error.ts'
+import { networksOf, REACHED_SELF } from './addresses.ts'
 import { type Holder, Rank, whoLeaves } from './places.ts'
 
 interface Socket extends Holder {
   readonly connection: MultiaddrConnection
+  /** One after the other. */
+  readonly number: number
 }
 
 /**
@@ -13,11 +17,17 @@ interface Socket extends Holder {
 export class Sockets {
   readonly #max: number
   readonly #perHost: number
+  readonly #onOwnId: (from: Multiaddr) => void
   readonly #held = new Map<MultiaddrConnection, Socket>()
+  #entered = 0
+  /** The newest that closed before it was through. */
+  #lastInVain = 0
 
-  constructor(max: number, perHost: number) {
+  /** @param onOwnId whoever has connected from there has this node's own peer key */
+  constructor(max: number, perHost: number, onOwnId: (from: Multiaddr) => void = () => {}) {
     this.#max = max
     this.#perHost = perHost
+    this.#onOwnId = onOwnId
   }
 
   get size(): number {
@@ -27,16 +37,32 @@ export class Sockets {
   /** @returns false if there is no place for it */
   enter(connection: MultiaddrConnection): boolean {
     const networks = networksOf(connection.remoteAddr)
-    const socket = { connection, networks, rank: Rank.OTHER, use: 0, since: performance.now() }
+    const number = this.#entered + 1
+    const socket = { connection, networks, rank: Rank.OTHER, use: 0, since: performance.now(), number }
     const leaves = whoLeaves(socket, [...this.#held.values()], { max: this.#max, perHost: this.#perHost })
     if (leaves === socket) return false
     if (leaves !== undefined) {
       this.leave(leaves.connection)
       leaves.connection.abort(new Error('too many connections that are not through the handshake'))
     }
+    this.#entered = number
     this.#held.set(connection, socket)
-    connection.addEventListener('close', () => this.leave(connection))
+    connection.addEventListener('close', (event) => {
+      if ('error' in event && messageOf(event.error).includes(REACHED_SELF)) this.#onOwnId(connection.remoteAddr)
+      if (this.#held.has(connection)) this.#lastInVain = Math.max(this.#lastInVain, number)
+      this.leave(connection)
+    })
     return true
+  }
+
+  /** How many there have been. */
+  get entered(): number {
+    return this.#entered
+  }
+
+  /** Whether one has entered since there were so many, and is not through. A node that dials itself has such a one. */
+  anyInVainSince(entered: number): boolean {
+    return this.#lastInVain > entered || [...this.#held.values()].some(({ number }) => number > entered)
   }
 
   /** It is through, or gone. */

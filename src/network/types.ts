@@ -9,6 +9,7 @@ import type { Hold } from '../store/peer-store.ts'
 import type { ClockReading } from './clock-reading.ts'
 import type { PeerGossip } from './gossip-admission.ts'
 import type { TopicCounts } from './gossip-counters.ts'
+import type { KeyInUse } from './own-key.ts'
 import type { Fault } from './penalties.ts'
 import type { RequestOptions } from './request-options.ts'
 import type { SnapshotPorts, SnapshotRequests } from './snapshot-ports.ts'
@@ -54,6 +55,7 @@ export type NetworkErrorCode =
   | 'WRONG_GENESIS'
   | 'WRONG_VERSION'
   | 'BAD_SIGNATURE'
+  | 'KEY_IN_USE'
   | 'UNKNOWN_EVENT'
   | 'ANCHOR_TOO_OLD'
   /** A publish above what gossipsub carries (libp2p alone would drop it in silence). */
@@ -263,6 +265,8 @@ export interface Network extends ProofRequests, SnapshotRequests {
   /** How many peers the address book has. */
   readonly knownPeers: number
   disconnect(peerId: string, reason: GoodbyeName, message?: string): Promise<void>
+  /** That another running node uses this node's peer key; undefined: nothing shows it. */
+  keyInUse(): KeyInUse | undefined
   /** A peer said goodbye (its words, cut short). */
   on(name: 'goodbye', listener: (peer: string, reason: GoodbyeName, message: string) => void): () => void
   /** An operator let a peer in again. */

@@ -51,6 +51,7 @@ export function apiSource(parts: ApiSourceParts): ApiSource {
     checkpoint: () => ledger.tip,
     snapshot: () => ledger.snapshots?.held(0)?.manifest.header,
     peers: () => network.sessions.list(),
+    keyInUse: () => network.keyInUse(),
     peerBook: network,
     topics: () => network.topics(),
     addresses: () => network.addresses(),

@@ -47,6 +47,7 @@ export function lightSource(parts: LightSourceParts): ApiSource {
     },
     light: () => ({ checkpoint: parts.checkpoint(), crossCheck: parts.crossCheck.last }),
     peers: () => network.sessions.list(),
+    keyInUse: () => network.keyInUse(),
     peerBook: network,
     topics: () => network.topics(),
     addresses: () => network.addresses(),

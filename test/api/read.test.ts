@@ -41,6 +41,7 @@ test('status has the shape that others rely on', async () => {
       warp: null,
       backfill: null
     },
+    peer_key_in_use: null,
     finalized: { height: 2, hash: toHex(tip.hash), timestamp: tip.header.timestamp },
     pending: { height: 3, hash: '09'.repeat(32), round: 1, signatures: 2, needed: 3 },
     earliest_height: 1,

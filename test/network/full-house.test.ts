@@ -1,37 +1,12 @@
-import { connect as connectSocket, createServer, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
-import { stopLater, until } from './support/hosts.ts'
+import { until } from './support/hosts.ts'
 import { ChainPorts, chain, node, type TestNode, view } from './support/nodes.ts'
+import { wayTo } from './support/ways.ts'
 
 const OPEN: ReadonlySet<string> = new Set(['DETERMINING', 'SYNCING', 'SYNCED', 'PROVIDING'])
 
-/** A way to the node that begins at another address of this machine. @returns where to dial it */
-async function by(host: string, to: TestNode): Promise<string> {
-  const port = Number(/\/tcp\/(\d+)/.exec(to.address)?.[1])
-  const sockets = new Set<Socket>()
-  const server = createServer((near) => {
-    const far = connectSocket({ port, host: '127.0.0.1', localAddress: host })
-    for (const [one, other] of [
-      [near, far],
-      [far, near]
-    ] as const) {
-      sockets.add(one)
-      one.pipe(other)
-      one.on('error', () => other.destroy())
-      one.on('close', () => other.destroy())
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  stopLater({
-    stop: async () => {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    }
-  })
-  return `/ip4/127.0.0.1/tcp/${(server.address() as { port: number }).port}/p2p/${to.network.peerId}`
-}
-
+const by = async (host: string, to: TestNode): Promise<string> => (await wayTo(to, host)).address
 const holds = (target: TestNode, peer: TestNode): boolean => OPEN.has(view(target, peer)?.state ?? '')
 const sessions = (of: TestNode): number => of.network.sessions.list().filter(({ state }) => OPEN.has(state)).length
 

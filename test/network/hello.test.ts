@@ -17,6 +17,7 @@ import {
   makeAck,
   makeHello,
   makeRefusedAck,
+  newInstance,
   newNonce,
   PROTOCOL_VERSION
 } from '../../src/network/streams/hello.ts'
@@ -109,7 +110,13 @@ describe('hello between nodes', () => {
     const b = await node({})
     const rogue = await host()
     const old = makeAck(
-      { genesis: chain().genesis, chainKey: chainKey(9), mode: 'FULL', peerId: rogue.peerId.toMultihash().bytes },
+      {
+        genesis: chain().genesis,
+        chainKey: chainKey(9),
+        mode: 'FULL',
+        peerId: rogue.peerId.toMultihash().bytes,
+        instance: newInstance()
+      },
       peerIdFromPrivateKey(b.key).toMultihash().bytes,
       new ChainPorts(3).head(),
       newNonce()
@@ -175,7 +182,8 @@ describe('hello messages', () => {
     genesis: chain().genesis,
     chainKey: chainKey(seed),
     mode: 'FULL',
-    peerId
+    peerId,
+    instance: newInstance()
   })
   const a = identity(ida, 1)
   const b = identity(idb, 2)
@@ -225,7 +233,7 @@ describe('hello messages', () => {
    * is not proven when it counts (a height by a certificate, a mode by what the peer then serves). Its key would not be
    * believed any more for having signed it.
    */
-  const OWN_CLAIMS = ['earliestHeight', 'headHash', 'headHeight', 'mode', 'version']
+  const OWN_CLAIMS = ['earliestHeight', 'headHash', 'headHeight', 'instance', 'mode', 'version']
 
   it('all that is not signed is what a peer claims of itself', () => {
     const nonce = newNonce()
@@ -279,6 +287,8 @@ describe('hello messages', () => {
       Hello.encode({ ...good, nonce: new Uint8Array(31) }),
       Hello.encode({ ...good, publicKey: new Uint8Array(33) }),
       Hello.encode({ ...good, genesisHash: new Uint8Array(0) }),
+      Hello.encode({ ...good, instance: new Uint8Array(15) }),
+      Hello.encode({ ...good, otherInstance: new Uint8Array(17) }),
       Hello.encode({ ...good, signature: new Uint8Array(63) })
     ]
     for (const frame of bad) {

@@ -28,6 +28,7 @@ function describe(status: StatusJson): [string, string][] {
     ['version', status.version],
     ['chain', `${status.chain_id} (genesis ${status.genesis_hash})`],
     ['peer', status.peer_id],
+    ...(status.peer_key_in_use === null ? [] : [['peer key', status.peer_key_in_use.message] as [string, string]]),
     ['role', `${status.role}, ${status.mode}${status.abstains === null ? '' : `; ${status.abstains}`}`],
     ['state', status.state],
     ['sync', describeSync(status)],

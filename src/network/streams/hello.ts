@@ -16,9 +16,13 @@ import { assertBytes, assertHeight, decoded, type Wire } from './messages.ts'
 import { REFUSABLE, refusal, throwIfRefused } from './refusal.ts'
 
 export const HELLO_PROTOCOL = '/moloch/hello/1'
-/** major · 1000 + minor; peers of another major are refused. 1: a nil vote was signed as one for 32 zero bytes. */
-export const PROTOCOL_VERSION = 2000
+/**
+ * major · 1000 + minor; peers of another major are refused. 1: a nil vote was signed as one for 32 zero bytes. 2.1: Hello
+ * tells of the instance.
+ */
+export const PROTOCOL_VERSION = 2001
 const NONCE_BYTES = 32
+const INSTANCE_BYTES = 16
 
 const FIELDS: Shape = {
   1: 'u32',
@@ -30,9 +34,10 @@ const FIELDS: Shape = {
   7: 'u32',
   8: 'bytes',
   9: 'bytes',
-  10: 'bytes'
+  10: 'bytes',
+  12: 'bytes'
 }
-export const HELLO: Wire<Hello> = { name: 'hello', codec: Hello, shape: FIELDS }
+export const HELLO: Wire<Hello> = { name: 'hello', codec: Hello, shape: { ...FIELDS, 13: 'bytes' } }
 export const HELLO_ACK: Wire<HelloAck> = {
   name: 'hello ack',
   codec: HelloAck,
@@ -45,6 +50,8 @@ export interface Identity {
   readonly chainKey: KeyPair
   readonly mode: NodeMode
   readonly peerId: Uint8Array
+  /** Of this run of the process; a copy of the peer key has another one. */
+  readonly instance: Uint8Array
 }
 
 /** What a peer said of itself in a Hello or an Ack that passed. */
@@ -55,6 +62,10 @@ export interface Greeting {
   readonly headHeight: number
   readonly earliestHeight: number
   readonly nonce: Uint8Array
+  /** Hex; '' if it does not say. */
+  readonly instance: string
+  /** Of a Hello: another process has shown it our peer id. */
+  readonly seesOther: boolean
 }
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -63,8 +74,15 @@ export function newNonce(): Bytes {
   return new Uint8Array(randomBytes(NONCE_BYTES))
 }
 
-/** The Hello that we open with. */
-export function makeHello(self: Identity, remote: Uint8Array, head: Head, nonce: Bytes): Bytes {
+export function newInstance(): Bytes {
+  return new Uint8Array(randomBytes(INSTANCE_BYTES))
+}
+
+/**
+ * The Hello that we open with.
+ * @param other the instance, hex, of another process that has shown us the peer's id; '': there is none
+ */
+export function makeHello(self: Identity, remote: Uint8Array, head: Head, nonce: Bytes, other = ''): Bytes {
   const message = helloMessage(self.genesis.hash, {
     role: 1,
     initiatorNonce: nonce,
@@ -72,7 +90,8 @@ export function makeHello(self: Identity, remote: Uint8Array, head: Head, nonce:
     initiatorPeerId: self.peerId,
     responderPeerId: remote
   })
-  return Hello.encode({ ...common(self, head), nonce, signature: bytes(sign(self.chainKey, message)) })
+  const signature = bytes(sign(self.chainKey, message))
+  return Hello.encode({ ...common(self, head), nonce, signature, otherInstance: bytes(Buffer.from(other, 'hex')) })
 }
 
 export type HelloResult =
@@ -155,7 +174,7 @@ export function checkAck(
   return greeting(ack)
 }
 
-type Fields = Omit<Hello, 'nonce' | 'signature'>
+type Fields = Omit<Hello, 'nonce' | 'signature' | 'otherInstance'>
 
 function common(self: Identity, head: Head): Fields {
   return {
@@ -166,7 +185,8 @@ function common(self: Identity, head: Head): Fields {
     headHash: bytes(head.hash),
     earliestHeight: head.earliestHeight,
     mode: Mode[self.mode],
-    publicKey: bytes(self.chainKey.publicKey)
+    publicKey: bytes(self.chainKey.publicKey),
+    instance: bytes(self.instance)
   }
 }
 
@@ -199,9 +219,16 @@ function assertForm(message: Hello | HelloAck): void {
   assertBytes('hello public_key', message.publicKey, PUBLIC_KEY_BYTES)
   assertBytes('hello nonce', message.nonce, NONCE_BYTES)
   assertBytes('hello signature', message.signature, SIGNATURE_BYTES)
+  assertInstance(message.instance)
+  if ('otherInstance' in message) assertInstance(message.otherInstance)
   assertHeight('hello head_height', message.headHeight)
   assertHeight('hello earliest_height', message.earliestHeight)
   if (message.mode === Mode.MODE_UNSPECIFIED) throw networkError('BAD_FRAME', 'hello without a mode')
+}
+
+/** One that says nothing of it may be of an earlier version. */
+function assertInstance(instance: Uint8Array): void {
+  if (instance.byteLength > 0) assertBytes('hello instance', instance, INSTANCE_BYTES)
 }
 
 function greeting(message: Hello | HelloAck): Greeting {
@@ -211,7 +238,9 @@ function greeting(message: Hello | HelloAck): Greeting {
     nonce: message.nonce.slice(),
     mode: message.mode as Exclude<Mode, Mode.MODE_UNSPECIFIED>,
     headHeight: message.headHeight,
-    earliestHeight: message.earliestHeight
+    earliestHeight: message.earliestHeight,
+    instance: toHex(message.instance),
+    seesOther: 'otherInstance' in message && message.otherInstance.byteLength > 0
   }
 }
 

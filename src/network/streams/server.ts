@@ -29,8 +29,8 @@ export type Admitted =
 export interface ServeOptions {
   readonly protocol: string
   readonly handle: Handler
-  /** Decides by peer alone, before anything is read. */
-  readonly admit: (peerId: string) => Admitted
+  /** Decides by the connection alone, before anything is read. */
+  readonly admit: (connection: Connection) => Admitted
   readonly limits: ReadLimits & { readonly stallMs: number; readonly graceMs: number }
   /** Of an answer's frames; `limits` hold for the request. */
   readonly maxAnswerFrameBytes: number
@@ -45,7 +45,7 @@ export async function serve(stream: Stream, connection: Connection, options: Ser
   // Before any await: what the peer has sent by then would be lost to a later reader.
   const input = new StreamSource(stream)
   const peerId = connection.remotePeer.toString()
-  const admitted = options.admit(peerId)
+  const admitted = options.admit(connection)
   const asker: Asker = {
     peerId,
     connection,

@@ -23,20 +23,22 @@ import (
 )
 
 // protocolVersion is major · 1000 + minor.
-const protocolVersion = 2000
+const protocolVersion = 2001
 
 const modeLight = 2
 
 // Node is this client on the network: a light peer with a chain key of its own.
 type Node struct {
-	host    host.Host
-	pubsub  *pubsub.PubSub
-	chain   *Chain
-	schema  *Schema
-	key     ed25519.PrivateKey
-	peer    peer.AddrInfo
-	greeted chan error    // what the peer's Hello to us came to
-	open    chan struct{} // closed once Hellos are answered
+	host   host.Host
+	pubsub *pubsub.PubSub
+	chain  *Chain
+	schema *Schema
+	key    ed25519.PrivateKey
+	// Of this run: another one under this peer id is taken for a copy of the peer key.
+	instance []byte
+	peer     peer.AddrInfo
+	greeted  chan error    // what the peer's Hello to us came to
+	open     chan struct{} // closed once Hellos are answered
 }
 
 func NewNode(ctx context.Context, chain *Chain, schema *Schema, target peer.AddrInfo) (*Node, error) {
@@ -49,7 +51,7 @@ func NewNode(ctx context.Context, chain *Chain, schema *Schema, target peer.Addr
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{host: h, chain: chain, schema: schema, key: key, peer: target, greeted: make(chan error, 16), open: make(chan struct{})}
+	n := &Node{host: h, chain: chain, schema: schema, key: key, instance: hash([]byte(h.ID()), key)[:16], peer: target, greeted: make(chan error, 16), open: make(chan struct{})}
 	h.SetStreamHandler("/moloch/hello/1", n.serveHello)
 	h.SetStreamHandler(n.protocol("status"), n.serveStatus)
 	// §9: no author, no signature, the id over topic and payload, RPCs of up to 4 MiB, and published to all peers.
@@ -145,7 +147,8 @@ func (n *Node) helloMessage(role byte, initiatorNonce, responderNonce []byte, in
 // fill writes what Hello and HelloAck have in common.
 func (n *Node) fill(message Msg) Msg {
 	return message.Set("version", uint64(protocolVersion)).Set("chain_id", n.chain.id).Set("genesis_hash", n.chain.genesis).
-		Set("head_hash", n.chain.blockZero).Set("mode", uint64(modeLight)).Set("public_key", []byte(n.key.Public().(ed25519.PublicKey)))
+		Set("head_hash", n.chain.blockZero).Set("mode", uint64(modeLight)).
+		Set("public_key", []byte(n.key.Public().(ed25519.PublicKey))).Set("instance", n.instance)
 }
 
 func (n *Node) Hello(ctx context.Context) (Msg, error) {
@@ -185,6 +188,8 @@ func (n *Node) checkGreeting(message Msg) error {
 		return fmt.Errorf("WRONG_CHAIN")
 	case !bytes.Equal(message.Bytes("genesis_hash"), n.chain.genesis):
 		return fmt.Errorf("WRONG_GENESIS")
+	case len(message.Bytes("instance")) != 16:
+		return fmt.Errorf("an instance of %d bytes", len(message.Bytes("instance")))
 	}
 	return nil
 }
