@@ -32,8 +32,8 @@ export type Checked<Message> =
 export type MessageCheck<Message> = (payload: Uint8Array) => Checked<Message> | Promise<Checked<Message>>
 
 export interface TopicRules<Message> {
-  /** No room to check any now: a message is dropped as it is, nobody is blamed for it, and it is not passed on. */
-  readonly isFull?: () => boolean
+  /** No room for it, or to check it now: it is dropped as it is, nobody is blamed for it, and it is not passed on. */
+  readonly isFull?: (payload: Uint8Array, from: string) => boolean
   readonly check: MessageCheck<Message>
   /** Without a weight, what is accepted was worth the work, and what is ignored was not. */
   readonly take: (message: Message, from: string) => Taken | Weighed<Taken> | Promise<Taken | Weighed<Taken>>
@@ -46,7 +46,7 @@ export async function weigh<Message>(
   payload: Uint8Array,
   from: string
 ): Promise<Weighed> {
-  if (isFull?.() === true) return { verdict: 'ignore', waste: 0 }
+  if (isFull?.(payload, from) === true) return { verdict: 'ignore', waste: 0 }
   const checked = await check(payload)
   if (checked.ok) {
     const taken = await take(checked.message, from)

@@ -119,6 +119,22 @@ export function withoutVoucher(events: Uint8Array): Uint8Array {
   return events.subarray(0, events.byteLength - VOUCHER_BYTES)
 }
 
+/** What a voucher begins with, and what is between its two parts: tags and lengths of a byte each. */
+const VOUCHER_START = [0x12, 100, 0x0a, 32]
+const VOUCHER_SIGNATURE_AT = 4 + 32 + 2
+
+/**
+ * The voucher of an Events message, by its last bytes alone: no canonical message ends like this without one, for the last
+ * field of an event has another tag. Of a message that is not canonical it means nothing.
+ */
+export function voucherAtEnd(events: Uint8Array): VoucherParts | undefined {
+  const end = events.subarray(Math.max(0, events.byteLength - VOUCHER_BYTES))
+  const signed = end[VOUCHER_SIGNATURE_AT - 2] === 0x12 && end[VOUCHER_SIGNATURE_AT - 1] === 64
+  if (end.byteLength < VOUCHER_BYTES || !signed || !VOUCHER_START.every((byte, at) => end[at] === byte))
+    return undefined
+  return { validator: end.subarray(4, 4 + 32), signature: end.subarray(VOUCHER_SIGNATURE_AT) }
+}
+
 /** Header (encoded) and seal of a canonical Block, without looking at its events. */
 export function sealedHeaderOf(block: Uint8Array): { header: Uint8Array; seal: Uint8Array } {
   const header = headerOf(block)

@@ -1,6 +1,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { Weighed } from '../chain/gossip-rules.ts'
 import { costOf, type GossipAllowance, type Reservation } from './gossip-allowance.ts'
+import { messageId } from './message-id.ts'
 import { Turns } from './turns.ts'
 import type { Topic } from './types.ts'
 
@@ -26,6 +27,9 @@ export interface AdmittingRouter {
   handleReceivedMessage(from: PeerId, message: RawMessage): Promise<void>
   validateReceivedMessage(from: PeerId, message: RawMessage): Promise<Outcome>
   handleIHave(peerId: string, ihave: { topicID?: string }[]): unknown[]
+  /** Who owes us a message that it told us of. */
+  readonly gossipTracer: { readonly size: number; deliverMessage(messageId: string): void }
+  msgIdToStrFn(messageId: Uint8Array): string
 }
 
 /** What became of a peer's messages since it came, less copies of what others had sent. */
@@ -42,8 +46,8 @@ export interface AdmissionOptions {
   readonly passed: (peerId: string) => boolean
   /** The topic of this name on the wire, if this node follows it. */
   readonly followed: (id: string) => Topic | undefined
-  /** Whether this node has no room to check any of the topic now. */
-  readonly isFull: (id: string) => boolean
+  /** Whether this node has no room for such a message of the topic, or to check it now. */
+  readonly isFull: (id: string, payload: Uint8Array, from: string) => boolean
   readonly onDropped: (peerId: string, message: RawMessage, reason: DropReason) => void
 }
 
@@ -69,6 +73,8 @@ interface Work {
   readonly finish: (weighed: Weighed | 'unread') => void
 }
 
+const NOTHING = new Uint8Array(0)
+
 export const NO_GOSSIP: PeerGossip = { accepted: 0, useless: 0, dropped: 0 }
 
 /**
@@ -84,6 +90,8 @@ export class GossipAdmission {
   /** Those that wait to be told of, by gossipsub's text of their id. */
   readonly #valid = new Map<string, Work>()
   #handle: AdmittingRouter['handleReceivedMessage'] = async () => {}
+  /** Is told of what is not looked at. */
+  #delivered: (message: RawMessage) => void = () => {}
 
   constructor(options: AdmissionOptions) {
     this.#options = options
@@ -103,6 +111,11 @@ export class GossipAdmission {
     }
     this.#handle = router.handleReceivedMessage.bind(router)
     router.handleReceivedMessage = async (from, message) => this.#receive(from, message)
+    this.#delivered = ({ topic, data = NOTHING }) => {
+      // Whoever was asked for it has kept his word; a hash only where somebody was.
+      if (router.gossipTracer.size === 0) return
+      router.gossipTracer.deliverMessage(router.msgIdToStrFn(messageId(topic, data)))
+    }
     const iHave = router.handleIHave.bind(router)
     router.handleIHave = (peerId, ihave) =>
       iHave(
@@ -137,7 +150,10 @@ export class GossipAdmission {
     if (!passed(id)) return
     const topic = followed(message.topic)
     if (topic === undefined) return onDropped(id, message, 'not subscribed')
-    if (isFull(message.topic)) return onDropped(id, message, 'no room')
+    if (isFull(message.topic, message.data ?? NOTHING, id)) {
+      this.#delivered(message)
+      return onDropped(id, message, 'no room')
+    }
     const sender = this.#senderOf(id)
     const entry = { from, message: unpinned(message), topic }
     const before = sender.waiting.get(topic)
@@ -204,6 +220,7 @@ export class GossipAdmission {
 
   #drop(sender: Sender, { from, message }: Entry): void {
     sender.counts.dropped += 1
+    this.#delivered(message)
     this.#options.onDropped(from.toString(), message, 'throttled')
   }
 

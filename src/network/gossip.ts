@@ -46,7 +46,8 @@ const INTERNALS = [
   'handleIWant',
   'pushGossip',
   'reportMessageValidationResult',
-  'getScore'
+  'getScore',
+  'msgIdToStrFn'
 ] as const
 
 const VERDICTS = {
@@ -76,7 +77,7 @@ export interface GossipOptions {
 /** What a message of a topic has to pass. */
 interface Reader {
   readonly topic: Topic
-  readonly isFull: () => boolean
+  readonly isFull: (payload: Uint8Array, from: string) => boolean
   readonly read: (payload: Uint8Array, from: string) => Promise<Weighed>
 }
 
@@ -106,7 +107,7 @@ export class Gossip {
       allowance: new GossipAllowance({ ...options, now: () => performance.now() }),
       passed: options.passed,
       followed: (id) => this.#readers.get(id)?.topic,
-      isFull: (id) => this.#readers.get(id)?.isFull() === true,
+      isFull: (id, payload, from) => this.#readers.get(id)?.isFull(payload, from) === true,
       onDropped: (from, message, reason) => this.#dropped(from, message, reason)
     })
   }
@@ -177,7 +178,7 @@ export class Gossip {
     if (this.#readers.has(id)) throw new TypeError(`topic ${topic} has a reader already`)
     this.#readers.set(id, {
       topic,
-      isFull: () => rules.isFull?.() === true,
+      isFull: (payload, from) => rules.isFull?.(payload, from) === true,
       read: (payload, from) => weigh(rules, payload, from)
     })
     this.#router?.subscribe(id)

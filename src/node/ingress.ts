@@ -7,20 +7,15 @@ import { type CheckedEvent, checkEvent } from '../chain/event.ts'
 import { type ChainTime, describeOutside, type EventTiming, eventTiming } from '../chain/event-time.ts'
 import type { Genesis } from '../chain/genesis.ts'
 import type { EventsMessage } from '../chain/gossip-events.ts'
-import type { MessageCheck, Taken, TopicRules, Weighed } from '../chain/gossip-rules.ts'
+import { type Checked, refusal, type Taken, type TopicRules, type Weighed } from '../chain/gossip-rules.ts'
 import type { AddResult, Mempool, Source } from '../chain/mempool.ts'
 import type { VerifiedEvents } from '../chain/verified-events.ts'
+import { claimOf, namedValidator } from '../chain/voucher.ts'
 import { toHex } from '../codec/bytes.ts'
 import { MolochError } from '../error.ts'
 import type { EventFate } from '../store/mempool-store.ts'
-
-/**
- * Bytes of gossiped events that wait for their check, some thousands of them: with more this node is behind. What it would
- * take from a caller now it could not give to the others in time either, and consensus needs the threads.
- */
-const MAX_BACKLOG_BYTES = 512 << 10
-/** The same of all peers together, beyond which gossiped events are dropped: their nodes offer them again. A flood of large messages. */
-const MAX_GOSSIP_BACKLOG_BYTES = 16 << 20
+import type { EventsLane } from '../verify/pool.ts'
+import { EventBacklog } from './event-backlog.ts'
 
 /** The signature of an event that is known is not checked again, which is most of the work. */
 const KNOWN_WASTE = 1 / 8
@@ -47,10 +42,8 @@ export interface IngressPorts {
   readonly mempool: Mempool
   /** Takes note of what was checked: a block that is proposed with it costs no second check. */
   readonly verified: VerifiedEvents
-  /** `eventsMessageCheck`, off the main loop: what consensus waits for goes first there. */
-  readonly checkMessage: MessageCheck<EventsMessage>
-  /** Bytes of event messages that are not checked yet. */
-  readonly backlog: () => number
+  /** `eventsMessageCheck`, off the main loop: what consensus waits for goes first there, and what nobody vouches for last. */
+  readonly checkMessage: (payload: Uint8Array, lane: EventsLane) => Promise<Checked<EventsMessage>>
   /** Whether the event was finalized within the last two windows, from memory. */
   readonly isFinalized: (id: Uint8Array) => boolean
   /** What became of an event of any age: it may be looked for on the disk. */
@@ -69,14 +62,16 @@ export interface IngressPorts {
 
 export class EventIngress {
   readonly #ports: IngressPorts
+  readonly #backlog: EventBacklog
   /** The `events` topic: of a message with one bad event nothing is taken. */
   readonly topic: TopicRules<EventsMessage>
 
   constructor(ports: IngressPorts) {
     this.#ports = ports
+    this.#backlog = new EventBacklog(ports.genesis.validators)
     this.topic = {
-      isFull: () => ports.backlog() > MAX_GOSSIP_BACKLOG_BYTES,
-      check: (payload) => ports.checkMessage(payload),
+      isFull: (payload, from) => !this.#hasRoom(payload, from),
+      check: (payload) => this.#check(payload),
       take: (message, from) => this.#takeGossiped(message, from)
     }
   }
@@ -101,7 +96,7 @@ export class EventIngress {
   }
 
   async #take(event: CheckedEvent, caller: string): Promise<Submitted> {
-    const { backlog, mempool, halt } = this.#ports
+    const { mempool, halt } = this.#ports
     const waits = mempool.has(event.id)
     if (!waits && this.#timing(event) !== 'in-time' && (await this.#isFinal(event))) {
       return { id: event.id, status: 'finalized' }
@@ -109,7 +104,7 @@ export class EventIngress {
     const reason = halt()
     if (reason !== undefined) throw new MolochError(reason.code, reason.message, { httpStatus: 503 })
     if (!waits) {
-      if (backlog() > MAX_BACKLOG_BYTES) throw busy()
+      if (this.#backlog.isBehind) throw busy()
       this.#assertValid(event)
     }
     const outcome = mempool.add(event, { kind: 'own', name: caller })
@@ -122,6 +117,27 @@ export class EventIngress {
     this.#ports.offer(event)
     if (outcome === 'added') this.#ports.added()
     return { id: event.id, status: 'pending' }
+  }
+
+  /** Asked before anything is checked: what would find no room is no work, and what nobody vouches for waits in no one's way. */
+  #hasRoom(payload: Uint8Array, from: string): boolean {
+    const { genesis, mempool } = this.#ports
+    const voucher = namedValidator(genesis, payload)
+    if (!this.#backlog.hasRoom(voucher)) return false
+    return voucher !== undefined || mempool.hasRoom({ kind: 'unvouched', name: from })
+  }
+
+  /** Nobody is in a validator's lane for saying so: the voucher is checked first, here, and it is a signature. */
+  async #check(payload: Uint8Array): Promise<Checked<EventsMessage>> {
+    const claim = claimOf(this.#ports.genesis, payload)
+    if (claim.kind === 'false') return refusal('BAD_VOUCHER')
+    const voucher = claim.kind === 'true' ? claim.validator : undefined
+    const checked = this.#backlog.add(voucher, payload.byteLength)
+    try {
+      return await this.#ports.checkMessage(payload, voucher === undefined ? 'unvouched' : 'vouched')
+    } finally {
+      checked()
+    }
   }
 
   /**
@@ -191,7 +207,10 @@ export class EventIngress {
 }
 
 function busy(): MolochError {
-  return new MolochError('BUSY', 'events come in faster than this node can check them; try again in some seconds')
+  return new MolochError(
+    'BUSY',
+    'validators accept events faster than this node can check them; try again in some seconds'
+  )
 }
 
 function badSignature(): MolochError {

@@ -2,6 +2,7 @@
 import type { Genesis } from '../chain/genesis.ts'
 import type { Taken, TopicRules } from '../chain/gossip-rules.ts'
 import { toHex } from '../codec/bytes.ts'
+import { TokenBucket } from '../network/token-bucket.ts'
 import type { Topic } from '../network/types.ts'
 import { checkMessage } from './check-message.ts'
 import type { Decoded } from './decoded.ts'
@@ -20,6 +21,12 @@ export interface ReaderOptions {
   readonly show: (message: SeenMessage | RejectedMessage) => void
 }
 
+/**
+ * Of events that nobody vouches for it sends on what nodes let strangers have of a chain, by default, and some blocks' worth
+ * at once: it holds none, so no room of its own bounds that.
+ */
+const UNVOUCHED = { part: 1 / 20, burstBlocks: 16 } as const
+
 interface Judgement {
   readonly taken: Taken
   readonly show: boolean
@@ -36,11 +43,17 @@ interface Weighed {
 export class Reader {
   readonly #options: ReaderOptions
   readonly #slots = new Slots()
+  /** Bytes of unvouched events that may be sent on. */
+  readonly #unvouched: TokenBucket
   readonly #counts = { shown: 0, repeated: 0, rejected: 0 }
   #closed = false
 
   constructor(options: ReaderOptions) {
     this.#options = options
+    const { maxBlockBytes, blockIntervalMs } = options.genesis.params
+    const bytes = maxBlockBytes * UNVOUCHED.part
+    const rate = { burst: UNVOUCHED.burstBlocks * bytes, perSecond: (1000 * bytes) / blockIntervalMs }
+    this.#unvouched = new TokenBucket(rate, performance.now())
   }
 
   get counts(): ObserverCounts {
@@ -74,7 +87,7 @@ export class Reader {
 
   #take(decoded: Decoded, received: Received): Taken {
     if (this.#closed) return 'ignore'
-    const { taken, show, message, conflict = false, late = false } = this.#judge(decoded)
+    const { taken, show, message, conflict = false, late = false } = this.#judge(decoded, received.bytes)
     const blockTime = this.#slots.timeOf(message)
     if (show) {
       this.#counts.shown++
@@ -86,14 +99,15 @@ export class Reader {
   }
 
   /** What nodes of a chain ignore as stale, early or known is not sent on; what is not known is shown all the same. */
-  #judge(message: Decoded): Judgement {
+  #judge(message: Decoded, bytes: number): Judgement {
     const { finals } = this.#options
     switch (message.type) {
       case 'events': {
         const ofNow = message.fresh.filter(({ fields }) => this.#isOfNow(fields.timestamp))
         const fresh = this.#slots.takeEvents({ ...message, fresh: ofNow })
         const some = fresh.length > 0
-        return { taken: some ? 'accept' : 'ignore', show: some, message: { ...message, fresh } }
+        const goesOn = some && (message.voucher !== undefined || this.#mayPassOn(bytes))
+        return { taken: goesOn ? 'accept' : 'ignore', show: some, message: { ...message, fresh } }
       }
       case 'finalized':
       case 'header': {
@@ -115,6 +129,14 @@ export class Reader {
         return { taken, show: true, message, conflict: placed === 'conflict', late }
       }
     }
+  }
+
+  /** A flood of valid events ends here too, and costs its sender the checks beyond that (gossip-allowance.ts). */
+  #mayPassOn(bytes: number): boolean {
+    const now = performance.now()
+    if (this.#unvouched.waitMs(0, now) > 0) return false
+    this.#unvouched.spend(bytes, now)
+    return true
   }
 
   #isOfNow(timestamp: number): boolean {

@@ -2,7 +2,7 @@ import type { CheckRequest, Urgency } from './messages.ts'
 
 type Job = Pick<CheckRequest, 'id' | 'urgency'>
 
-const RANKS: Readonly<Record<Urgency, number>> = { certified: 2, proposal: 1, later: 0 }
+const RANKS: Readonly<Record<Urgency, number>> = { certified: 3, proposal: 2, vouched: 1, later: 1, unvouched: 0 }
 
 /** What a thread has to do, and in which order. Ids rise. */
 export class JobQueue<Item extends Job> {
@@ -48,6 +48,7 @@ export class JobQueue<Item extends Job> {
 /** A newer proposal before an older one, whose round is most likely over. */
 function isBefore(job: Job, other: Job | undefined): boolean {
   if (other === undefined) return true
-  if (job.urgency !== other.urgency) return RANKS[job.urgency] > RANKS[other.urgency]
+  const above = RANKS[job.urgency] - RANKS[other.urgency]
+  if (above !== 0) return above > 0
   return job.urgency === 'proposal' ? job.id > other.id : job.id < other.id
 }

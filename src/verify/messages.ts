@@ -13,9 +13,10 @@ export interface WorkerSetup {
 
 /**
  * What is done first, and before what is in work: a block that has its certificate, then what a vote waits for, the newest
- * first, then all else in the order in which it came.
+ * first, then what this node has asked for (`later`) and events that a validator vouches for, as they come, and last the
+ * events that nobody vouches for: anybody may send any number of them.
  */
-export type Urgency = 'certified' | 'proposal' | 'later'
+export type Urgency = 'certified' | 'proposal' | 'vouched' | 'later' | 'unvouched'
 
 /** Main thread → worker: a check, or the end of one that nobody wants any more. */
 export type WorkerRequest = CheckRequest | { readonly cancel: number }

@@ -8,7 +8,7 @@ import { VerifiedEvents } from '../chain/verified-events.ts'
 import { MolochError } from '../error.ts'
 import { type PackedEvents, unpackEvents } from './event-packing.ts'
 import { type PackedHeaders, unpackHeaders } from './header-packing.ts'
-import type { CheckRequest, Packed, PackedChunk } from './messages.ts'
+import type { CheckRequest, Packed, PackedChunk, Urgency } from './messages.ts'
 import { type PackedChecks, unpackChecks } from './packing.ts'
 import { cancelled, JOBS_PER_THREAD, type Job, Threads } from './threads.ts'
 
@@ -30,6 +30,8 @@ export interface ProposalCheckOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export type EventsLane = Extract<Urgency, 'vouched' | 'unvouched'>
+
 type Order = Pick<CheckRequest, 'kind' | 'plan'> & Partial<Pick<CheckRequest, 'urgency' | 'verifyEvents'>>
 
 /**
@@ -43,9 +45,8 @@ export class VerifyPool {
   /** Callers that wait for room. */
   readonly #waiting: (() => void)[] = []
   #jobs = 0
-  #urgent = 0
+  #admitted = 0
   #nextId = 0
-  #eventBytes = 0
 
   constructor({ genesisJson, verified, size, maxJobs, workerUrl }: VerifyPoolOptions) {
     this.#maxJobs = maxJobs ?? size * (JOBS_PER_THREAD + 2)
@@ -58,12 +59,7 @@ export class VerifyPool {
 
   /** Calls that are not answered yet, those that wait for room included. */
   get queueDepth(): number {
-    return this.#jobs + this.#urgent + this.#waiting.length
-  }
-
-  /** Bytes of event messages that are not checked yet: what comes in faster than it is checked. */
-  get eventBacklog(): number {
-    return this.#eventBytes
+    return this.#jobs + this.#admitted + this.#waiting.length
   }
 
   /**
@@ -104,14 +100,13 @@ export class VerifyPool {
     return result as CheckResult<ProposedBlock>
   }
 
-  /** `eventsMessageCheck` of a message of the `events` topic. @throws as `check` */
-  async checkEvents(payload: Uint8Array): Promise<Checked<EventsMessage>> {
-    this.#eventBytes += payload.byteLength
-    try {
-      return unpackEvents((await this.#run({ kind: 'events' }, [payload])).packed as PackedEvents)
-    } finally {
-      this.#eventBytes -= payload.byteLength
-    }
+  /**
+   * `eventsMessageCheck` of a message of the `events` topic. It waits for no room: the caller bounds what it lets in.
+   * @param lane whether a validator vouches for it; what a message says of that is for the caller to check
+   * @throws as `check`
+   */
+  async checkEvents(payload: Uint8Array, lane: EventsLane): Promise<Checked<EventsMessage>> {
+    return unpackEvents((await this.#run({ kind: 'events', urgency: lane }, [payload])).packed as PackedEvents)
   }
 
   /**
@@ -167,9 +162,9 @@ export class VerifyPool {
   /** @returns to be called when the call is answered */
   #enter(needsRoom: boolean): (() => void) | Promise<() => void> {
     if (!needsRoom) {
-      this.#urgent++
+      this.#admitted++
       return () => {
-        this.#urgent--
+        this.#admitted--
       }
     }
     const leave = (): void => {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { MolochError, messageOf } from '../error.ts'
-import type { CheckAnswer, CheckRequest, Packed, WorkerRequest, WorkerSetup } from './messages.ts'
+import type { CheckAnswer, CheckRequest, Packed, Urgency, WorkerRequest, WorkerSetup } from './messages.ts'
 
 /**
  * - VERIFY_CLOSED: the pool was closed before the answer.
@@ -19,9 +19,14 @@ export interface Job {
 interface Thread {
   readonly worker: Worker
   readonly jobs: Map<number, Job>
+  /** How many of them are. */
+  patient: number
 }
 
-/** Jobs at one thread that are not urgent: one in work, and one so that it need not wait for the main loop's next turn. */
+/** What a thread is given only when it has little else of this: it waits here, and takes no place from the rest. */
+type Patient = Extract<Urgency, 'later' | 'unvouched'>
+
+/** Of that, jobs at one thread: one in work, and one so that it need not wait for the main loop's next turn. */
 export const JOBS_PER_THREAD = 2
 /** Threads that died in a row without an answer before the pool gives up: a broken install, not bad luck. */
 const MAX_CRASHES_IN_A_ROW = 5
@@ -33,8 +38,8 @@ export class Threads {
   readonly #workerUrl: URL
   readonly #setup: WorkerSetup
   readonly #threads = new Set<Thread>()
-  /** Jobs that are not urgent and that no thread has. */
-  readonly #queue: Job[] = []
+  /** Patient jobs that no thread has. */
+  readonly #queues: Readonly<Record<Patient, Job[]>> = { later: [], unvouched: [] }
   #crashes = 0
   #stopped: MolochError<VerifyErrorCode> | undefined
 
@@ -49,13 +54,14 @@ export class Threads {
     if (this.#stopped !== undefined) throw this.#stopped
   }
 
-  /** Frames are transferred. What is urgent goes to a thread at once, which sorts it in before what it has. */
+  /** Frames are transferred. What is not patient goes to a thread at once, which sorts it in among what it has. */
   add(job: Job): void {
-    if (job.request.urgency === 'later') {
-      this.#queue.push(job)
+    const { urgency } = job.request
+    if (isPatient(urgency)) {
+      this.#queues[urgency].push(job)
       this.#dispatch()
     } else {
-      this.#give(this.#idlest() as Thread, job)
+      this.#give(this.#idlest(({ jobs }) => jobs.size) as Thread, job)
     }
   }
 
@@ -63,8 +69,10 @@ export class Threads {
   cancel(job: Job): void {
     const { id } = job.request
     job.reject(cancelled())
-    const at = this.#queue.indexOf(job)
-    if (at >= 0) this.#queue.splice(at, 1)
+    for (const queue of Object.values(this.#queues)) {
+      const at = queue.indexOf(job)
+      if (at >= 0) queue.splice(at, 1)
+    }
     for (const { worker, jobs } of this.#threads) {
       if (jobs.has(id)) worker.postMessage({ cancel: id } satisfies WorkerRequest)
     }
@@ -76,29 +84,35 @@ export class Threads {
     this.#stopped = error
     const threads = [...this.#threads]
     this.#threads.clear()
-    const jobs = [...this.#queue.splice(0), ...threads.flatMap((thread) => [...thread.jobs.values()])]
+    const { later, unvouched } = this.#queues
+    const jobs = [...later.splice(0), ...unvouched.splice(0), ...threads.flatMap((thread) => [...thread.jobs.values()])]
     for (const { reject } of jobs) reject(error)
     await Promise.all(threads.map(({ worker }) => worker.terminate()))
   }
 
-  /** Hands queued jobs to the threads that have the fewest. */
+  /** Hands queued jobs to the threads that have the fewest; what this node has asked for goes first. */
   #dispatch(): void {
-    while (this.#queue.length > 0) {
-      const idlest = this.#idlest()
-      if (idlest === undefined || idlest.jobs.size >= JOBS_PER_THREAD) return
-      this.#give(idlest, this.#queue.shift() as Job)
+    const { later, unvouched } = this.#queues
+    for (;;) {
+      const idlest = this.#idlest(({ patient }) => patient)
+      if (idlest === undefined || idlest.patient >= JOBS_PER_THREAD) return
+      const next = later.shift() ?? unvouched.shift()
+      if (next === undefined) return
+      this.#give(idlest, next)
     }
   }
 
-  #give({ worker, jobs }: Thread, job: Job): void {
+  #give(thread: Thread, job: Job): void {
+    const { worker, jobs } = thread
     jobs.set(job.request.id, job)
+    if (isPatient(job.request.urgency)) thread.patient++
     worker.postMessage(job.request, [job.request.frames])
   }
 
-  #idlest(): Thread | undefined {
+  #idlest(load: (thread: Thread) => number): Thread | undefined {
     let idlest: Thread | undefined
     for (const thread of this.#threads) {
-      if (idlest === undefined || thread.jobs.size < idlest.jobs.size) idlest = thread
+      if (idlest === undefined || load(thread) < load(idlest)) idlest = thread
     }
     return idlest
   }
@@ -109,7 +123,7 @@ export class Threads {
       name: 'verify',
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB }
     })
-    const thread: Thread = { worker, jobs: new Map() }
+    const thread: Thread = { worker, jobs: new Map(), patient: 0 }
     let reason = 'ended by itself'
     worker.on('message', (answer: CheckAnswer) => this.#answer(thread, answer))
     worker.on('error', (error) => {
@@ -123,6 +137,7 @@ export class Threads {
   #answer(thread: Thread, answer: CheckAnswer): void {
     const job = thread.jobs.get(answer.id)
     thread.jobs.delete(answer.id)
+    if (job !== undefined && isPatient(job.request.urgency)) thread.patient--
     this.#crashes = 0
     if ('error' in answer) job?.reject(new MolochError('VERIFY_FAILED', `a checker threw: ${answer.error}`))
     // Of one that was cancelled the caller has been told.
@@ -143,6 +158,10 @@ export class Threads {
     this.#start()
     this.#dispatch()
   }
+}
+
+function isPatient(urgency: Urgency): urgency is Patient {
+  return urgency === 'later' || urgency === 'unvouched'
 }
 
 export function cancelled(): MolochError<VerifyErrorCode> {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type CheckedEvent, verifyEventSignature } from '../../src/chain/event.ts'
 import { checkEventsMessage } from '../../src/chain/gossip-events.ts'
-import { vouchedEvents } from '../../src/chain/voucher.ts'
+import { claimOf, vouchedEvents } from '../../src/chain/voucher.ts'
 import { joinEvents, splitEvents } from '../../src/codec/raw.ts'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
 import { keyOf, testChain, testEvent } from './fixture.ts'
@@ -44,6 +44,21 @@ test.each<[string, Uint8Array]>([
   ['over another order', joinEvents(bytes.toReversed(), good)]
 ])('a voucher %s is false, for everybody', async (_, payload) => {
   expect(await check(payload)).toEqual({ ok: false, code: 'BAD_VOUCHER' })
+  // Of a stranger: nobody's word, which is found when the message is checked.
+  expect(['false', 'none']).toContain(claimOf(genesis, payload).kind)
+})
+
+test('whose word a message has is told by its end, and what is said to be a validator’s and is not is refused by all', async () => {
+  expect(claimOf(genesis, vouchedEvents(genesis.hash, key(2), bytes))).toEqual({ kind: 'true', validator: 2 })
+  expect(claimOf(genesis, joinEvents(bytes))).toEqual({ kind: 'none' })
+  const tail = vouchedEvents(genesis.hash, key(1), bytes).subarray(-102)
+  for (const before of [new Uint8Array(0), joinEvents(bytes.slice(1)), Uint8Array.of(255, 1, 2), tail]) {
+    const payload = Uint8Array.from([...before, ...tail])
+    expect(claimOf(genesis, payload)).toEqual({ kind: 'false' })
+    expect(await check(payload)).toMatchObject({ ok: false })
+    expect(claimOf(genesis, payload.subarray(0, -1))).toEqual({ kind: 'none' })
+    expect(claimOf(genesis, payload.subarray(-101))).toEqual({ kind: 'none' })
+  }
 })
 
 test('a false event makes a message false, whoever vouches for it', async () => {

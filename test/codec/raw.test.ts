@@ -17,6 +17,7 @@ import {
   splitEvents,
   splitFinalized,
   splitNewBlock,
+  voucherAtEnd,
   withoutVoucher
 } from '../../src/codec/raw.ts'
 import { runs } from '../support/runs.ts'
@@ -66,6 +67,7 @@ test('a finalized block, a new block and a batch of events likewise', () => {
       const batch = splitEvents(events)
       same(joinEvents(batch.events, batch.voucher), events)
       if (voucher !== undefined) same(withoutVoucher(events), Events.encode({ events: value.events }))
+      expect(voucherAtEnd(events)).toEqual(batch.voucher)
     }),
     runs(50)
   )

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { scope } from '../../src/chain/genesis.ts'
 import type { Host } from '../../src/network/libp2p.ts'
+import { messageId } from '../../src/network/message-id.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
 import { topicId } from '../../src/network/topics.ts'
 import type { Topic } from '../../src/network/types.ts'
@@ -14,6 +15,7 @@ interface Inside {
   sendRpc(peer: string, rpc: { subscriptions: []; messages: { topic: string; data: Uint8Array }[] }): boolean
   readonly seenCache: { size: number }
   readonly mcache: { msgs: Map<string, unknown> }
+  readonly gossipTracer: { readonly size: number; addPromise(from: string, ids: Uint8Array[]): void }
   readonly score: { deliveryRecords: { records: Map<string, unknown> } }
 }
 
@@ -171,4 +173,18 @@ it('a small message does not keep the RPC that it came in', async () => {
   })
   await until('it', () => kept.length === 1)
   expect(kept[0]?.buffer.byteLength).toBeLessThan(10_000)
+})
+
+it('what a node asked for and then has no room for is not held against who brought it', async () => {
+  const [a, b] = [await node(), await node({ keySeed: 2 })]
+  b.network.subscribe('events', { ...ACCEPT_ALL, isFull: (payload) => Buffer.from(payload).toString() !== 'room' })
+  a.network.subscribe('events', ACCEPT_ALL)
+  await connect(a, b)
+  const { gossipTracer } = inside(b)
+  const ids = ['none', 'room'].map((text) => messageId(idOf('events'), bytes(text)))
+  for (const id of ids) gossipTracer.addPromise(a.network.peerId, [id])
+  expect(gossipTracer.size).toBe(2)
+  send(a, b, 'events', ['none', 'room'].map(bytes))
+  await until('both', () => gossipTracer.size === 0)
+  expect(countsOf(b, 'events')).toMatchObject({ dropped: 1, accepted: 1 })
 })

@@ -1,8 +1,7 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type CheckedEvent, checkEvent } from '../../src/chain/event.ts'
 import { createGenesis, type Genesis } from '../../src/chain/genesis.ts'
 import { checkEventsMessage } from '../../src/chain/gossip-events.ts'
-import { refusal } from '../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../src/chain/mempool.ts'
 import { VerifiedEvents } from '../../src/chain/verified-events.ts'
 import { vouchedEvents } from '../../src/chain/voucher.ts'
@@ -31,7 +30,6 @@ function setUp(changes: Partial<IngressPorts> = {}) {
     verified,
     checkMessage: (payload) =>
       checkEventsMessage(genesis, payload, { isSigned: (one) => verified.isSigned(one), giveWay: async () => {} }),
-    backlog: () => 0,
     isFinalized: () => false,
     fateOf: async () => 'expired',
     save: async (events) => void saved.push(...events),
@@ -178,18 +176,6 @@ describe('events from the API', () => {
     await expect(ingress.submit(event.bytes, 'api')).rejects.toMatchObject({ code: 'EVENT_ACTOR_UNKNOWN' })
   })
 
-  test('are refused while more is to be checked than this node can; what waits already still is answered', async () => {
-    let backlog = 0
-    const { chain, ingress, event, saved } = setUp({ backlog: () => backlog })
-    await ingress.submit(event.bytes, 'api')
-    backlog = (512 << 10) + 1
-    await expect(ingress.submit(testEvent(chain, 2).bytes, 'api')).rejects.toMatchObject({ code: 'BUSY' })
-    await expect(ingress.submit(event.bytes, 'api')).resolves.toMatchObject({ status: 'pending' })
-    backlog = 512 << 10
-    await expect(ingress.submit(testEvent(chain, 2).bytes, 'api')).resolves.toMatchObject({ status: 'pending' })
-    expect(saved).toHaveLength(3)
-  })
-
   test('beyond the quota of their source are refused, and other sources are not', async () => {
     const { chain, ingress } = setUp()
     for (const index of [1, 2]) await ingress.submit(testEvent(chain, index).bytes, 'api:a')
@@ -265,16 +251,6 @@ describe('events from gossip', () => {
     const { chain, ingress } = setUp()
     await gossiped(ingress, joinEvents([1, 2].map((index) => testEvent(chain, index).bytes)))
     await expect(gossiped(ingress, joinEvents([testEvent(chain, 3).bytes]))).resolves.toBe('ignore')
-  })
-
-  test('are dropped unchecked while too much of them waits, and nobody is charged', async () => {
-    let backlog = (16 << 20) + 1
-    const checkMessage = vi.fn(() => refusal('EVENT_BAD_SIGNATURE'))
-    const { ingress, event } = setUp({ backlog: () => backlog, checkMessage })
-    await expect(gossiped(ingress, joinEvents([event.bytes]))).resolves.toBe('ignore')
-    expect(checkMessage).not.toHaveBeenCalled()
-    backlog = 16 << 20
-    await expect(gossiped(ingress, joinEvents([event.bytes]))).resolves.toBe('reject')
   })
 
   test('do not keep the message alive that they came in', async () => {

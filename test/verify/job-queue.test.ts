@@ -9,12 +9,17 @@ interface Job {
   readonly urgency: Urgency
 }
 
-const URGENCIES: readonly Urgency[] = ['certified', 'proposal', 'later']
+/** Those of one rank are done as they come. */
+const RANKS: readonly (readonly Urgency[])[] = [['certified'], ['proposal'], ['vouched', 'later'], ['unvouched']]
+const URGENCIES = RANKS.flat()
+const rankOf = (urgency: Urgency): number => RANKS.findIndex((rank) => rank.includes(urgency))
 
 /** The order in which jobs are to be begun, all of them there. */
 function sorted(jobs: readonly Job[]): Job[] {
-  const of = (urgency: Urgency) => jobs.filter((job) => job.urgency === urgency)
-  return [...of('certified'), ...of('proposal').reverse(), ...of('later')]
+  return RANKS.flatMap((rank) => {
+    const those = jobs.filter(({ urgency }) => rank.includes(urgency))
+    return rank.includes('proposal') ? those.reverse() : those
+  })
 }
 
 test('jobs are begun by urgency, proposals newest first, others as they came; what is cancelled never', () => {
@@ -45,9 +50,9 @@ test('a job in work gives way to what is more urgent, and a proposal to a newer 
         const begun = queue.begin() as Job
         queue.add({ id, urgency })
         const proposals = urgency === 'proposal' && current === 'proposal'
-        const older = id < begun.id && urgency === current && !proposals
+        const older = id < begun.id && rankOf(urgency) === rankOf(current) && !proposals
         if (older) continue // Those are begun in the order in which they came.
-        const gives = URGENCIES.indexOf(urgency) < URGENCIES.indexOf(current) || (proposals && id > begun.id)
+        const gives = rankOf(urgency) < rankOf(current) || (proposals && id > begun.id)
         expect(queue.begin(begun)?.id, `${urgency} ${id} while ${current} 2 is in work`).toBe(gives ? id : undefined)
       }
     }

@@ -195,7 +195,7 @@ describe('what consensus waits for', () => {
     const jobs = [
       workers.check([frame(1)]).then(done('sync')),
       workers.checkProposed(block(1).blockBytes).then(done('old proposal')),
-      workers.checkEvents(joinEvents(events)).then(done('events')),
+      workers.checkEvents(joinEvents(events), 'unvouched').then(done('events')),
       workers.checkProposed(block(2).blockBytes).then(done('new proposal')),
       workers.checkCertified(frame(2)).then(done('certified'))
     ]
@@ -203,6 +203,28 @@ describe('what consensus waits for', () => {
     await Promise.all(jobs)
     // What a thread had begun gave way; the second of those that can wait is with it already.
     expect(order).toEqual(['certified', 'new proposal', 'old proposal', 'sync', 'events'])
+  })
+
+  test('goes before events: those that nobody vouches for wait for all else, whenever they came', async () => {
+    const { workers, open } = gated()
+    const order: string[] = []
+    const done = (name: string) => () => order.push(name)
+    const flood = Array.from({ length: 6 }, (_, i) =>
+      workers.checkEvents(joinEvents(events.slice(i)), 'unvouched').then(done('unvouched'))
+    )
+    const vouched = vouchedEvents(genesis.hash, chain.keys[1] as KeyPair, events)
+    const jobs = [
+      ...flood,
+      workers.check([frame(1)]).then(done('sync')),
+      workers.checkEvents(vouched, 'vouched').then(done('vouched')),
+      workers.check([frame(2)]).then(done('sync')),
+      workers.checkProposed(block(1).blockBytes).then(done('proposal'))
+    ]
+    open()
+    await Promise.all(jobs)
+    // Two of the flood are with the thread already: what came later and is with it as well goes before them all the same.
+    expect(order.slice(0, 2)).toEqual(['proposal', 'vouched'])
+    expect(order.slice(-4)).toEqual(Array(4).fill('unvouched'))
   })
 
   test('waits for no room', async () => {
@@ -253,7 +275,7 @@ describe('messages of events', () => {
         giveWay: async () => {}
       })
       const large = concatBytes(utf8('before'), payload, utf8('after'))
-      const checked = await workers.checkEvents(large.subarray(6, 6 + payload.byteLength))
+      const checked = await workers.checkEvents(large.subarray(6, 6 + payload.byteLength), 'unvouched')
       if (!expected.ok || !checked.ok) {
         expect(checked).toEqual(expected)
         continue
@@ -268,17 +290,6 @@ describe('messages of events', () => {
         expect([bytes.buffer.byteLength, id.buffer.byteLength]).toEqual([bytes.byteLength, 32])
       }
     }
-    expect(workers.eventBacklog).toBe(0)
-  })
-
-  test('that are not checked yet are counted', async () => {
-    const workers = odd()
-    const calls = [workers.checkEvents(utf8('h1')), workers.checkEvents(utf8('h23'))]
-    const settled = Promise.allSettled(calls)
-    expect(workers.eventBacklog).toBe(5)
-    await workers.close()
-    await settled
-    expect(workers.eventBacklog).toBe(0)
   })
 })
 

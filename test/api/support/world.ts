@@ -123,8 +123,7 @@ export class World {
       mempool,
       verified: new VerifiedEvents(maker.genesis.hash, VerifiedEvents.memoryFor(64)),
       // Nothing is gossiped here.
-      checkMessage: () => refusal('EVENT_MALFORMED'),
-      backlog: () => 0,
+      checkMessage: async () => refusal('EVENT_MALFORMED'),
       isFinalized: (id) => ledger.hasRecentEvent(id),
       fateOf: (event) => ledger.fateOf(event),
       save: (events) => ledger.saveMempool(events),
