@@ -1,6 +1,7 @@
 import { copyFileSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { MarkFile } from '../../src/consensus/mark-file.ts'
 import { type Mark, type MarkState, SLOT_BYTES } from '../../src/consensus/signer-mark.ts'
 import { keyPairFromSeed } from '../../src/crypto/ed25519.ts'
@@ -40,6 +41,30 @@ describe('a mark', () => {
       expect(await read(path)).toEqual({ kind: 'read', mark: one, copied: false, torn: false })
     }
     expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  it('is on the disk when it is written, and so is its name', async () => {
+    const path = newPath()
+    const probe = await open(path, 'w')
+    const files = Object.getPrototypeOf(probe) as FileHandle
+    await probe.close()
+    const order: string[] = []
+    for (const name of ['write', 'datasync', 'sync'] as const) {
+      const real = files[name] as (...args: unknown[]) => Promise<unknown>
+      const spy = vi.spyOn(files, name as 'sync').mockImplementation(async function (this: FileHandle, ...args: []) {
+        const done = await real.apply(this, args)
+        order.push((await this.stat()).isDirectory() ? `${name} folder` : name)
+        return done as undefined
+      })
+      onTestFinished(() => spy.mockRestore())
+    }
+    const file = opened(path)
+    // A new height is a new file.
+    for (const one of [mark(1, 1), mark(2, 1), mark(3, 2)]) {
+      order.length = 0
+      await file.write(one)
+      expect(order).toEqual(['write', 'datasync', ...(one.sequence === 2 ? [] : ['sync folder'])])
+    }
   })
 
   it('of nothing signed is at home in any file', async () => {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { ClassicLevel } from 'classic-level'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { proposalMessage, voteMessage } from '../../src/chain/domain.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { type Vote, VoteType } from '../../src/codec/generated/chain.ts'
@@ -12,6 +12,7 @@ import { freshMark } from '../../src/consensus/signer-mark.ts'
 import { openSignerStore } from '../../src/consensus/signer-store.ts'
 import { keyPairFromSeed, verify } from '../../src/crypto/ed25519.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { waitFor } from '../support/until.ts'
 import { MemoryMark, writeFreshMark } from './support/marks.ts'
 import { A, B, hashOf, prevote } from './support/messages.ts'
 
@@ -211,6 +212,67 @@ describe('what is kept', () => {
     const path = join(tempDir(), 'signer')
     await open(path)
     expect(statSync(path).mode & 0o777).toBe(0o700)
+  })
+})
+
+describe('before a signature is out', () => {
+  it('what it rests on is on the disk: each write of the log waits for the disk', async () => {
+    const batch = vi.spyOn(ClassicLevel.prototype, 'batch')
+    onTestFinished(() => batch.mockRestore())
+    const signer = await fresh()
+    await signer.signProposal({ height: 7, round: 0, blockHash: bytes(A) }, new Uint8Array(5))
+    await signer.signVote(at(PREVOTE, 0, A))
+    await signer.signVote(at(PRECOMMIT, 0, A), keep(0, A))
+    await signer.keepValid(7, keep(1, B))
+    await signer.raise(8)
+    const options = (batch.mock.calls as unknown[][]).map(([, given]) => given)
+    expect(options.length).toBeGreaterThanOrEqual(5)
+    expect(options).toEqual(options.map(() => ({ sync: true })))
+  })
+
+  it.each(['vote', 'proposal'] as const)('a %s is in the log, and after that in the mark', async (what) => {
+    const path = join(tempDir(), 'signer')
+    const store = await openSignerStore(path)
+    const mark = new MemoryMark(freshMark(key.publicKey, genesisHash))
+    const order: string[] = []
+    let isHeld = false
+    let next = (): void => {}
+    const held = async (name: string, write: () => Promise<void>): Promise<void> => {
+      if (isHeld) {
+        order.push(name)
+        await new Promise<void>((resolve) => {
+          next = resolve
+        })
+      }
+      await write()
+      if (isHeld) order.push(`${name} done`)
+    }
+    const options = { path, markPath: 'memory', key, genesisHash }
+    const writeMark = mark.write.bind(mark)
+    vi.spyOn(mark, 'write').mockImplementation((one) => held('mark', () => writeMark(one)))
+    const log: typeof store = { ...store, write: (writes) => held('log', () => store.write(writes)) }
+    const signer = await Signer.over(log, mark, options)
+    onTestFinished(() => {
+      isHeld = false
+      next()
+      return signer.close()
+    })
+    isHeld = true
+    const slot = { height: 7, round: 0, blockHash: bytes(A) }
+    const signed = what === 'vote' ? signer.signVote(at(PREVOTE, 0, A)) : signer.signProposal(slot, bytes(A))
+    const out = signed.then(() => order.push('out'))
+    const settle = async (last: string): Promise<void> => {
+      await waitFor(() => expect(order.at(-1)).toBe(last))
+      for (let i = 0; i < 20; i++) await new Promise(setImmediate)
+    }
+    await settle('log')
+    expect(order).toEqual(['log'])
+    next()
+    await settle('mark')
+    expect(order).toEqual(['log', 'log done', 'mark'])
+    next()
+    await out
+    expect(order).toEqual(['log', 'log done', 'mark', 'mark done', 'out'])
   })
 })
 

@@ -18,6 +18,7 @@ const LAUNCHERS = [
   { path: 'scripts/moloch', args: ['version'], runs: 'dist/cli/main.js version' },
   { path: 'scripts/devnet', args: ['--for', '1s'], runs: 'dist/cli/main.js devnet --for 1s' },
   { path: 'scripts/bench', args: ['--runs', '1'], runs: '.cache/benchmarks/scripts/benchmarks/main.js --runs 1' },
+  { path: 'scripts/mutants', args: ['--check'], runs: 'scripts/lib/mutants/main.mjs --check' },
   { path: 'scripts/test', args: ['--quick'], runs: 'node_modules/.bin/biome check --error-on-warnings .' },
   { path: '.ci/run', args: ['--quick'], runs: 'node_modules/.bin/biome check --error-on-warnings .' }
 ] as const
@@ -44,7 +45,7 @@ beforeAll(async () => {
   await write('tsconfig.json', '{}')
   for (const { runs } of LAUNCHERS) {
     const [file = ''] = runs.split(' ')
-    if (file.endsWith('.js')) await write(file, says(file))
+    if (/\.m?js$/.test(file)) await write(file, says(file))
   }
   await write('dist/package.json', '{ "type": "commonjs" }')
   await write('.cache/package.json', '{ "type": "commonjs" }')
@@ -87,7 +88,7 @@ describe.each(LAUNCHERS)('$path', ({ path, args, runs }) => {
 
   test.skipIf(!isRoot)('as a second user, who may read the checkout and not write to it', async () => {
     const { stdout, stderr, code } = await run(launcher(), args, { cwd: '/', uid: NOBODY, gid: NOBODY })
-    if (path === 'scripts/moloch' || path === 'scripts/devnet') {
+    if (['scripts/moloch', 'scripts/devnet', 'scripts/mutants'].includes(path)) {
       expect(stdout).toContain(`${runs}\n`)
       expect(code).toBe(0)
       return

@@ -111,6 +111,8 @@ export class TestNode {
   answer: ((request: GetVotes, peer: string) => Promise<RawVotes>) | undefined
   /** Peers while it listens, who have nothing to say; by name the index of the validator that each is. */
   readonly silent = new Map<string, number>()
+  /** Peers that are no validators, for whom `answer` speaks. */
+  readonly strangers: string[] = []
   /** Whether it holds the last two windows. */
   maySign = true
   ledger!: Ledger
@@ -160,7 +162,7 @@ export class TestNode {
         }
       },
       peers: {
-        peers: () => [...this.#silentOnes(), ...this.#others().map(({ name }) => name)],
+        peers: () => [...this.#silentOnes(), ...this.strangers, ...this.#others().map(({ name }) => name)],
         standing: (peer) => this.#standing(peer),
         getVotes: (peer, request) => this.#ask(peer, request),
         penalise: (_, code) => this.penalties.push(code)
