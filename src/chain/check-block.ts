@@ -17,7 +17,7 @@ import { checkCommit, maxCommitBytes } from './commit.ts'
 import { type Failure, failure, firstFailure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
 
-export { cheapBlockCheck, checkProposed, type ProposedBlock } from './check-proposal.ts'
+export { cheapBlockCheck, cheapBlockSteps, checkProposed, type ProposedBlock } from './check-proposal.ts'
 export { type BlockData, type CheckedBlock, type CheckResult, markChecked } from './checked-block.ts'
 
 /** Tags and lengths of the two parts of a FinalizedBlock. */

@@ -3,10 +3,12 @@ import { splitBlock, splitNewBlock } from '../codec/raw.ts'
 import { BLOCK, NEW_BLOCK } from '../codec/rules.ts'
 import { checkEvents, type EventsOptions } from './check-events.ts'
 import {
+  atOnce,
   type CheckedBlock,
   type CheckResult,
   canonicalFailure,
   foreignEventsFailure,
+  foreignEventsSteps,
   inspectBlock,
   markChecked,
   sealFailure,
@@ -77,6 +79,8 @@ export interface CheapProposal {
   readonly signature: Bytes
 }
 
+type CheapResult = CheapProposal | { readonly ok: false; readonly failure: Failure }
+
 /** Room for a NewBlock's own fields beside its block. */
 const NEW_BLOCK_OVERHEAD_BYTES = 128
 
@@ -85,10 +89,12 @@ const NEW_BLOCK_OVERHEAD_BYTES = 128
  * whatever a relay can have changed. What the block says is not looked at: a deeper fault is evidence against the
  * proposer, not against the relay.
  */
-export function cheapBlockCheck(
-  genesis: Genesis,
-  newBlockBytes: Uint8Array
-): CheapProposal | { ok: false; failure: Failure } {
+export function cheapBlockCheck(genesis: Genesis, newBlockBytes: Uint8Array): CheapResult {
+  return atOnce(cheapBlockSteps(genesis, newBlockBytes))
+}
+
+/** The same, with pauses between steps of some milliseconds. */
+export function* cheapBlockSteps(genesis: Genesis, newBlockBytes: Uint8Array): Generator<void, CheapResult> {
   const { maxBlockBytes } = genesis.params
   const early =
     sizeFailure('new block', newBlockBytes, maxBlockBytes + NEW_BLOCK_OVERHEAD_BYTES) ??
@@ -105,7 +111,7 @@ export function cheapBlockCheck(
     sealFailure(genesis, header, hash, seal) ??
     checkProposal(genesis, slot, signature) ??
     // No signature is over the events themselves: last, as it is the longest.
-    foreignEventsFailure(genesis, header, events)
+    (yield* foreignEventsSteps(genesis, header, events))
   if (fault !== undefined) return { ok: false, failure: fault }
   return { ok: true, header, hash, round, validRound, blockBytes, signature }
 }

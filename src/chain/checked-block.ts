@@ -12,7 +12,7 @@ import { hashEventIds, hashEvents } from './event-hashes.ts'
 import { type Failure, failure } from './failures.ts'
 import type { Genesis } from './genesis.ts'
 import { HEADER_VERSION } from './header.ts'
-import { merkleRoot } from './merkle.ts'
+import { HASH_BYTES, merkleRoot } from './merkle.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -62,6 +62,9 @@ export interface Inspected {
   readonly keyHashes: Bytes
   readonly deferred: Failure | undefined
 }
+
+/** Events that are hashed between two pauses. */
+const EVENTS_A_STEP = 2000
 
 const NONE: Bytes = new Uint8Array(0)
 
@@ -137,7 +140,31 @@ export function foreignEventsFailure(
   header: Header,
   events: readonly Uint8Array[]
 ): Failure | undefined {
-  return tooManyFailure(genesis, events.length) ?? eventsRootFailure(header, hashEventIds(events))
+  return atOnce(foreignEventsSteps(genesis, header, events))
+}
+
+/** The same, with a pause between two steps of some milliseconds: all of a full block at once takes the loop over twenty. */
+export function* foreignEventsSteps(
+  genesis: Genesis,
+  header: Header,
+  events: readonly Uint8Array[]
+): Generator<void, Failure | undefined> {
+  const tooMany = tooManyFailure(genesis, events.length)
+  if (tooMany !== undefined) return tooMany
+  const eventIds = new Uint8Array(HASH_BYTES * events.length)
+  for (let at = 0; at < events.length; at += EVENTS_A_STEP) {
+    eventIds.set(hashEventIds(events.slice(at, at + EVENTS_A_STEP)), HASH_BYTES * at)
+    if (events.length > EVENTS_A_STEP) yield
+  }
+  return eventsRootFailure(header, eventIds)
+}
+
+/** Takes all steps without a pause. */
+export function atOnce<Result>(steps: Generator<void, Result>): Result {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
 }
 
 /** Event bodies are bytes to the block's walk; they have to be canonical too (protocol §3). */

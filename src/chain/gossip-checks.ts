@@ -6,7 +6,8 @@ import {
   type CheckedBlock,
   type CheckResult,
   certify,
-  cheapBlockCheck,
+  type cheapBlockCheck,
+  cheapBlockSteps,
   maxFinalizedBytes,
   type ProposedBlock
 } from './check-block.ts'
@@ -29,8 +30,26 @@ export function checkVoteMessage(genesis: Genesis, payload: Uint8Array): Checked
   return failure === undefined ? { ok: true, message: vote } : refusal(failure.code)
 }
 
-export function checkNewBlockMessage(genesis: Genesis, payload: Uint8Array): Checked<CheapProposal> {
-  const checked = cheapBlockCheck(genesis, payload)
+/** @param giveWay lets others have their turn, between the steps of a large block */
+export function checkNewBlockMessage(
+  genesis: Genesis,
+  payload: Uint8Array,
+  giveWay: () => Promise<unknown>
+): Checked<CheapProposal> | Promise<Checked<CheapProposal>> {
+  const steps = cheapBlockSteps(genesis, payload)
+  const first = steps.next()
+  return first.done === true ? newBlockOf(first.value) : goOn()
+
+  async function goOn(): Promise<Checked<CheapProposal>> {
+    for (;;) {
+      await giveWay()
+      const step = steps.next()
+      if (step.done === true) return newBlockOf(step.value)
+    }
+  }
+}
+
+function newBlockOf(checked: ReturnType<typeof cheapBlockCheck>): Checked<CheapProposal> {
   if (!checked.ok) return refusal(checked.failure.code)
   return checked.header.height === 0 ? refusal('BAD_HEIGHT') : { ok: true, message: checked }
 }

@@ -1,4 +1,5 @@
 /** Consensus' gossip topics: how their messages are checked, and who takes them. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkFinalMessage, checkNewBlockMessage, checkVoteMessage, type FinalContext } from '../chain/gossip-checks.ts'
 import type { HeaderIntake } from './header-intake.ts'
 import type { Intake } from './intake.ts'
@@ -23,7 +24,7 @@ export function followTopics(
       take: (vote) => intake.takeVote(vote)
     }),
     gossip.subscribe('block', {
-      check: (payload) => checkNewBlockMessage(genesis, payload),
+      check: (payload) => checkNewBlockMessage(genesis, payload, nextTurn),
       take: (proposal) => intake.takeBlock(proposal)
     }),
     gossip.subscribe('finalized', {

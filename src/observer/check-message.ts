@@ -27,7 +27,7 @@ export async function checkMessage(
 ): Promise<Checked<Decoded>> {
   switch (topic) {
     case 'block':
-      return map(checkNewBlockMessage(genesis, payload), ({ header, hash, round, validRound }) => ({
+      return map(await checkNewBlockMessage(genesis, payload, nextTurn), ({ header, hash, round, validRound }) => ({
         type: 'new-block',
         ...factsOf(genesis, header, hash),
         round,

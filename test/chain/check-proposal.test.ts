@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { cheapBlockCheck, checkLink, checkProposed } from '../../src/chain/check-block.ts'
 import { foreignBlockFailure } from '../../src/chain/check-proposal.ts'
 import { EventBody } from '../../src/chain/event.ts'
+import { checkNewBlockMessage } from '../../src/chain/gossip-checks.ts'
 import { checkProposal, decodeProposal, encodeProposal, signProposal } from '../../src/chain/proposal.ts'
 import { concatBytes } from '../../src/codec/bytes.ts'
 import { joinBlock, joinNewBlock, splitBlock } from '../../src/codec/raw.ts'
@@ -150,6 +151,22 @@ describe('what gossip checks before it forwards', () => {
     const most = 1_000_000 + genesis.params.maxBlockBytes - block(1_000_000).blockBytes.byteLength
     expect(code({ block: block(most) })).toBeUndefined()
     expect(code({ block: block(most + 1) })).toBe('TOO_LARGE')
+  })
+
+  test('a large block is hashed in steps, and found as good or bad as at once; a small one needs no pause', async () => {
+    const many = Array.from({ length: 4500 }, (_, index) => bytes[index % bytes.length] as Uint8Array)
+    const large = testBlock(chain, { events: many })
+    const { header, seal } = splitBlock(large.blockBytes)
+    const swapped = { ...large, blockBytes: joinBlock(header, seal, [bytes[1] as Uint8Array, ...many.slice(1)]) }
+    let pauses = 0
+    const check = (block: typeof good) => checkNewBlockMessage(genesis, payload({ block }), async () => pauses++)
+    expect(check(good)).toMatchObject({ ok: true })
+    expect(pauses).toBe(0)
+    const message = cheapBlockCheck(genesis, payload({ block: large }))
+    expect(await check(large)).toEqual({ ok: true, message })
+    expect(pauses).toBe(3)
+    expect(await check(swapped)).toEqual({ ok: false, code: 'BAD_EVENTS_ROOT' })
+    expect(pauses).toBe(6)
   })
 
   test('events that are not under the hash: none left out, added, changed or moved', () => {
