@@ -84,9 +84,7 @@ function settings(place: Place, all: readonly Place[]) {
     ...(place.role === 'light' && { mode: 'light' }),
     'p2p.listen': [place.listen],
     'p2p.bootstrap': others.map((other) => `${other.address}/p2p/${other.peerId}`),
-    // All nodes share one address or a few, and all of them dial at once.
-    'p2p.ip_colocation': false,
-    // Of each pair both dial: two connections.
+    // All nodes share one address or a few, and all of them dial at once: of each pair both do.
     'p2p.max_peers': 1000,
     'p2p.max_peers_per_ip': 1000,
     'p2p.inbound_per_second': 1000,

@@ -1,4 +1,3 @@
-import type { NetworkSettings } from './settings.ts'
 import { TOPICS, topicId } from './topics.ts'
 
 /**
@@ -27,15 +26,16 @@ const TOPIC_SCORE = {
 }
 
 /** @param penaltyPoints our own floors' points of a peer (verdicts.ts) */
-export function scoreParams(scope: string, settings: NetworkSettings, penaltyPoints: (peerId: string) => number) {
+export function scoreParams(scope: string, penaltyPoints: (peerId: string) => number) {
   return {
     topics: Object.fromEntries(TOPICS.map((topic) => [topicId(scope, topic), TOPIC_SCORE])),
     // So that no amount of good messages pays for three bad ones.
     topicScoreCap: 30,
     appSpecificScore: (peerId: string) => -penaltyPoints(peerId),
     appSpecificWeight: 1,
-    IPColocationFactorWeight: settings.ipColocationWeight,
-    IPColocationFactorThreshold: settings.ipColocationThreshold,
+    // P6 is off: what strangers do would count against all at their address, validators too, and long after they left. Places
+    // and budgets bound what one address can take (places.ts, gater.ts).
+    IPColocationFactorWeight: 0,
     // P7: grafting too early, promising messages and not sending them. Some of it happens on bad links.
     behaviourPenaltyWeight: -5,
     behaviourPenaltyThreshold: 6,

@@ -123,7 +123,7 @@ export class Gossip {
       maxInboundDataLength: this.#inbound.maxRpcBytes,
       decodeRpcLimits: this.#inbound.decodeRpcLimits,
       maxOutboundBufferSize: settings.gossipBufferBytes,
-      scoreParams: scoreParams(scope, settings, penaltyPoints),
+      scoreParams: scoreParams(scope, penaltyPoints),
       metricsRegister: this.#counters.register,
       metricsTopicStrToLabel: new Map(TOPICS.map((topic) => [topicId(scope, topic), topic]))
     })

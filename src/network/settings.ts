@@ -79,9 +79,6 @@ export interface NetworkSettings {
   readonly warnEveryMs: number
 
   readonly gossipHeartbeatMs: number
-  /** gossipsub's P6: 0 turns it off; with any weight more than `ipColocationThreshold` peers of one address lose score. */
-  readonly ipColocationWeight: number
-  readonly ipColocationThreshold: number
   /** Unsent gossip of one peer; above it the stream is reset. Holds several blocks. */
   readonly gossipBufferBytes: number
   /** Between two samples of all peers' scores in a gossip trace. */
@@ -161,8 +158,6 @@ export const DEFAULT_SETTINGS: NetworkSettings = {
   warnEveryMs: 300_000,
 
   gossipHeartbeatMs: 1000,
-  ipColocationWeight: -5,
-  ipColocationThreshold: 10,
   gossipBufferBytes: 16 << 20,
   traceScoresMs: 5000,
   traceBatchMs: 500
@@ -173,6 +168,5 @@ export const DEVNET_SETTINGS: Partial<NetworkSettings> = {
   maxPerIp: 1024,
   inboundPerSecond: 1024,
   maxPendingInbound: 512,
-  maxHandshaking: 512,
-  ipColocationWeight: 0
+  maxHandshaking: 512
 }

@@ -29,7 +29,6 @@ export function networkSettings({
         blocks: { burst: BURST_SECONDS * serve.peer_blocks_per_second, perSecond: serve.peer_blocks_per_second },
         bytes: { burst: BURST_SECONDS * serve.peer_bytes_per_second, perSecond: serve.peer_bytes_per_second }
       }
-    },
-    ...(p2p.ip_colocation ? {} : { ipColocationWeight: 0 })
+    }
   }
 }

@@ -87,7 +87,6 @@ export const configSchema = Type.Object(
           [1, 10_000],
           'new inbound connections a second and host; reconnect storms, Noise CPU'
         ),
-        ip_colocation: flag(true, 'lower the gossip score of many peers behind one IP (sybils); false for a devnet'),
         status_interval_ms: integer(30_000, [100, 600_000], 'time between Status exchanges with each peer'),
         hello_timeout_ms: integer(10_000, [100, 120_000], 'time for a peer to pass Hello; silent peers hold a place')
       },

@@ -81,7 +81,6 @@ export class Client {
       'api.port': 0,
       'p2p.listen': ['/ip4/127.0.0.1/tcp/0'],
       'p2p.bootstrap': [...bootstrap],
-      'p2p.ip_colocation': false,
       'p2p.status_interval_ms': 10_000,
       'p2p.hello_timeout_ms': 2000,
       'sync.verify_workers': 1,
