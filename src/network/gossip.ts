@@ -1,6 +1,6 @@
 import type { GossipSub } from '@libp2p/gossipsub'
 import { gossipsub, TopicValidatorResult } from '@libp2p/gossipsub'
-import type { Connection } from '@libp2p/interface'
+import type { Connection, PeerId } from '@libp2p/interface'
 import { type TopicRules, type Weighed, weigh } from '../chain/gossip-rules.ts'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
@@ -28,6 +28,7 @@ import type { Topic, TopicView } from './types.ts'
 
 /** What the class has and its interface has not; checked when it is attached, since a new version may have moved it. */
 interface RouterInternals extends GatedRouter, ReadRouter, WrittenRouter, AdmittingRouter {
+  onPeerDisconnected(peerId: PeerId): void
   reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
   getScore(peerId: string): number
   getMeshPeers(topic: string): string[]
@@ -36,6 +37,7 @@ type Router = GossipSub & RouterInternals
 const INTERNALS = [
   'onIncomingStream',
   'onPeerConnected',
+  'onPeerDisconnected',
   'createInboundStream',
   'createOutboundStream',
   'pipePeerReadStream',
@@ -168,7 +170,10 @@ export class Gossip {
     this.#gate.admit(connection)
   }
 
+  /** The session of the peer has ended. libp2p tells gossipsub only of those that had told it that they speak gossip. */
   forget(peerId: string): void {
+    const left = this.#router?.peers.get(peerId)
+    if (left !== undefined) this.#router?.onPeerDisconnected(left)
     this.#outbound.forget(peerId)
     this.#admission.forget(peerId)
   }

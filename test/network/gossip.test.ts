@@ -9,7 +9,7 @@ import { host, until } from './support/hosts.ts'
 import { chain, connect, node, type TestNode, view } from './support/nodes.ts'
 import { framed, gossipStream, rpc } from './support/rpcs.ts'
 import { ACCEPT_ALL, rulesBy } from './support/rules.ts'
-import { id } from './support/traces.ts'
+import { id, inside } from './support/traces.ts'
 
 interface Heard {
   readonly messages: { payload: string; from: string }[]
@@ -64,6 +64,28 @@ describe('gossip', () => {
     expect(await a.network.publish('vote', message('one'))).toBe(0)
     await a.network.publish('vote', message('two'))
     await until('the second', () => heard.messages.length === 2)
+  })
+
+  it('keeps nothing of a peer that spoke none when it has left', async () => {
+    const target = await node()
+    const { peers, outbound, score } = inside(target) as unknown as {
+      peers: Map<string, unknown>
+      outbound: Map<string, unknown>
+      score: { peerStats: Map<string, { connected: boolean }> }
+    }
+    const mute = await node()
+    // libp2p learns nowhere that it would speak gossip: it does not say who it is, and takes no stream.
+    await hostOf(mute).unhandle(
+      hostOf(mute)
+        .getProtocols()
+        .filter((one) => !one.startsWith('/moloch/'))
+    )
+    await mute.network.dial(target.address)
+    await until('gossipsub knows it', () => peers.size === 1)
+    await mute.network.stop()
+    await until('it has left', () => target.network.sessions.list().length === 0)
+    const connected = [...score.peerStats.values()].filter((one) => one.connected)
+    expect([peers.size, outbound.size, connected.length]).toEqual([0, 0, 0])
   })
 
   it('accept forwards; ignore and reject do not', async () => {
