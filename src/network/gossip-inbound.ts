@@ -3,7 +3,7 @@ import { decode } from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import { countFields, type Shape } from '../codec/field-count.ts'
 import { messageOf } from '../error.ts'
-import type { GossipBudget } from './gossip-budget.ts'
+import type { FrameCount, GossipBudget } from './gossip-budget.ts'
 import { StreamSource } from './streams/source.ts'
 
 /** What an RPC may be longer than the largest message: its topic, and control messages that ride with it. */
@@ -29,6 +29,10 @@ export const RPC: Shape = {
   2: { 1: 'bytes', 2: 'bytes', 3: 'bytes', 4: 'bytes', 5: 'bytes', 6: 'bytes' },
   3: CONTROL
 }
+
+/** The same without what is in its entries. */
+const ENTRIES: Shape = { 1: 'bytes', 2: 'bytes', 3: 'bytes' }
+const NOTHING: FrameCount = { entries: 0, fields: 0 }
 
 interface Message {
   readonly data?: Uint8Array
@@ -149,12 +153,12 @@ export class GossipInbound {
     try {
       for await (const frame of pipe(input, (source) => decode(source, { maxDataLength: this.maxRpcBytes }))) {
         const bytes = frame.subarray()
-        const fields = this.#count(peer, bytes)
-        const turn = budget.pay(peer, bytes.byteLength, fields ?? 0)
+        const count = this.#count(peer, bytes)
+        const turn = budget.pay(peer, bytes.byteLength, count ?? NOTHING)
         if (turn !== undefined) await turn
         // Its session may have ended meanwhile.
         if (!passed(peer)) return
-        if (fields !== undefined && fields > 0) yield bytes
+        if (count !== undefined && count.fields > 0) yield bytes
       }
     } catch (error) {
       if (isLength(error)) this.#options.onBadRpc(peer, `gossip: an RPC of more than ${this.maxRpcBytes} bytes`)
@@ -164,10 +168,15 @@ export class GossipInbound {
     }
   }
 
+  forget(peerId: string): void {
+    this.#options.budget.forget(peerId)
+  }
+
   /** @returns undefined for an RPC that is not to be decoded */
-  #count(peer: string, bytes: Uint8Array): number | undefined {
+  #count(peer: string, bytes: Uint8Array): FrameCount | undefined {
     try {
-      return countFields(bytes, RPC, MAX_RPC_FIELDS)
+      const fields = countFields(bytes, RPC, MAX_RPC_FIELDS)
+      return { fields, entries: countFields(bytes, ENTRIES, fields) }
     } catch (error) {
       this.#options.onBadRpc(peer, `gossip: ${messageOf(error)}`)
       return undefined

@@ -174,6 +174,7 @@ export class Gossip {
   forget(peerId: string): void {
     const left = this.#router?.peers.get(peerId)
     if (left !== undefined) this.#router?.onPeerDisconnected(left)
+    this.#inbound.forget(peerId)
     this.#outbound.forget(peerId)
     this.#admission.forget(peerId)
   }

@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { GossipBudget } from '../../src/network/gossip-budget.ts'
 import { runs } from '../support/runs.ts'
 
@@ -15,24 +16,35 @@ function setUp(validators: readonly string[] = []) {
   return { clock, budget }
 }
 
-/** Pays, with the clock going on while it waits; setTimeout is real, so each wait is a moment. */
+/** Pays, with the clock going on while it waits. */
 async function pay(
   { clock, budget }: ReturnType<typeof setUp>,
   peer: string,
   bytes: number,
   fields = 0
 ): Promise<void> {
-  const turn = budget.pay(peer, bytes, fields)
+  const turn = budget.pay(peer, bytes, { entries: fields, fields })
   if (turn === undefined) return
   let done = false
   void turn.then(() => {
     done = true
   })
-  while (!done) {
-    clock.now += 100
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  while (!done) await pass(clock, 100)
 }
+
+/** Time goes on, and everybody has had a turn. */
+async function pass(clock: { now: number }, ms: number): Promise<void> {
+  clock.now += ms
+  await vi.advanceTimersByTimeAsync(ms)
+  for (let turn = 0; turn < 3; turn += 1) await nextTurn()
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 describe('what gossip may cost', () => {
   it('a peer’s stay below its burst and rate, however it sends', async () => {
@@ -57,21 +69,72 @@ describe('what gossip may cost', () => {
   it('a million empty frames are as much as gigabytes', () => {
     const { budget } = setUp()
     let free = 0
-    while (budget.pay('p', 1, 0) === undefined) free += 1
+    while (budget.pay('p', 1, { entries: 0, fields: 0 }) === undefined) free += 1
     // The loop has a turn for others.
     expect(free).toBeLessThan(300)
   })
 
-  it('of many ids it is what all that are no validators may cost together, and a validator waits for none of them', () => {
-    const { budget, clock } = setUp(['v'])
+  it('of many ids it is what all that are no validators may cost together, and a validator waits for none of them', async () => {
+    const set = setUp(['v'])
+    const frames = Array.from({ length: 100 }, (_, i) => pay(set, `p${i}`, MESSAGE - 1024))
+    let done = 0
+    for (const frame of frames) void frame.then(() => (done += 1))
+    await pass(set.clock, 0)
+    expect(done).toBeGreaterThanOrEqual(48)
+    let heard = false
+    void set.budget.pay('v', 2 * MESSAGE, { entries: 1, fields: 1 })?.then(() => {
+      heard = true
+    })
+    await pass(set.clock, 0)
+    expect(heard).toBe(true)
+    await Promise.all(frames)
+    expect(set.clock.now).toBeGreaterThanOrEqual(((100 - 48) / 16) * 1000)
+  })
+
+  it.each([8, 120])(
+    '%i floods hold up nobody who sends little, and his largest frame goes before all that have had a turn',
+    async (strangers) => {
+      const set = setUp()
+      const { clock, budget } = set
+      /** The dearest there is for its length, on as many streams as are read. */
+      const flood = async (peer: string): Promise<void> => {
+        for (;;) await budget.pay(peer, 16_384, { entries: 1, fields: 8191 })
+      }
+      const FLOOD_COST = 16_384 + 2 * 1024 + 8190 * 256
+      for (let i = 0; i < 3 * strangers; i += 1) void flood(`s${i % strangers}`)
+      // Until each has had a turn.
+      for (let ms = 0; ms < 30_000; ms += 250) await pass(clock, 250)
+      expect(budget.waiting).toBeGreaterThan(0)
+      const delay = async (bytes: number): Promise<number> => {
+        const from = clock.now
+        let done = false
+        void (budget.pay('honest', bytes, { entries: 1, fields: 4 }) ?? Promise.resolve()).then(() => {
+          done = true
+        })
+        await pass(clock, 0)
+        while (!done && clock.now - from < 60_000) await pass(clock, 10)
+        return clock.now - from
+      }
+      for (let vote = 0; vote < 50; vote += 1) {
+        expect(await delay(300)).toBe(0)
+        await pass(clock, 50)
+      }
+      expect(await delay(MESSAGE)).toBeLessThanOrEqual(1000 * ((MESSAGE + FLOOD_COST) / (16 * MESSAGE)) + 20)
+    }
+  )
+
+  it('nothing waits of a peer that has left', async () => {
+    const { clock, budget } = setUp()
     for (let i = 0; i < 100; i += 1) budget.charge(`p${i}`, MESSAGE)
-    // Past the turn.
-    budget.charge('v', 1)
-    const waits = (peer: string) => budget.waitMs(peer)
-    expect(waits('new')).toBe(((100 - 48) / 16) * 1000)
-    expect(waits('v')).toBe(0)
-    clock.now = 3_250
-    expect(waits('new')).toBe(0)
+    let done = false
+    void budget.pay('left', MESSAGE, { entries: 1, fields: 1 })?.then(() => {
+      done = true
+    })
+    await pass(clock, 0)
+    expect([done, budget.waiting]).toEqual([false, 1])
+    budget.forget('left')
+    await pass(clock, 0)
+    expect([done, budget.waiting]).toEqual([true, 0])
   })
 
   it('ids that come and go are forgotten', () => {
