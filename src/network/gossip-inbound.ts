@@ -1,9 +1,8 @@
 import type { PeerId, Stream } from '@libp2p/interface'
-import { decode } from 'it-length-prefixed'
-import { pipe } from 'it-pipe'
 import { countFields, type Shape } from '../codec/field-count.ts'
-import { messageOf } from '../error.ts'
+import { hasCode, messageOf } from '../error.ts'
 import type { FrameCount, GossipBudget } from './gossip-budget.ts'
+import { FrameDecoder } from './streams/frame-decoder.ts'
 import { StreamSource } from './streams/source.ts'
 
 /** What an RPC may be longer than the largest message: its topic, and control messages that ride with it. */
@@ -150,18 +149,23 @@ export class GossipInbound {
   /** @throws if the newest stream of the peer breaks off: gossipsub then forgets the peer until it opens another */
   async *#rpcs(peer: string, input: StreamSource, isNewest: () => boolean): AsyncGenerator<Uint8Array> {
     const { budget, passed } = this.#options
+    const decoder = new FrameDecoder(this.maxRpcBytes)
     try {
-      for await (const frame of pipe(input, (source) => decode(source, { maxDataLength: this.maxRpcBytes }))) {
-        const bytes = frame.subarray()
-        const count = this.#count(peer, bytes)
-        const turn = budget.pay(peer, bytes.byteLength, count ?? NOTHING)
-        if (turn !== undefined) await turn
-        // Its session may have ended meanwhile.
-        if (!passed(peer)) return
-        if (count !== undefined && count.fields > 0) yield bytes
+      for await (const chunk of input) {
+        decoder.push(chunk)
+        for (let bytes = decoder.next(); bytes !== undefined; bytes = decoder.next()) {
+          const count = this.#count(peer, bytes)
+          const turn = budget.pay(peer, bytes.byteLength, count ?? NOTHING)
+          if (turn !== undefined) await turn
+          // Its session may have ended meanwhile.
+          if (!passed(peer)) return
+          if (count !== undefined && count.fields > 0) yield bytes
+        }
       }
+      decoder.end()
     } catch (error) {
-      if (isLength(error)) this.#options.onBadRpc(peer, `gossip: an RPC of more than ${this.maxRpcBytes} bytes`)
+      if (hasCode(error, 'FRAME_TOO_LARGE') || hasCode(error, 'BAD_FRAME'))
+        this.#options.onBadRpc(peer, `gossip: ${error.message}`)
       if (isNewest()) throw error
     } finally {
       input.stop()
@@ -182,8 +186,4 @@ export class GossipInbound {
       return undefined
     }
   }
-}
-
-function isLength(error: unknown): boolean {
-  return error instanceof Error && error.name === 'InvalidDataLengthError'
 }

@@ -1,5 +1,7 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
 import type { Connection, MessageStream, Stream } from '@libp2p/interface'
+import type { Uint8ArrayList } from 'uint8arraylist'
+import { CompactList } from './streams/compact-list.ts'
 import { type Rate, TokenBucket } from './token-bucket.ts'
 
 /** How one stream's buffers are bounded. */
@@ -38,17 +40,18 @@ const HEADER_BYTES = 12
 
 /** What the classes have and their interfaces have not; a test holds that they still do. */
 interface Muxer {
-  readonly decoder: { readonly buffer: { readonly byteLength: number } }
+  readonly decoder: { buffer: CompactList }
   readonly streams: (Stream & Partial<StreamLimits>)[]
   streamOptions?: Partial<StreamLimits>
   maxInboundStreams: number
+  _newStream(...of: unknown[]): { readBuffer: CompactList }
   onRemoteStream(stream: Stream): void
   onData(bytes: unknown): void
 }
-type Sender = MessageStream & { maxWriteBufferLength?: number }
+type Sender = MessageStream & { maxWriteBufferLength?: number; readonly decoder?: { buffer: CompactList } }
 
 /**
- * Yamux with what a peer may hold of us by streams: little before it has passed Hello. And what it makes us say, pings and
+ * Yamux with what a peer may hold of us by streams: little before it has passed Hello, and no more than it has sent. And what it makes us say, pings and
  * refusals among it, it has to read: without a bound that would wait in memory.
  */
 export class Muxers {
@@ -66,7 +69,10 @@ export class Muxers {
     const create = made.createStreamMuxer.bind(made)
     made.createStreamMuxer = (sender) => {
       const muxer = create(sender)
-      ;(sender as Sender).maxWriteBufferLength = this.#maxUnsentBytes
+      const noise = sender as Sender
+      noise.maxWriteBufferLength = this.#maxUnsentBytes
+      // What has come of a message of Noise.
+      if (noise.decoder !== undefined) noise.decoder.buffer = compact(noise.decoder.buffer)
       this.#bound(muxer as unknown as Muxer)
       return muxer
     }
@@ -86,6 +92,14 @@ export class Muxers {
       opened = allow(muxer, MEMBER, performance.now())
       for (const stream of muxer.streams) Object.assign(stream, MEMBER.limits)
     })
+    // What has come of a frame, and of each stream's bytes what nobody has read yet: no plain list holds either.
+    muxer.decoder.buffer = compact(muxer.decoder.buffer)
+    const make = muxer._newStream.bind(muxer)
+    muxer._newStream = (...of) => {
+      const stream = make(...of)
+      stream.readBuffer = compact(stream.readBuffer)
+      return stream
+    }
     const read = muxer.onData.bind(muxer)
     muxer.onData = (bytes) => {
       read(bytes)
@@ -104,6 +118,12 @@ export class Muxers {
       open(stream)
     }
   }
+}
+
+function compact(list: Uint8ArrayList): CompactList {
+  const made = new CompactList()
+  made.append(list)
+  return made
 }
 
 function allow(muxer: Muxer, { limits, open, opened }: Allowance, now: number): TokenBucket {

@@ -1,8 +1,7 @@
 import type { Stream } from '@libp2p/interface'
-import { decode, encode } from 'it-length-prefixed'
-import { pipe } from 'it-pipe'
-import type { Uint8ArrayList } from 'uint8arraylist'
+import { encode } from 'it-length-prefixed'
 import { networkError, toNetworkError } from '../errors.ts'
+import { type Frame, FrameDecoder } from './frame-decoder.ts'
 import { StreamSource } from './source.ts'
 
 /** The least that a frame limit may be: one frame holds any answer but a block. */
@@ -25,7 +24,7 @@ export interface ReadLimits {
   readonly answerMs: number
 }
 
-export type Frame = Uint8Array<ArrayBuffer>
+export type { Frame }
 
 /**
  * The length-prefixed frames of a stream, each a buffer of its own. Times count only while somebody waits for the next
@@ -33,19 +32,7 @@ export type Frame = Uint8Array<ArrayBuffer>
  * @throws MolochError PEER_TIMEOUT | PEER_CLOSED | FRAME_TOO_LARGE | BAD_FRAME, or what `input` was failed with
  */
 export async function* readFrames(input: StreamSource, limits: ReadLimits): AsyncGenerator<Frame, void, undefined> {
-  // A frame whose length has come and none of whose bytes have: the decoder takes the end of input there as a good end.
-  let open = false
-  const frames = pipe(input, (source) =>
-    decode(source, {
-      maxDataLength: limits.maxFrameBytes,
-      onLength: (length) => {
-        open = length > 0
-      },
-      onData: () => {
-        open = false
-      }
-    })
-  )
+  const frames = wholeFrames(input, limits.maxFrameBytes)
   let leftMs = limits.answerMs
   let waitMs = limits.firstByteMs
   try {
@@ -55,9 +42,8 @@ export async function* readFrames(input: StreamSource, limits: ReadLimits): Asyn
       leftMs -= performance.now() - started
       waitMs = limits.frameMs
       if (next.done === true) break
-      yield own(next.value)
+      yield next.value
     }
-    if (open) throw networkError('PEER_CLOSED', 'the stream ended in the middle of a frame')
   } catch (error) {
     throw toNetworkError(error, 'no whole frame')
   } finally {
@@ -68,10 +54,10 @@ export async function* readFrames(input: StreamSource, limits: ReadLimits): Asyn
 /** The next frame, or a failed input: after `waitMs` without a byte, or `frameMs` after its first. */
 async function timed(
   input: StreamSource,
-  frames: AsyncGenerator<Uint8ArrayList>,
+  frames: AsyncGenerator<Frame>,
   waitMs: number,
   frameMs: number
-): Promise<IteratorResult<Uint8ArrayList>> {
+): Promise<IteratorResult<Frame>> {
   let late: NodeJS.Immediate | undefined
   // After a stall of our own the timers are due before the bytes that have come meanwhile are read: those come first.
   const expire = (ms: number) => (): void => {
@@ -97,15 +83,13 @@ async function timed(
   }
 }
 
-/** The bytes in a buffer of exactly their length, no part of a pool: it can be kept or transferred. */
-function own(list: Uint8ArrayList): Frame {
-  const frame = new Uint8Array(list.byteLength)
-  let at = 0
-  for (const part of list) {
-    frame.set(part, at)
-    at += part.byteLength
+async function* wholeFrames(input: StreamSource, maxBytes: number): AsyncGenerator<Frame> {
+  const decoder = new FrameDecoder(maxBytes)
+  for await (const chunk of input) {
+    decoder.push(chunk)
+    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) yield frame
   }
-  return frame
+  decoder.end()
 }
 
 /** Prefixes each frame with its length. */

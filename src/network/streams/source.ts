@@ -1,6 +1,7 @@
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { networkError } from '../errors.ts'
+import { CompactList } from './compact-list.ts'
 
 export type Chunk = Uint8Array | Uint8ArrayList
 
@@ -20,8 +21,7 @@ export class StreamSource implements AsyncIterable<Chunk> {
   /** Called with each chunk as it arrives, read or not. */
   onChunk: (() => void) | undefined
   readonly #stream: Stream
-  readonly #chunks: Chunk[] = []
-  #bytes = 0
+  readonly #unread = new CompactList()
   #ended = false
   #error: unknown
   #wake: (() => void) | undefined
@@ -45,7 +45,7 @@ export class StreamSource implements AsyncIterable<Chunk> {
 
   /** Received and not yet read, in this object and in the stream. */
   get bufferedBytes(): number {
-    return this.#bytes + this.#stream.readBufferLength
+    return this.#unread.byteLength + this.#stream.readBufferLength
   }
 
   /** Ends the iteration with `error`: what is unread is dropped. The stream itself is the owner's to abort. */
@@ -60,17 +60,16 @@ export class StreamSource implements AsyncIterable<Chunk> {
     this.#stream.removeEventListener('message', this.#onMessage)
     this.#stream.removeEventListener('end', this.#onEnd)
     this.#stream.removeEventListener('close', this.#onClose)
-    this.#chunks.length = 0
-    this.#bytes = 0
+    this.#unread.consume(this.#unread.byteLength)
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, undefined> {
     try {
       for (;;) {
-        const chunk = this.#chunks.shift()
+        const [chunk] = this.#unread
         if (chunk !== undefined) {
-          this.#bytes -= chunk.byteLength
-          if (this.#bytes <= LOW_WATER_BYTES) this.#resume()
+          this.#unread.consume(chunk.byteLength)
+          if (this.#unread.byteLength <= LOW_WATER_BYTES) this.#resume()
           yield chunk
         } else if (this.#error !== undefined) {
           // After the chunks: a peer that says why it refuses and then closes the connection has said why.
@@ -91,10 +90,9 @@ export class StreamSource implements AsyncIterable<Chunk> {
   }
 
   readonly #onMessage = (event: StreamMessageEvent): void => {
-    this.#chunks.push(event.data)
-    this.#bytes += event.data.byteLength
+    this.#unread.append(event.data)
     if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
-    else if (this.#bytes >= HIGH_WATER_BYTES) this.#pause()
+    else if (this.#unread.byteLength >= HIGH_WATER_BYTES) this.#pause()
     this.onChunk?.()
     this.#wake?.()
   }
