@@ -58,7 +58,8 @@ export class BlockBudget {
 
   /**
    * Only a block that took what it was allowed says anything: that a small one went well or badly is not its size's doing.
-   * @param elapsedMs from the moment of round 0 to the decision; undefined if the block came from elsewhere
+   * @param elapsedMs from the moment of round 0 to the decision; undefined if it was decided elsewhere: who is too slow to
+   *   see the votes in time is the last to make blocks larger
    */
   learn({ header, blockBytes, commit }: Finalized, elapsedMs: number | undefined): void {
     const round = commit?.round ?? 0
@@ -66,7 +67,8 @@ export class BlockBudget {
     if (header.eventCount < maxEvents / 2 && blockBytes.byteLength < maxBytes / 2) return
     const { timeoutProposeMs } = this.#limits
     if (round > 0) this.#set(this.#share / 2 ** round)
-    else if (elapsedMs === undefined || elapsedMs <= timeoutProposeMs / 2) this.#set(this.#share * GROWTH)
+    else if (elapsedMs === undefined) return
+    else if (elapsedMs <= timeoutProposeMs / 2) this.#set(this.#share * GROWTH)
     else if (elapsedMs > timeoutProposeMs) this.#set(this.#share * DECLINE)
   }
 

@@ -76,6 +76,20 @@ describe('what a fresh proposal may hold', () => {
     expect(budget.share).toBeCloseTo(1 / 6)
   })
 
+  it('is no more for a block that others decided, however often: this node was too slow for its votes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(2), { maxLength: 20 }), (rounds) => {
+        const budget = new BlockBudget(DEFAULT_PARAMS)
+        for (const round of rounds) {
+          const { share } = budget
+          budget.learn(block(budget, round), undefined)
+          expect(budget.share).toBe(Math.max(1 / 64, share / 2 ** round))
+        }
+      }),
+      runs(200)
+    )
+  })
+
   it('is not lowered by rounds without a proposer while blocks are small, nor raised by small blocks', () => {
     const budget = new BlockBudget(DEFAULT_PARAMS)
     const { share } = budget
