@@ -39,9 +39,12 @@ export function headerOfBlock(blockBytes: Uint8Array): Header {
   return Header.decode(splitBlock(blockBytes).header)
 }
 
-/** What a machine resumes from. The blocks of the log were found valid before they got there. */
+/**
+ * What a machine resumes from. The blocks of the log were found valid before they got there. A valid value may have been kept
+ * before anything was signed: then the height begins anew, and the prevotes for it bring the machine to their round.
+ */
 export function restoredFrom(genesis: Genesis, memory: SignerMemory): Restored | undefined {
-  const last = lastPosition(memory)
+  const last = lastPosition(memory) ?? (memory.valid && { round: 0, step: 'propose' })
   if (last === undefined) return undefined
   const votes = [...memory.votes, ...[...memory.prevotes.values()].flat(), ...(memory.entry?.votes ?? [])]
   return {

@@ -144,7 +144,10 @@ export class Machine {
     for (const proposal of restored.proposals) this.#report(this.book.addProposal(proposal))
     for (const vote of restored.votes) this.#report(this.book.addVote(vote))
     this.#step = restored.step
-    if (restored.step === 'propose' && this.book.proposals.get(restored.round) === undefined) this.#offerOrWait()
+    if (restored.step !== 'propose') return
+    // What an own proposal rests on may be gone, and others may never vote on it: it has its time like any other.
+    if (this.book.proposals.get(restored.round) === undefined) this.#offerOrWait()
+    else this.#schedule('propose')
   }
 
   #report(accusation: Accusation | undefined): void {
@@ -206,7 +209,7 @@ export class Machine {
   #offerOrWait(): void {
     const round = this.#round
     if (this.#config.self >= 0 && this.#config.proposer(round) === this.#config.self) {
-      this.#out.push({ type: 'propose', round, valid: this.#pledges.valid, entry: this.#entry })
+      this.#out.push({ type: 'propose', round, valid: this.#pledges.validBefore(round), entry: this.#entry })
     } else {
       this.#schedule('propose')
     }

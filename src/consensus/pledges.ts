@@ -10,6 +10,11 @@ export class Pledges {
     return this.valid?.round ?? -1
   }
 
+  /** What is offered again in that round. After a restart the log may know of a later one than we are in. */
+  validBefore(round: number): Pledge | undefined {
+    return this.validRound < round ? this.valid : undefined
+  }
+
   /** Whether the lock lets a proposal be prevoted. @param validRound −1: it is a fresh one */
   allows(hash: string, validRound: number): boolean {
     const { locked } = this

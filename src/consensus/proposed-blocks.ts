@@ -14,7 +14,7 @@ export interface ProposedBlocksPorts {
   readonly log: Log
   /** Whether the height has ended: what is found out after that is of no interest. */
   readonly isOver: () => boolean
-  /** Told once of each block, when it is known whether it is valid. */
+  /** Told of each block when it is known whether it is valid; and of one that was valid without a check when it comes. */
   readonly validated: (hash: string, header: Header, failure: Failure | undefined) => void
   /** Told of a block of which that could not be found out: it is not held any more. */
   readonly lost: (hash: string) => void
@@ -81,7 +81,11 @@ export class ProposedBlocks {
    */
   add(hash: string, header: Header, bytes: Uint8Array): Promise<Failure | undefined> {
     const known = this.#held.get(hash)
-    if (known !== undefined) return known.verdict
+    if (known !== undefined) {
+      // Who adds it may not know: of one that was valid without a check nothing was told.
+      if (known.valid && known.checked === undefined) this.#ports.validated(hash, header, undefined)
+      return known.verdict
+    }
     // A copy: payloads are views of larger buffers.
     const own = new Uint8Array(bytes)
     const held = unchecked(own)

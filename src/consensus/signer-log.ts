@@ -27,7 +27,7 @@ export interface SignerMemory {
   readonly proposals: readonly Proposal[]
   readonly locked: Pledge | undefined
   readonly valid: Pledge | undefined
-  /** By round: the q prevotes for `locked` and `valid`. */
+  /** By round: the q prevotes for `locked` and `valid`, and those that the last own proposal rests on. */
   readonly prevotes: ReadonlyMap<number, readonly Vote[]>
   /** The votes that led into the last round in which something was signed. */
   readonly entry: { readonly round: number; readonly votes: readonly Vote[] } | undefined
@@ -84,7 +84,7 @@ export function pruned(memory: SignerMemory): SignerMemory {
     undefined
   )
   const hashes = [locked?.hash, valid?.hash, last === undefined ? undefined : toHex(last.blockHash)]
-  const rounds = [locked?.round, valid?.round]
+  const rounds = [locked?.round, valid?.round, last?.validRound]
   return {
     ...memory,
     blocks: new Map([...memory.blocks].filter(([hash]) => hashes.includes(hash))),

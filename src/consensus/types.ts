@@ -57,7 +57,7 @@ export interface Restored {
   readonly step: Step
   readonly locked: Pledge | undefined
   readonly valid: Pledge | undefined
-  /** Own votes, the prevotes that prove `locked` and `valid`, and the votes that led into `round`. */
+  /** Own votes, the prevotes that prove `locked`, `valid` and the last own proposal, and the votes that led into `round`. */
   readonly votes: readonly HeldVote[]
   /** Own proposals. */
   readonly proposals: readonly HeldProposal[]

@@ -667,6 +667,31 @@ describe('restart', () => {
     const bench = new Bench({ restored: restored({}) })
     expect(bench.of('schedule')).toEqual([{ type: 'schedule', kind: 'propose', round: 0 }])
   })
+
+  it('an own proposal without the prevotes that it rests on, or without its block, has its time like any other', () => {
+    const resting = [1, 2, 3].map((validator) => prevote(0, validator, A))
+    for (const lost of [{ blocks: [block(A)] }, { votes: resting }]) {
+      const bench = new Bench({ restored: restored({ round: 3, proposals: [proposal(3, A, 0)], ...lost }) })
+      expect(bench.of('propose')).toEqual([])
+      expect(bench.of('schedule')).toEqual([{ type: 'schedule', kind: 'propose', round: 3 }])
+      bench.timeout('propose', 3)
+      expect(bench.signed()).toEqual(['PREVOTE 3 nil'])
+    }
+  })
+
+  it('comes by the prevotes for a valid value into their round, and takes it in a later one', () => {
+    const votes = [1, 2, 3].map((validator) => prevote(2, validator, A))
+    const valid = { hash: A, round: 2 }
+    // Validator 1 has the turns 0, 4 and so on, validator 3 that of round 2: a value is offered in later rounds than its own.
+    for (const self of [0, 1, 3]) {
+      const bench = new Bench({ self, restored: restored({ valid, votes, blocks: [block(A)] }) })
+      expect(bench.machine).toMatchObject({ round: 2, step: 'propose', valid })
+      for (const { round, valid } of bench.of('propose')) expect({ round, valid }).toEqual({ round, valid: undefined })
+      bench.votes(prevote(5, 0, NIL), prevote(5, 2, NIL))
+      bench.propose(proposal(5, A, 2))
+      expect(bench.signed()).toEqual([`PREVOTE 5 ${A}`])
+    }
+  })
 })
 
 describe('what is kept', () => {

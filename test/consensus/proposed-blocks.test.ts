@@ -69,3 +69,13 @@ it('a block that threads die of is lost, and not held: it is neither valid nor i
   expect(check).toHaveBeenCalledTimes(2)
   expect([lost, validated, blocks.has(toHex(block.hash))]).toEqual([[toHex(block.hash)], [], false])
 })
+
+it('a block that was valid without a check is told of when it comes: who adds it may not know', async () => {
+  const { lab, check, blocks, validated, add } = await held()
+  const block = lab.build()
+  blocks.addValid(toHex(block.hash), block.blockBytes)
+  expect(validated).toEqual([])
+  expect(await add(block)).toBeUndefined()
+  expect(validated).toEqual([[toHex(block.hash), undefined]])
+  expect(check).not.toHaveBeenCalled()
+})

@@ -90,6 +90,48 @@ it('paused with a precommit under way, it resumes with the lock of it', async ()
   expect(node.errors).toEqual([])
 })
 
+it.each(['paused', 'stopped'])(
+  '%s with a valid value before it has signed anything, it takes that block after',
+  async (what) => {
+    const lab = await Lab.start({ self: 0 })
+    const { node } = lab
+    const block = lab.build(0)
+    const kept: string[] = []
+    node.write = async (store, writes) => {
+      await store.write(writes)
+      kept.push(...writes.map(({ key }) => key))
+    }
+    const enterRoundOne = async (): Promise<void> => {
+      for (const validator of [2, 3]) await node.gossip('vote', lab.prevote(validator, undefined, 1))
+    }
+    await enterRoundOne()
+    expect(node.driver.position).toMatchObject({ round: 1, step: 'propose' })
+    await node.gossip('block', lab.newBlock(block))
+    for (const validator of [1, 2, 3]) await node.gossip('vote', lab.prevote(validator, block))
+    await waitFor(() => expect(kept).toContain(`valid/0/${toHex(block.hash)}`), PATIENCE)
+    expect(node.published).toEqual([])
+
+    if (what === 'paused') {
+      node.driver.pause()
+      node.driver.resume()
+    } else {
+      await node.stop()
+      await node.start()
+    }
+    await waitFor(async () => {
+      // The height may begin anew in between, when it has heard the others.
+      await enterRoundOne()
+      await node.gossip('block', lab.newBlock(block, 1, 0))
+      expect(published(node, VoteType.PREVOTE)).toHaveLength(1)
+    }, PATIENCE)
+    expect(toHex(decodeVote(node.published[0]!.payload).blockHash)).toBe(toHex(block.hash))
+    for (const validator of [1, 2, 3]) await node.gossip('vote', lab.precommit(validator, block, 1))
+    await node.reaches(1)
+    expect(node.tip.hash).toBe(toHex(block.hash))
+    expect(node.errors).toEqual([])
+  }
+)
+
 it('whose signer’s log cannot be written votes no more and says so; it still follows', async () => {
   const lab = await Lab.start({ self: PROPOSER, ...quick })
   const { node } = lab

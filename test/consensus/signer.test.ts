@@ -170,8 +170,11 @@ describe('what is kept', () => {
     expect([...(signer.restore(7)?.blocks.keys() ?? [])].sort()).toEqual([A, hashOf('C')].sort())
     await signer.signVote(at(PRECOMMIT, 5, B), keep(5, B))
     const memory = signer.restore(7)
-    expect([...(memory?.prevotes.keys() ?? [])]).toEqual([5])
+    // The own proposal of round 4 rests on those of round 1.
+    expect([...(memory?.prevotes.keys() ?? [])]).toEqual([1, 5])
     expect([...(memory?.blocks.keys() ?? [])].sort()).toEqual([A, B].sort())
+    await signer.signProposal({ height: 7, round: 6, blockHash: bytes(B), validRound: 5 }, new Uint8Array([1]))
+    expect([...(signer.restore(7)?.prevotes.keys() ?? [])]).toEqual([5])
   })
 
   it('an older valid value does not replace a newer one', async () => {
