@@ -2,9 +2,11 @@
  * Asks a few peers for what a height lacks (GetVotes, protocol §8), seldom enough for them to bear it. When there is a
  * reason to is the machine's to say (asking.ts).
  */
+import { toHex } from '../codec/bytes.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { hasCode, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
+import { Asked, type Turn } from './asked.ts'
 import type { Clock, VotePeersPort } from './ports.ts'
 import { Timers } from './timers.ts'
 import { Turns } from './turns.ts'
@@ -25,17 +27,15 @@ export interface AskerPorts {
   readonly peers: VotePeersPort
   readonly clock: Clock
   readonly log: Log
-  /**
-   * What is missing now; undefined: nothing is asked.
-   * @param block whether a missing block is to be asked for too
-   */
-  readonly request: (block: boolean) => GetVotes | undefined
+  /** What is missing now; undefined: nothing is asked. */
+  readonly request: (turn: Turn) => GetVotes | undefined
   /** Resolves when the answer has been looked through: whether it brought us to another height. */
   readonly take: (peer: string, request: GetVotes, answer: RawVotes) => Promise<boolean>
 }
 
 interface Question {
   readonly peer: string
+  readonly isValidator: boolean
   /** Monotonic ms. */
   readonly at: number
   readonly forBlock: boolean
@@ -48,6 +48,13 @@ export class Asker {
   readonly #questions = new Set<Question>()
   readonly #validators = new Turns()
   readonly #others = new Turns()
+  readonly #asked = new Asked()
+  /** Who was asked since the last reason that has not been dealt with; undefined: there is none. */
+  #askedSince: Set<string> | undefined
+  /** The most urgent of the missing blocks when one was last asked for. */
+  #triedBlock: string | undefined
+  /** Whose turn it is to be asked for a block: of their questions one is kept for that. */
+  #nextForBlock: readonly string[] = []
   #due = Number.POSITIVE_INFINITY
   #lastAsked = Number.NEGATIVE_INFINITY
 
@@ -56,57 +63,149 @@ export class Asker {
     this.#timers = new Timers(ports.clock)
   }
 
-  /** Asks after `delayMs`, or when it was going to anyway if that is sooner. */
+  /** Asks after `delayMs`, or when it was going to anyway if that is sooner; who is busy then, when it no longer is. */
   ask(delayMs = 0): void {
-    const now = this.#ports.clock.monotonic()
-    const due = Math.max(now + delayMs, this.#lastAsked + MIN_GAP_MS)
-    if (due >= this.#due) return
-    this.#due = due
-    this.#timers.set('ask', due - now, () => this.#askSome())
+    this.#askedSince = new Set()
+    this.#plan(delayMs)
   }
 
   /** Asks one peer now, such as one that has just come. */
   askPeer(peer: string): void {
-    if (![...this.#questions].some((question) => question.peer === peer)) this.#question(peer)
+    if (this.#openTo(peer).length === 0) this.#question(peer, this.#mayAskForBlock(peer))
   }
 
   /** Nothing is asked, and nothing that was asked is taken, until `ask` is called again. */
   stop(): void {
     this.#timers.clearAll()
     this.#due = Number.POSITIVE_INFINITY
+    this.#nextForBlock = []
+    this.#askedSince = undefined
     for (const { controller } of this.#questions) controller.abort()
     this.#questions.clear()
   }
 
-  #askSome(): void {
-    const { clock, peers } = this.#ports
-    this.#due = Number.POSITIVE_INFINITY
-    const all = peers.peers().filter((peer) => this.#mayAsk(peer))
-    const isValidator = (peer: string): boolean => (peers.standing(peer)?.validator ?? -1) >= 0
-    const validators = all.filter(isValidator)
-    const others = all.filter((peer) => !isValidator(peer))
-    const places = Math.max(VALIDATORS_ASKED, PEERS_ASKED - others.length)
-    const first = this.#validators.next(validators, places)
-    const chosen = [...first, ...this.#others.next(others, PEERS_ASKED - first.length)]
-    const asked = chosen.filter((peer) => this.#question(peer))
-    if (asked.length > 0) this.#lastAsked = clock.monotonic()
-  }
-
-  #mayAsk(peer: string): boolean {
+  #plan(delayMs: number): void {
     const now = this.#ports.clock.monotonic()
-    const asked = [...this.#questions].filter((question) => question.peer === peer)
-    return asked.length < QUESTIONS_A_PEER && asked.every(({ at }) => now - at >= ASK_BESIDE_MS)
+    const due = Math.max(now + delayMs, now, this.#lastAsked + MIN_GAP_MS)
+    if (due >= this.#due) return
+    this.#due = due
+    this.#timers.set('ask', due - now, () => this.#askSome())
   }
 
-  /** A block is asked of one peer at a time: it is large, and three copies of it are two too many. */
-  #question(peer: string): boolean {
-    const { clock, request } = this.#ports
-    const at = clock.monotonic()
-    const wait = [...this.#questions].some((one) => one.forBlock && at - one.at < ASK_BESIDE_MS)
-    const wanted = request(!wait)
+  #askSome(): void {
+    const now = this.#ports.clock.monotonic()
+    this.#due = Number.POSITIVE_INFINITY
+    const wanted = this.#ports.request({ block: 0, polka: 0 })
+    if (wanted === undefined) {
+      this.#askedSince = undefined
+      return
+    }
+    const all = this.#ports.peers.peers()
+    const isValidator = (peer: string): boolean => this.#isValidator(peer)
+    const lacksBlock = wanted.blockHash.byteLength > 0
+    this.#nextForBlock = lacksBlock ? this.#inLineForBlock(all) : []
+    const forBlock = lacksBlock ? this.#whomForBlock(all, toHex(wanted.blockHash)) : []
+    const free = all.filter((peer) => forBlock.includes(peer) || this.#freeAt(peer) <= now)
+    const validators = free.filter(isValidator)
+    const others = free.filter((peer) => !isValidator(peer))
+    const take = (turns: Turns, peers: readonly string[], count: number): string[] => {
+      const taken = peers.filter((peer) => forBlock.includes(peer))
+      const rest = peers.filter((peer) => !forBlock.includes(peer))
+      return [...taken, ...turns.next(rest, count - taken.length)]
+    }
+    const first = take(this.#validators, validators, Math.max(VALIDATORS_ASKED, PEERS_ASKED - others.length))
+    const chosen = [...first, ...take(this.#others, others, PEERS_ASKED - first.length)]
+    const asked = chosen.filter((peer) => this.#question(peer, forBlock.includes(peer)))
+    if (asked.length > 0) this.#lastAsked = now
+    this.#planOwed()
+    if (lacksBlock && forBlock.length === 0) this.#planForBlock()
+  }
+
+  /**
+   * A reason is given once: nobody who has what is missing is passed over for being busy then. So two validators are asked, if
+   * there are, however much time others have.
+   */
+  #planOwed(): void {
+    const { peers, clock } = this.#ports
+    const since = this.#askedSince
+    if (since === undefined) return
+    const all = peers.peers()
+    const validators = all.filter((peer) => this.#isValidator(peer))
+    const those = validators.length > 0 ? validators : all
+    const owing = those.filter((peer) => !since.has(peer))
+    if (owing.length === 0 || those.length - owing.length >= VALIDATORS_ASKED) {
+      this.#askedSince = undefined
+      return
+    }
+    const at = Math.min(...owing.map((peer) => this.#freeAt(peer)))
+    // Else when a question ends.
+    if (at < Number.POSITIVE_INFINITY) this.#plan(at - clock.monotonic())
+  }
+
+  /** When the question that a block waits for has had its time. */
+  #planForBlock(): void {
+    const now = this.#ports.clock.monotonic()
+    const ends = [...this.#questions].filter(({ forBlock }) => forBlock).map(({ at }) => at + ASK_BESIDE_MS - now)
+    const coming = ends.filter((ms) => ms > 0)
+    if (coming.length > 0) this.#plan(Math.min(...coming))
+  }
+
+  #isValidator(peer: string): boolean {
+    return (this.#ports.peers.standing(peer)?.validator ?? -1) >= 0
+  }
+
+  #openTo(peer: string): Question[] {
+    return [...this.#questions].filter((question) => question.peer === peer)
+  }
+
+  /** From when on it may be asked, monotonic ms. */
+  #freeAt(peer: string): number {
+    const open = this.#openTo(peer)
+    const most = this.#nextForBlock.includes(peer) ? 1 : QUESTIONS_A_PEER
+    if (open.length >= most) return Number.POSITIVE_INFINITY
+    return Math.max(Number.NEGATIVE_INFINITY, ...open.map(({ at }) => at + ASK_BESIDE_MS))
+  }
+
+  /** Of validators and of others the one that was asked for a block the longest time ago. */
+  #inLineForBlock(peers: readonly string[]): string[] {
+    const validators = peers.filter((peer) => this.#isValidator(peer))
+    const others = peers.filter((peer) => !this.#isValidator(peer))
+    return [...this.#asked.nextForBlock(validators), ...this.#asked.nextForBlock(others)]
+  }
+
+  /**
+   * One validator, and if one was asked in vain one other beside it: what no validator has that we are connected to may be had
+   * from others.
+   */
+  #whomForBlock(all: readonly string[], mostUrgent: string): string[] {
+    const able = all.filter((peer) => this.#openTo(peer).length < QUESTIONS_A_PEER && this.#mayAskForBlock(peer))
+    const inVain = this.#triedBlock === mostUrgent
+    this.#triedBlock = mostUrgent
+    const next = this.#inLineForBlock(able)
+    return inVain ? next : next.slice(0, 1)
+  }
+
+  /**
+   * A block is large, and three copies of it are two too many. Those who are no validators do not keep it from being asked of
+   * one: there may be a new one every second that gives no answer.
+   */
+  #mayAskForBlock(peer: string): boolean {
+    const now = this.#ports.clock.monotonic()
+    const isValidator = this.#isValidator(peer)
+    const recent = [...this.#questions].filter((one) => one.forBlock && now - one.at < ASK_BESIDE_MS)
+    return !recent.some((one) => one.isValidator === isValidator)
+  }
+
+  #question(peer: string, mayBeForBlock: boolean): boolean {
+    const { clock, peers, request } = this.#ports
+    const wanted = request(this.#asked.turn(peer, mayBeForBlock))
     if (wanted === undefined) return false
+    const isValidator = this.#isValidator(peer)
     const forBlock = wanted.blockHash.byteLength > 0
-    void this.#ask({ peer, at, forBlock, controller: new AbortController() }, wanted)
+    this.#askedSince?.add(peer)
+    this.#asked.keep(peers.peers())
+    this.#asked.add(peer, forBlock)
+    void this.#ask({ peer, isValidator, at: clock.monotonic(), forBlock, controller: new AbortController() }, wanted)
     return true
   }
 
@@ -125,8 +224,9 @@ export class Asker {
     } finally {
       cancel()
       this.#questions.delete(question)
+      this.#planOwed()
     }
-    // Who was a height ahead may be more: up to its tip we go as fast as it answers.
-    if (again) this.askPeer(peer)
+    // Who was a height ahead may be more: up to its tip we go as fast as it answers. Another question to it may be open.
+    if (again) this.#question(peer, this.#mayAskForBlock(peer))
   }
 }

@@ -7,6 +7,7 @@ import { encodeVote } from '../chain/vote.ts'
 import { fromHex, toHex } from '../codec/bytes.ts'
 import { VoteType } from '../codec/generated/chain.ts'
 import { type GetVotes, type RawVotes, VoteType as SyncVoteType } from '../codec/generated/sync.ts'
+import type { Turn } from './asked.ts'
 import type { HeightBook } from './book.ts'
 import { type HeldVote, type Lack, NIL } from './types.ts'
 
@@ -14,18 +15,19 @@ import { type HeldVote, type Lack, NIL } from './types.ts'
 const VOTES_BYTES = 512 << 10
 /** With a block: it and its votes have to fit one frame, which leaves 64 KiB beside the largest block. */
 const VOTES_BYTES_BESIDE_BLOCK = 56 << 10
+const FIRST_TURN: Turn = { block: 0, polka: 0 }
 const NOTHING = new Uint8Array(0)
 
 export const noVotes = (): RawVotes => ({ votes: [], proposal: NOTHING, block: NOTHING, finalized: NOTHING })
 
 /**
  * @param size number of validators
- * @param turn counts the requests: what nobody has is not to keep us from asking for something else
+ * @param turn of the peer that is asked: what it does not have is not to keep us from asking it for something else
  */
-export function votesRequest(book: HeightBook, height: number, lack: Lack, size: number, turn = 0): GetVotes {
+export function votesRequest(book: HeightBook, height: number, lack: Lack, size: number, turn = FIRST_TURN): GetVotes {
   const { round, blocks, polkas } = lack
-  const block = blocks[turn % blocks.length]
-  const polka = polkas[turn % polkas.length]
+  const block = turn.block === undefined ? undefined : blocks[turn.block % blocks.length]
+  const polka = polkas[turn.polka % polkas.length]
   const have = [haveOf(book, round, VoteType.PREVOTE, size), haveOf(book, round, VoteType.PRECOMMIT, size)]
   const request = {
     height,

@@ -159,7 +159,7 @@ export class Driver extends Emitter<DriverEvents> {
       peers,
       clock,
       log,
-      request: (block) => (this.#running ? this.#exchange.request(block) : undefined),
+      request: (turn) => (this.#running ? this.#exchange.request(turn) : undefined),
       take: (peer, request, answer) => this.#take(peer, request, answer)
     })
     this.#outlook = new Outlook({

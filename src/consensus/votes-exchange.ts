@@ -2,6 +2,7 @@
 import { checkFinalMessage, type FinalContext } from '../chain/gossip-checks.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { joinFinalized } from '../codec/raw.ts'
+import type { Turn } from './asked.ts'
 import { noVotes, votesAnswer, votesRequest } from './catch-up.ts'
 import type { Height } from './height.ts'
 import type { Intake } from './intake.ts'
@@ -19,7 +20,6 @@ export interface VotesExchangePorts {
 
 export class VotesExchange {
   readonly #ports: VotesExchangePorts
-  #requests = 0
 
   constructor(ports: VotesExchangePorts) {
     this.#ports = ports
@@ -40,18 +40,13 @@ export class VotesExchange {
     return votesAnswer(height.machine.book, request, size, (hash) => height.blocks.get(hash))
   }
 
-  /**
-   * What is missing of the current height; undefined if nothing is wanted now.
-   * @param block whether a missing block is asked for too
-   */
-  request(block: boolean): GetVotes | undefined {
+  /** What is missing of the current height; undefined if nothing is wanted now. */
+  request(turn: Turn): GetVotes | undefined {
     const height = this.#ports.height()
     if (height === undefined || height.isOver || height.machine.decided) return undefined
     const { size } = this.#ports.ledger.genesis.validators
     const { machine } = height
-    const lack = machine.lack()
-    const wanted = block ? lack : { ...lack, blocks: [] }
-    return votesRequest(machine.book, height.height, wanted, size, this.#requests++)
+    return votesRequest(machine.book, height.height, machine.lack(), size, turn)
   }
 
   /** @returns whether the answer brought the tip on */

@@ -155,8 +155,11 @@ describe('the block asked for', () => {
     const asker = bookAt(0)
     asker.addProposal(proposal(0, A))
     for (const validator of [0, 1, 2]) asker.addVote(precommit(0, validator, B))
-    const wanted = [0, 1, 2].map((turn) => toHex(votesRequest(asker, HEIGHT, asker.lack(0, -1), SIZE, turn).blockHash))
-    expect(wanted).toEqual([B, A, B])
+    const lack = asker.lack(0, -1)
+    const wanted = [0, 1, 2, undefined].map((block) =>
+      toHex(votesRequest(asker, HEIGHT, lack, SIZE, { block, polka: 1 }).blockHash)
+    )
+    expect(wanted).toEqual([B, A, B, ''])
   })
 
   it('comes if it is held', () => {
