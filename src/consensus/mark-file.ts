@@ -1,6 +1,7 @@
 /** The file of the signer's mark. */
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { MolochError, messageOf } from '../error.ts'
 import { encodeSlot, type Mark, type MarkState, type MarkStore, readSlots, SLOT_BYTES } from './signer-mark.ts'
 
 /**
@@ -21,7 +22,8 @@ export class MarkFile implements MarkStore {
       return readSlots(await readFile(this.#path), await identity(this.#path))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' }
-      throw error
+      const message = `can't read the signer's mark ${this.#path}: ${messageOf(error)}; see to that, and start again`
+      throw new MolochError('SIGNER_BROKEN', message, { path: this.#path }, { cause: error })
     }
   }
 

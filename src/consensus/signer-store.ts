@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
 import { MolochError, messageOf } from '../error.ts'
+import { systemHelp } from '../store/errors.ts'
 
 export type SignerWrite =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -15,10 +16,12 @@ export interface SignerStore {
   close(): Promise<void>
 }
 
-/** @throws MolochError SIGNER_LOCKED | SIGNER_CORRUPT */
+/** @throws MolochError SIGNER_LOCKED | SIGNER_CORRUPT | SIGNER_BROKEN */
 export async function openSignerStore(path: string): Promise<SignerStore> {
   // Nobody else's business: what it holds says what may be signed next.
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error) => {
+    throw unreadable(path, messageOf(error), 'see to the rights of the folder, and to the disk')
+  })
   const database = new ClassicLevel<string, Uint8Array>(path, { keyEncoding: 'utf8', valueEncoding: 'view' })
   try {
     await database.open()
@@ -47,7 +50,14 @@ function openError(path: string, error: unknown): MolochError {
     })
   }
   const reason = messageOf(cause ?? error)
-  return corrupt(path, reason)
+  const help = systemHelp(reason)
+  return help === undefined ? corrupt(path, reason) : unreadable(path, reason, help)
+}
+
+/** The machine's fault: the log may be sound, and whoever put it aside would forget what was signed. */
+function unreadable(path: string, reason: string, help: string): MolochError {
+  const message = `can't read the signer's log ${path} (${reason}): ${help}, and start again; nothing is known to be wrong with it`
+  return new MolochError('SIGNER_BROKEN', message, { path })
 }
 
 export function corrupt(path: string, reason: string): MolochError {

@@ -50,12 +50,15 @@ export function corrupt(path: string, what: string, cause?: unknown): MolochErro
 const SYSTEM: readonly (readonly [words: RegExp, help: string])[] = [
   [/too many open files/i, 'raise the limit of open files (ulimit -n)'],
   [/cannot allocate memory/i, 'the machine is short of memory'],
+  [/no space left on device|disk quota exceeded/i, 'make room on the disk'],
   [/permission denied|operation not permitted|read-only file system/i, 'see to the rights of the folder'],
-  [
-    /input\/output error/i,
-    'the disk does not give what it holds: see to it, and restore the database from a copy, or remove the folder and sync again'
-  ]
+  [/input\/output error/i, 'the disk does not give what it holds: see to it']
 ]
+
+/** What would do where LevelDB failed for the machine's sake; undefined: it may be what is on the disk. */
+export function systemHelp(what: string): string | undefined {
+  return SYSTEM.find(([words]) => words.test(what))?.[1]
+}
 
 /**
  * What a read that LevelDB could not do says, in one line. A table that is cut short, or is no file, it reports as a failed
@@ -65,9 +68,12 @@ export function readError(path: string, error: unknown): unknown {
   const code = (error as { code?: unknown } | undefined)?.code
   if (code !== 'LEVEL_CORRUPTION' && code !== 'LEVEL_IO_ERROR') return error
   const what = messageOf(error)
-  const system = code === 'LEVEL_IO_ERROR' && SYSTEM.find(([words]) => words.test(what))
-  if (!system) return corrupt(path, what, error)
-  return storeError('STORE_FAILED', `can't read the database in ${path} (${what}): ${system[1]}`, { path }, error)
+  const help = code === 'LEVEL_IO_ERROR' ? systemHelp(what) : undefined
+  if (help === undefined) return corrupt(path, what, error)
+  const orElse = /input\/output error/i.test(what)
+    ? ', and restore the database from a copy, or remove the folder and sync again'
+    : ''
+  return storeError('STORE_FAILED', `can't read the database in ${path} (${what}): ${help}${orElse}`, { path }, error)
 }
 
 /** Whether what was thrown says that the database in this folder is damaged. */

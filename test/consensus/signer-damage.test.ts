@@ -1,11 +1,12 @@
 /** Damage to the signer's LevelDB: whatever it does not read, nothing is signed a second time. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { VoteType } from '../../src/codec/generated/chain.ts'
 import { Signer } from '../../src/consensus/signer.ts'
 import { keyPairFromSeed } from '../../src/crypto/ed25519.ts'
 import { hasCode } from '../../src/error.ts'
+import { systemHelp } from '../../src/store/errors.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { writeFreshMark } from './support/marks.ts'
 import { A, B, prevote } from './support/messages.ts'
@@ -107,3 +108,39 @@ function cutLog(path: string, part: number): void {
 function remove(path: string, prefix: string): void {
   for (const name of readdirSync(path)) if (name.startsWith(prefix)) rmSync(join(path, name))
 }
+
+it.skipIf(process.platform !== 'linux')(
+  'what the machine does not give is no damage: nobody is told to put the log aside',
+  async () => {
+    const { path, open } = await signed()
+    const current = join(path, 'CURRENT')
+    const was = readFileSync(current)
+    rmSync(current)
+    // A read that the system refuses, as a failing disk does (EIO).
+    symlinkSync('/proc/self/mem', current)
+    const failure = await open().then(
+      () => undefined,
+      (error) => error
+    )
+    expect(failure).toMatchObject({ code: 'SIGNER_BROKEN' })
+    expect(failure.message).toMatch(/Input\/output error.*the disk does not give what it holds/)
+    expect(failure.message).not.toContain('reset')
+    rmSync(current)
+    writeFileSync(current, was)
+    const signer = await open()
+    expect(signer.doubt).toBeUndefined()
+    await signer.close()
+  }
+)
+
+it.each([
+  ['Too many open files', 'ulimit -n'],
+  ['No space left on device', 'make room'],
+  ['Permission denied', 'rights'],
+  ['Read-only file system', 'rights'],
+  ['Input/output error', 'disk'],
+  ['Cannot allocate memory', 'memory']
+])('%s is the machine’s', (words, help) => {
+  expect(systemHelp(`IO error: /home/data/signer/MANIFEST-000002: ${words}`)).toContain(help)
+  expect(systemHelp('Corruption: checksum mismatch')).toBeUndefined()
+})
