@@ -22,17 +22,22 @@ interface ThirdParty {
   readonly connects: number
 }
 
-/** Somebody who has nothing to do with it all, at all of 127.0.0.0/8. */
+/** Somebody who has nothing to do with it all, at two addresses of 127.0.0.0/8. */
 async function thirdParty(): Promise<ThirdParty> {
   const seen = { port: 0, connects: 0 }
-  const server = createServer((socket) => {
-    seen.connects += 1
-    socket.on('error', () => {})
-    socket.destroy()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
-  stopLater({ stop: () => new Promise((resolve) => server.close(resolve)) })
-  seen.port = (server.address() as { port: number }).port
+  for (const host of ['127.0.0.1', '127.0.0.9']) {
+    const server = createServer((socket) => {
+      seen.connects += 1
+      socket.on('error', () => {})
+      socket.destroy()
+    })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(seen.port, host, resolve)
+    })
+    stopLater({ stop: () => new Promise((resolve) => server.close(resolve)) })
+    seen.port = (server.address() as { port: number }).port
+  }
   return seen
 }
 
