@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import '../polyfill.ts'
 import { stderrLines } from '../lines.ts'
+import { assertOpenFiles } from '../node/open-files.ts'
 import type { Cli } from './cli.ts'
 import { EXIT } from './cli.ts'
-import { run } from './program.ts'
 import { report } from './report.ts'
 
 /** Some seconds of gossip. */
@@ -32,7 +32,11 @@ for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(name, (error: unknown) => process.exit(report(cli, error)))
 }
 
-const code = await run(cli, process.argv.slice(2))
+// Before the program is loaded: Node opens so many of its files at once that this alone may fail.
+const code = await assertOpenFiles().then(
+  async () => (await import('./program.ts')).run(cli, process.argv.slice(2)),
+  (error: unknown) => report(cli, error)
+)
 // What is still open has nothing left to do (a library's timer, a socket); what was printed is flushed first.
 // What went wrong with it is heard of a little later.
 process.stdout.write('', () => setImmediate(() => process.exit(code)))

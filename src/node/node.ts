@@ -7,6 +7,7 @@ import { HomeLock } from './home-lock.ts'
 import { buildLightNode } from './light-node.ts'
 import { createLogger } from './logger.ts'
 import type { NodeInput } from './node-input.ts'
+import { checkOpenFiles } from './open-files.ts'
 import type { RunningNode } from './running.ts'
 import type { NodeTuning } from './tuning.ts'
 
@@ -27,6 +28,7 @@ export async function startNode(
 ): Promise<RunningNode> {
   const closers = new Closers(log)
   try {
+    await checkOpenFiles(config, log)
     const home = openHome(config.home)
     // Before anything is changed, and given up last.
     const lock = await HomeLock.take(config.home)
