@@ -3,7 +3,7 @@ import { dialable, localOnly, parseAddress, withPeerId } from './addresses.ts'
 import type { Host } from './libp2p.ts'
 import type { Parts } from './parts.ts'
 import type { Peer } from './peer.ts'
-import { type Holder, whoLeaves } from './places.ts'
+import { type Holder, useOf, whoLeaves } from './places.ts'
 import { isOpen } from './session.ts'
 import { words } from './streams/refusal.ts'
 
@@ -64,12 +64,12 @@ export function found({ dialer }: Parts, { id, multiaddrs }: PeerInfo): void {
 }
 
 /** @returns whether there is a place for the session, if need be in place of another */
-function makeRoom({ sessions, settings, rankOf, disconnect, log }: Parts, newcomer: Peer): boolean {
+function makeRoom({ sessions, gossip, settings, rankOf, disconnect, log }: Parts, newcomer: Peer): boolean {
   const holder = (peer: Peer): Holder & { peer: Peer } => ({
     peer,
     networks: peer.networks,
     rank: rankOf(peer),
-    use: sessions.get(peer.id)?.score ?? 0,
+    use: useOf(gossip.score(peer.id), gossip.countsOf(peer.id)),
     since: peer.connectedAt
   })
   const others = sessions.open().filter((peer) => peer !== newcomer && !peer.leaving)

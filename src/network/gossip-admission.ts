@@ -11,6 +11,8 @@ const TURN_WORK = 50
 const MAX_WAITING_BYTES = 512 << 10
 /** A message keeps the whole RPC that it came in: one that is this much smaller is copied. */
 const MAX_PINNED_BYTES = 4096
+/** Of a peer that is throttled it is said once, until it has not been for so long. */
+const THROTTLED_SAID_MS = 60_000
 
 export interface RawMessage {
   topic: string
@@ -49,6 +51,10 @@ export interface AdmissionOptions {
   /** Whether this node has no room for such a message of the topic, or to check it now. */
   readonly isFull: (id: string, payload: Uint8Array, from: string) => boolean
   readonly onDropped: (peerId: string, message: RawMessage, reason: DropReason) => void
+  /** The first drop of a peer that has used up its allowance, after a while without any. */
+  readonly onThrottled: (peerId: string, topic: Topic, counts: PeerGossip) => void
+  /** Monotonic ms. */
+  readonly now: () => number
 }
 
 /** The words of gossip traces. */
@@ -64,6 +70,8 @@ interface Sender {
   readonly inWork: Map<Topic, number>
   readonly waiting: Map<Topic, Entry[]>
   waitingBytes: number
+  /** Monotonic ms of the last drop. */
+  droppedAt: number
   readonly counts: { -readonly [Name in keyof PeerGossip]: number }
 }
 
@@ -218,9 +226,13 @@ export class GossipAdmission {
     }
   }
 
-  #drop(sender: Sender, { from, message }: Entry): void {
+  #drop(sender: Sender, { from, message, topic }: Entry): void {
+    const now = this.#options.now()
+    const isNews = now - sender.droppedAt >= THROTTLED_SAID_MS
+    sender.droppedAt = now
     sender.counts.dropped += 1
     this.#delivered(message)
+    if (isNews) this.#options.onThrottled(from.toString(), topic, { ...sender.counts })
     this.#options.onDropped(from.toString(), message, 'throttled')
   }
 
@@ -233,7 +245,13 @@ export class GossipAdmission {
   #senderOf(peerId: string): Sender {
     const known = this.#senders.get(peerId)
     if (known !== undefined) return known
-    const sender: Sender = { inWork: new Map(), waiting: new Map(), waitingBytes: 0, counts: { ...NO_GOSSIP } }
+    const sender: Sender = {
+      inWork: new Map(),
+      waiting: new Map(),
+      waitingBytes: 0,
+      droppedAt: Number.NEGATIVE_INFINITY,
+      counts: { ...NO_GOSSIP }
+    }
     this.#senders.set(peerId, sender)
     return sender
   }

@@ -110,7 +110,13 @@ export class Gossip {
       passed: options.passed,
       followed: (id) => this.#readers.get(id)?.topic,
       isFull: (id, payload, from) => this.#readers.get(id)?.isFull(payload, from) === true,
-      onDropped: (from, message, reason) => this.#dropped(from, message, reason)
+      onDropped: (from, message, reason) => this.#dropped(from, message, reason),
+      onThrottled: (peer, topic, { accepted, useless }) =>
+        options.log.warn(
+          { peer, topic, accepted, useless },
+          `peer throttled: too much of what it sends is of no use here (${useless} messages, ${accepted} of use), so what it sends of topic ${topic} is not looked at for a while`
+        ),
+      now: () => performance.now()
     })
   }
 

@@ -7,6 +7,7 @@
  * whose own network is as crowded as any competes there, and as the newest it goes first among equals. So whoever fills all
  * places from a few addresses keeps out nobody but himself.
  */
+import type { PeerGossip } from './gossip-admission.ts'
 
 /** What a peer is to us. Those of a higher rank never make room for those of a lower. */
 export const Rank = {
@@ -20,6 +21,18 @@ export const Rank = {
   VALIDATOR: 3
 } as const
 export type Rank = (typeof Rank)[keyof typeof Rank]
+
+/** What a peer has sent by gossip that was of no use here, for each message that was, from which on it is of none itself. */
+const USELESS_EACH = 16
+
+/**
+ * Of how much use a peer is, to be compared within a rank: its gossip score. Who sends next to nothing but what is of no use loses
+ * no score by it, as that may be for our clock or chain; among those who have to share places it is last all the same.
+ */
+export function useOf(score: number, gossip: PeerGossip): number {
+  const useless = gossip.useless + gossip.dropped
+  return useless >= USELESS_EACH * (gossip.accepted + 1) ? Number.NEGATIVE_INFINITY : score
+}
 
 export interface Holder {
   /** From the widest to the narrowest, the last one is the host; as many for everybody. */

@@ -88,6 +88,9 @@ describe('a peer that floods with what is ignored', () => {
     })
     expect(view(b, flooder)?.score).toBeGreaterThanOrEqual(0)
     expect(view(b, honest)?.gossip).toEqual({ accepted: 20, useless: 0, dropped: 0 })
+    // Whoever runs the node is told, once.
+    const lines = b.log.of('warn', 'peer throttled')
+    expect(lines.map(({ details }) => details.peer)).toEqual([flooder.network.peerId])
     // Nor are they remembered, in whatever memory has a time and no size.
     const { seenCache, score, mcache } = inside(b)
     const known = of(flooder).length + 20

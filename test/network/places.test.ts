@@ -2,7 +2,8 @@ import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { networksOf } from '../../src/network/addresses.ts'
-import { type Holder, Rank, whoLeaves } from '../../src/network/places.ts'
+import { NO_GOSSIP } from '../../src/network/gossip-admission.ts'
+import { type Holder, Rank, useOf, whoLeaves } from '../../src/network/places.ts'
 import { runs } from '../support/runs.ts'
 
 interface Peer extends Holder {
@@ -112,6 +113,27 @@ describe('places', () => {
     const better = peer('10.1.1.1', 0, 2)
     expect(whoLeaves(better, held, places)).toBe(held[1])
     expect(whoLeaves(peer('10.3.1.1'), held, { max: 5, perHost: 9 })).toBeUndefined()
+  })
+
+  it('who sends only what is of no use is of the least, whatever its score; who sends some that is of use is not', () => {
+    const score = fc.integer({ min: -1000, max: 1000 })
+    const count = fc.integer({ min: 0, max: 10_000 })
+    fc.assert(
+      fc.property(fc.array(fc.tuple(score, count, count), { maxLength: 10 }), score, count, (others, high, wasted) => {
+        // One that is at most as useless as useful.
+        const held = others.map(([score, useless, more]) =>
+          peer('10.1.1.1', Rank.OTHER, useOf(score, { accepted: useless + more, useless, dropped: 0 }))
+        )
+        const waster = peer('10.1.1.1', Rank.OTHER, useOf(high, { accepted: 0, useless: 16, dropped: wasted }))
+        const newcomer = peer('10.1.1.1', Rank.OTHER, useOf(0, NO_GOSSIP))
+        const all = [...held, waster]
+        expect(whoLeaves(newcomer, all, { max: all.length, perHost: 99 })).toBe(waster)
+      }),
+      runs(200)
+    )
+    // What comes late in a height is of no use, and anybody's.
+    expect(useOf(3, { accepted: 0, useless: 15, dropped: 0 })).toBe(3)
+    expect(useOf(3, { accepted: 100, useless: 1000, dropped: 0 })).toBe(3)
   })
 
   it('networks are prefixes of the address', () => {
