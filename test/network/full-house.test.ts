@@ -1,6 +1,7 @@
+import { connect as connectSocket, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { KeyPair } from '../../src/crypto/ed25519.ts'
-import { until } from './support/hosts.ts'
+import { stopLater, until } from './support/hosts.ts'
 import { ChainPorts, chain, node, type TestNode, view } from './support/nodes.ts'
 import { wayTo } from './support/ways.ts'
 
@@ -34,6 +35,35 @@ describe('a node whose places are all taken', () => {
     await until('more were turned away', () => turnedAway() >= 5)
     await until('as many as there are places', () => sessions(target) <= 6)
     expect([holds(target, stranger), holds(target, validator)]).toEqual([true, true])
+  })
+
+  it('by sockets that say nothing, from two addresses, has one for who comes from elsewhere', async () => {
+    const target = await node({ settings: { maxPendingInbound: 6, maxPerIp: 8, dialMs: 60_000 } })
+    const port = Number(/\/tcp\/(\d+)/.exec(target.address)?.[1])
+    const silent: Socket[] = []
+    const closed = (): number => silent.filter((socket) => socket.closed).length
+    stopLater({
+      stop: () => {
+        for (const socket of silent) socket.destroy()
+      }
+    })
+    const crowd = (count: number): void => {
+      for (let i = 0; i < count; i += 1) {
+        const socket = connectSocket({ port, host: '127.0.0.1', localAddress: `127.0.0.${2 + (i % 2)}` })
+        silent.push(socket.on('error', () => {}))
+        socket.resume()
+      }
+    }
+    crowd(20)
+    await until('as many as there are places', () => silent.length - closed() <= 6)
+    const honest = await node({ settings: { dialMs: 60_000 } })
+    await honest.network.dial(await by('127.0.0.4', target))
+    await until('the honest peer is in', () => holds(target, honest))
+    // Those who wait make room for it, and it makes none for more of them.
+    crowd(20)
+    await until('as many as there are places', () => silent.length - closed() <= 6)
+    expect(holds(target, honest)).toBe(true)
+    expect(closed()).toBeGreaterThanOrEqual(34)
   })
 
   it('before hello, has one for who comes from elsewhere', async () => {
