@@ -1,17 +1,16 @@
 import type { Connection } from '@libp2p/interface'
-import { CODE_P2P } from '@multiformats/multiaddr'
 import type { TopicRules } from '../chain/gossip-rules.ts'
 import { Emitter } from '../emitter.ts'
 import { messageOf } from '../error.ts'
 import type { Hold } from '../store/peer-store.ts'
-import { assertPeerId, parseAddress, peerIdIn, REACHED_SELF } from './addresses.ts'
-import { DIAL_SELF } from './dialer.ts'
+import { assertPeerId, parseAddress, peerIdIn } from './addresses.ts'
+import { connect } from './connect.ts'
 import { networkError } from './errors.ts'
 import { followHost, followSessions, found } from './follow.ts'
 import { createHost, type Host } from './libp2p.ts'
 import { causes, listenFailure } from './listen-failure.ts'
 import type { NetworkOptions } from './options.ts'
-import { type KeyInUse, NEW_PEER_KEY } from './own-key.ts'
+import type { KeyInUse } from './own-key.ts'
 import { buildParts, type Parts } from './parts.ts'
 import type { RequestOptions } from './request-options.ts'
 import { serveProtocols } from './serving.ts'
@@ -230,42 +229,8 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
   }
 
   async #connect(address: string, known: string | undefined): Promise<string> {
-    const host = this.#host
-    if (host === undefined) throw networkError('NOT_STARTED', 'the network is not started')
-    const isSelf = known === this.peerId
-    // libp2p would not dial it at all, and a copy of this node's key that is there would not be noticed.
-    const target = isSelf ? parseAddress(address).decapsulateCode(CODE_P2P) : parseAddress(address)
-    const deadline = new AbortController()
-    const { dialMs } = this.#parts.settings
-    const timer = setTimeout(() => deadline.abort(new Error(`no connection within ${dialMs} ms`)), dialMs)
-    if (known !== undefined && !isSelf) this.sessions.dialing(known, address)
-    const { entered } = this.#parts.sockets
-    try {
-      const dial = () => host.dial(target, { signal: deadline.signal })
-      const connection = await this.#parts.dialGate.choose(target, dial)
-      return connection.remotePeer.toString()
-    } catch (error) {
-      const why = deadline.signal.aborted ? messageOf(deadline.signal.reason) : causes(error)
-      if (why.includes(REACHED_SELF) || why.includes(this.peerId)) this.#answeredAsOurselves(address, entered)
-      throw networkError('DIAL_FAILED', isSelf ? DIAL_SELF : why, { address }, error)
-    } finally {
-      clearTimeout(timer)
-      if (known !== undefined) this.sessions.dialFailed(known)
-    }
-  }
-
-  /**
-   * Whoever answered has our key. If that is this process itself, by whatever way (its own address, one that another
-   * program forwards), the same connection has come in here.
-   * @throws MolochError KEY_IN_USE if it is not
-   */
-  #answeredAsOurselves(address: string, entered: number): void {
-    if (this.#parts.sockets.anyInVainSince(entered)) {
-      this.#parts.ownKey.metItself()
-      return
-    }
-    this.#parts.ownKey.met(address)
-    throw networkError('KEY_IN_USE', `who answers there has this node's peer key; ${NEW_PEER_KEY}`, { address })
+    if (this.#host === undefined) throw networkError('NOT_STARTED', 'the network is not started')
+    return connect(this.#host, this.#parts, address, known)
   }
 
   #onGoodbye(peerId: string, reason: GoodbyeName, message: string): void {

@@ -4,14 +4,13 @@ import { MolochError } from '../error.ts'
 import type { Log } from '../log.ts'
 import { clearTimers, newPeer, openConnection, type Peer, type Standing, viewOf } from './peer.ts'
 import { Rank, whoLeaves } from './places.ts'
+import { RefusalLog } from './refusal-log.ts'
 import { isOpen, type SessionInput, transition } from './session.ts'
 import type { NetworkSettings } from './settings.ts'
 import type { PeerView, SessionState, Sessions } from './types.ts'
 
 /** Of one peer: a second one may be of a process that took the place of the first. */
 const MAX_CONNECTIONS = 3
-/** Refusals remembered for the log; above it the oldest is forgotten. */
-const MAX_REFUSED = 1024
 
 export interface SessionsOptions {
   readonly settings: NetworkSettings
@@ -38,14 +37,14 @@ export class PeerSessions
 {
   readonly #options: SessionsOptions
   readonly #peers = new Map<string, Peer>()
-  /** Peer id to when its refusal was logged at warn (monotonic ms): one that comes again and again is one line. */
-  readonly #warned = new Map<string, number>()
+  readonly #refusals: RefusalLog
   readonly #lingering = new Set<NodeJS.Timeout>()
   readonly #admitted = new WeakSet<Connection>()
 
   constructor(options: SessionsOptions) {
     super()
     this.#options = options
+    this.#refusals = new RefusalLog(options.log, options.settings.refusedMs)
   }
 
   list(): PeerView[] {
@@ -189,7 +188,7 @@ export class PeerSessions
    */
   refuse(peer: Peer, by: 'us' | 'peer', code: string, message: string): void {
     if (peer.session.state !== 'CLOSED') {
-      this.#logRefusal(peer, code, message)
+      this.#refusals.say(peer, code, message)
       this.#end(peer, `${code}: ${message}`)
       this.emit('refused', peer)
     }
@@ -208,26 +207,6 @@ export class PeerSessions
       close()
     }, this.#options.settings.graceMs)
     this.#lingering.add(timer)
-  }
-
-  #logRefusal(peer: Peer, code: string, message: string): void {
-    const details = { peer: peer.id, address: peer.address, code }
-    const now = performance.now()
-    const warned = this.#warned.get(peer.id)
-    // Of a copied key is said once, whoever refuses us for it (own-key.ts).
-    if (code === 'KEY_IN_USE') {
-      this.#options.log.debug(details, `peer refused at hello: ${message}`)
-      return
-    }
-    if (warned !== undefined && now - warned < this.#options.settings.refusedMs) {
-      this.#options.log.debug(details, `peer refused at hello again: ${message}`)
-      return
-    }
-    this.#options.log.warn(details, `peer refused at hello: ${message}`)
-    this.#warned.delete(peer.id)
-    this.#warned.set(peer.id, now)
-    const oldest = this.#warned.keys().next().value
-    if (this.#warned.size > MAX_REFUSED && oldest !== undefined) this.#warned.delete(oldest)
   }
 
   /** Closes the session and its connections. */
