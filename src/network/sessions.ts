@@ -196,12 +196,14 @@ export class PeerSessions
     else this.#linger(() => closeAll(peer))
   }
 
-  /** One connection of a peer is refused, and its session goes on: as `refuse`, by us. */
+  /**
+   * One connection of a peer is refused, and its session goes on: as `refuse`, by us. Unless a Hello passes on it meanwhile.
+   */
   turnAway(connection: Connection): void {
-    this.#linger(() => closeOne(connection))
+    this.#linger(() => this.passedOn(connection) || closeOne(connection))
   }
 
-  #linger(close: () => void): void {
+  #linger(close: () => unknown): void {
     const timer = setTimeout(() => {
       this.#lingering.delete(timer)
       close()
