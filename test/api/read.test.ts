@@ -214,6 +214,12 @@ describe('health', () => {
     expect(await world.get('/health/live')).toMatchObject({ status: 200, body: { status: 'live' } })
     const ready = async () => (await world.get('/health/ready')).body
     expect(await ready()).toMatchObject({ status: 503, code: 'NO_PEERS' })
+    world.keyInUse = { since: 1, message: 'another running node uses this node’s peer key' }
+    expect(await ready()).toMatchObject({
+      code: 'NO_PEERS',
+      detail: expect.stringContaining(`peer of this chain; ${world.keyInUse.message}`)
+    })
+    expect((await world.get('/v1/status')).body.peer_key_in_use).toEqual(world.keyInUse)
     world.peers = [peer()]
     expect(await ready()).toEqual({ status: 'ready', state: 'SYNCED', height: 1 })
     const waiting = { code: 'VALIDATORS', message: 'waits for validators', since: 1, standsMs: undefined }

@@ -35,6 +35,13 @@ test('one that stands is not called up to date, and says why', async () => {
   ])
 })
 
+test('another node with this node’s peer key is shown', async () => {
+  const world = await World.open({ blocks: 1 })
+  world.keyInUse = { since: 1, message: 'another running node uses this node’s peer key' }
+  const { out } = await moloch(['status'], { env: { MOLOCH_URL: world.url } })
+  expect(out).toMatch(/^peer key +another running node uses this node’s peer key$/m)
+})
+
 test('who hears nobody is not called up to date either', async () => {
   const world = await World.open({ blocks: 2 })
   expect(await status(world, { waiting, clock })).toContainEqual(

@@ -46,6 +46,7 @@ export class World {
   sync: SyncView
   pending: PendingView | undefined
   outlook: ReturnType<ApiSource['outlook']>
+  keyInUse: { readonly since: number; readonly message: string } | undefined
   fault: ReturnType<ApiSource['fault']>
   topics: TopicView[] = []
   /** Set by tests that have a network. */
@@ -157,6 +158,7 @@ export class World {
       },
       sync: () => this.sync,
       outlook: () => this.outlook,
+      keyInUse: () => this.keyInUse,
       pending: () => this.pending,
       mempool: () => mempool.stats(),
       fault: () => this.fault,
