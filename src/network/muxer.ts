@@ -2,6 +2,7 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import type { Connection, MessageStream, Stream } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { CompactList } from './streams/compact-list.ts'
+import { boundNegotiation } from './negotiation.ts'
 import { type Rate, TokenBucket } from './token-bucket.ts'
 
 /** How one stream's buffers are bounded. */
@@ -19,24 +20,35 @@ interface Allowance {
   readonly open: number
   /** Streams that it opens: each costs a negotiation and a row of the peer store, before any quota is asked. */
   readonly opened: Rate
+  /** Frames, some microseconds each, that may say nothing: of no bytes, or of a stream that there is not. */
+  readonly frames: Rate
+  /** Pings: each is answered. */
+  readonly pings: Rate
 }
 
 /** Before Hello: its hello, identify and gossip, each some times over. The window is the least that Yamux knows. */
 const STRANGER: Allowance = {
   limits: { maxStreamWindowSize: 256 << 10, maxReadBufferLength: 512 << 10 },
   open: 8,
-  opened: { burst: 64, perSecond: 4 }
+  opened: { burst: 64, perSecond: 4 },
+  // Its gossip may come before we know that it has passed.
+  frames: { burst: 2048, perSecond: 256 },
+  pings: { burst: 16, perSecond: 1 }
 }
 /** libp2p's own default of 16 MiB a window is more than the read buffer holds. */
 const MEMBER: Allowance = {
   limits: { maxStreamWindowSize: 2 << 20, maxReadBufferLength: 4 << 20 },
   open: 256,
   // All quotas together grant some 330 requests a second.
-  opened: { burst: 1024, perSecond: 512 }
+  opened: { burst: 1024, perSecond: 512 },
+  frames: { burst: 65_536, perSecond: 16_384 },
+  // Others measure the round trip once in ten to thirty seconds.
+  pings: { burst: 64, perSecond: 4 }
 }
 
 /** Of a frame of Yamux. */
 const HEADER_BYTES = 12
+const PING = 2
 
 /** What the classes have and their interfaces have not; a test holds that they still do. */
 interface Muxer {
@@ -46,6 +58,7 @@ interface Muxer {
   maxInboundStreams: number
   _newStream(...of: unknown[]): { readBuffer: CompactList }
   onRemoteStream(stream: Stream): void
+  handleFrame(frame: { readonly header: { readonly type: number } }): void
   onData(bytes: unknown): void
 }
 type Sender = MessageStream & { maxWriteBufferLength?: number; readonly decoder?: { buffer: CompactList } }
@@ -86,10 +99,10 @@ export class Muxers {
 
   #bound(muxer: Muxer): void {
     const now = performance.now()
-    let opened = allow(muxer, STRANGER, now)
+    let { opened, frames, pings } = allow(muxer, STRANGER, now)
     this.#members.set(muxer.streams, () => {
       this.#members.delete(muxer.streams)
-      opened = allow(muxer, MEMBER, performance.now())
+      ;({ opened, frames, pings } = allow(muxer, MEMBER, performance.now()))
       for (const stream of muxer.streams) Object.assign(stream, MEMBER.limits)
     })
     // What has come of a frame, and of each stream's bytes what nobody has read yet: no plain list holds either.
@@ -109,12 +122,22 @@ export class Muxers {
         throw new Error('a frame that is longer than any window')
       }
     }
+    const handle = muxer.handleFrame.bind(muxer)
+    muxer.handleFrame = (frame) => {
+      const at = performance.now()
+      const buckets = frame.header.type === PING ? [frames, pings] : [frames]
+      // Thrown to the muxer, as below.
+      if (buckets.some((bucket) => bucket.waitMs(1, at) > 0)) throw new Error('the peer sends too many frames')
+      for (const bucket of buckets) bucket.spend(1, at)
+      handle(frame)
+    }
     const open = muxer.onRemoteStream.bind(muxer)
     muxer.onRemoteStream = (stream) => {
       const at = performance.now()
       // Thrown to the muxer, it ends the connection.
       if (opened.waitMs(1, at) > 0) throw new Error('the peer opens too many streams')
       opened.spend(1, at)
+      boundNegotiation(stream, () => stream.protocol === '')
       open(stream)
     }
   }
@@ -126,8 +149,9 @@ function compact(list: Uint8ArrayList): CompactList {
   return made
 }
 
-function allow(muxer: Muxer, { limits, open, opened }: Allowance, now: number): TokenBucket {
+function allow(muxer: Muxer, { limits, open, opened, frames, pings }: Allowance, now: number) {
   muxer.streamOptions = limits
   muxer.maxInboundStreams = open
-  return new TokenBucket(opened, now)
+  const [ofOpened, ofFrames, ofPings] = [opened, frames, pings].map((rate) => new TokenBucket(rate, now))
+  return { opened: ofOpened, frames: ofFrames, pings: ofPings } as Record<'opened' | 'frames' | 'pings', TokenBucket>
 }

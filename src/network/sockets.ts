@@ -2,6 +2,7 @@ import type { MultiaddrConnection } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { messageOf } from '../error.ts'
 import { networksOf, REACHED_SELF } from './addresses.ts'
+import { boundNegotiation } from './negotiation.ts'
 import { type Holder, Rank, whoLeaves } from './places.ts'
 
 interface Socket extends Holder {
@@ -47,6 +48,7 @@ export class Sockets {
     }
     this.#entered = number
     this.#held.set(connection, socket)
+    boundNegotiation(connection, () => this.#held.get(connection) === socket)
     connection.addEventListener('close', (event) => {
       if ('error' in event && messageOf(event.error).includes(REACHED_SELF)) this.#onOwnId(connection.remoteAddr)
       if (this.#held.has(connection)) this.#lastInVain = Math.max(this.#lastInVain, number)

@@ -137,7 +137,7 @@ describe('who may connect', () => {
     isChosen: () => true
   }
   const from = (address: string) =>
-    ({ remoteAddr: multiaddr(address), addEventListener: () => {} }) as unknown as MultiaddrConnection
+    ({ remoteAddr: multiaddr(address), addEventListener: () => {}, send: () => true }) as unknown as MultiaddrConnection
 
   it('not too many from one address', async () => {
     // Beside two sessions eight that may turn out to be of those who always find a place.

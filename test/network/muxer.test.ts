@@ -1,3 +1,4 @@
+import { connect as connectSocket } from 'node:net'
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
@@ -13,6 +14,8 @@ interface Inside extends Connection {
   readonly muxer: {
     readonly maConn: { send(bytes: Uint8Array): boolean }
     sendPing(id: number): void
+    handlePingResponse(id: number): void
+    createStream(): Promise<Stream>
     maxInboundStreams: number
     streamOptions: object
   }
@@ -36,6 +39,28 @@ async function open(connection: Connection, count: number): Promise<Stream[]> {
   }
   return opened
 }
+
+/** So many times, in the words of multistream, a protocol that nobody speaks. */
+function asking(times: number): Uint8Array {
+  return Buffer.concat(Array.from({ length: times }, () => Buffer.from('\x03/x\n')))
+}
+
+const occurrences = (bytes: Uint8Array, words: string): number =>
+  Buffer.from(bytes).toString('latin1').split(words).length - 1
+
+it('a connection before Noise ends when it asks for one protocol after the other', async () => {
+  const target = await node({ settings: { dialMs: 60_000 } })
+  const socket = connectSocket({ port: Number(/\/tcp\/(\d+)/.exec(target.address)?.[1]), host: '127.0.0.1' })
+  let said = ''
+  socket.setEncoding('latin1').on('data', (text) => {
+    said += text
+  })
+  socket.on('error', () => {})
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.write(asking(10_000))
+  await closed
+  expect(said.split('na\n').length - 1).toBeLessThanOrEqual(16)
+})
 
 describe('the streams of a connection', () => {
   it('are few before hello, at once and in all', async () => {
@@ -108,6 +133,55 @@ describe('the streams of a connection', () => {
       return false
     })
     expect(sent).toBeLessThan(64 << 20)
+  })
+
+  /** A peer that never passes hello. */
+  async function stranger(): Promise<Inside> {
+    const target = await node({ settings: { handshakeMs: 60_000, openMs: 60_000 } })
+    const peer = await host()
+    await peer.handle('/moloch/hello/1', () => {})
+    return (await peer.dial(multiaddr(target.address))) as Inside
+  }
+
+  it('end when the peer pings on and on, and few are answered', async () => {
+    const connection = await stranger()
+    let answered = 0
+    connection.muxer.handlePingResponse = () => {
+      answered += 1
+    }
+    let sent = 0
+    await until('the end', () => {
+      for (let i = 0; i < 50 && connection.status === 'open'; i += 1) connection.muxer.sendPing(sent++)
+      return connection.status !== 'open'
+    })
+    expect(answered).toBeLessThan(100)
+  })
+
+  it('end when frames come that say nothing', async () => {
+    const connection = await stranger()
+    // A window update of no bytes, of a stream that there is not.
+    const frame = [0, 1, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0]
+    const many = Uint8Array.from(Array.from({ length: 1000 }, () => frame).flat())
+    let sent = 0
+    await until('the end', () => {
+      if (connection.status === 'open') connection.muxer.maConn.send(many)
+      sent += 1000
+      return connection.status !== 'open'
+    })
+    expect(sent).toBeLessThan(1_000_000)
+  })
+
+  it('are reset when the peer asks for one protocol after the other', async () => {
+    const connection = await stranger()
+    const stream = await connection.muxer.createStream()
+    let answers = 0
+    stream.addEventListener('message', ({ data }) => {
+      answers += occurrences(data.subarray(), 'na\n')
+    })
+    stream.send(asking(10_000))
+    await until('the reset', () => stream.status !== 'open')
+    expect(answers).toBeLessThanOrEqual(16)
+    expect(connection.status).toBe('open')
   })
 
   it('hold nothing of what comes after a refusal', async () => {
