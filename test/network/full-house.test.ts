@@ -38,7 +38,7 @@ describe('a node whose places are all taken', () => {
   })
 
   it('by sockets that say nothing, from two addresses, has one for who comes from elsewhere', async () => {
-    const target = await node({ settings: { maxPendingInbound: 6, maxPerIp: 8, dialMs: 60_000 } })
+    const target = await node({ settings: { maxPendingInbound: 6, maxPerIp: 8, dialMs: 3_600_000 } })
     const port = Number(/\/tcp\/(\d+)/.exec(target.address)?.[1])
     const silent: Socket[] = []
     const closed = (): number => silent.filter((socket) => socket.closed).length
