@@ -5,7 +5,9 @@
  *
  * The votes that led into a round are kept with what is signed in it. Who enters a round by a faulty validator's vote,
  * signs there, restarts and has forgotten that vote could else be alone in the round for ever: the others lack the vote,
- * and the faulty validator need not repeat it.
+ * and the faulty validator need not repeat it. A proposal that led there needs not be kept: of the f+1 that had signed in the
+ * round one at most is known by its proposal alone, for these are taken one round ahead and no further, and what we sign
+ * is one signature more.
  *
  * An observer runs it too, with `self` −1: it goes through the same steps and is never asked to sign or propose.
  */
