@@ -20,6 +20,8 @@ export type Abstention =
       readonly reason: 'signed-above'
       readonly lowest: number
       readonly doubt: Doubt | undefined
+      /** All that it signed lies below. False: nobody knows, and somebody may settle it. */
+      readonly isKnown: boolean
       /** Nobody else makes blocks. */
       readonly alone: boolean
     }
@@ -31,6 +33,9 @@ export type Abstention =
 const ALONE =
   'nobody else makes blocks: put the newest data/chain back, or get the blocks from a node that has them; ' +
   'if nobody has them any more: moloch signer reset --above HEIGHT --force, with the height of the chain here'
+
+/** What lies at the height that the others wait at is in the log that was lost, and nowhere else. */
+const PUT_BACK = 'put the newest data/signer back'
 
 /** For programs. */
 export function abstentionCode(abstention: Abstention): string {
@@ -67,11 +72,11 @@ export function describeAbstention(abstention: Abstention): string {
       return doubt === undefined ? waits : `${waits}: ${doubt.message}`
     }
     case 'signed-above': {
-      const { lowest, doubt, alone } = abstention
+      const { lowest, doubt, isKnown, alone } = abstention
       const why = doubt === undefined ? 'its key has signed up to there' : doubt.message
       const waits = `signs nothing below height ${lowest}: ${why}`
       const byItself = 'once the others are there it signs by itself'
-      const told = doubt === undefined ? '' : `; if they need it for that: ${remedy(doubt.code)}`
+      const told = doubt === undefined ? '' : `; if they need it for that: ${isKnown ? PUT_BACK : remedy(doubt.code)}`
       return `${waits}; ${alone ? ALONE : `${byItself}${told}`}`
     }
     case 'stopped':

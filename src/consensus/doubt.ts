@@ -15,7 +15,7 @@ import type { MarkState } from './signer-mark.ts'
 export type DoubtCode =
   /** Neither log nor mark; or a key that has signed nothing here, on a chain that is under way. */
   | 'SIGNER_MISSING'
-  /** The log lacks what was signed last: it is an older copy, or the disk lost it. */
+  /** The log lacks what was signed last: it is an older copy, or the disk lost it, or it is gone. */
   | 'SIGNER_BEHIND'
   | 'SIGNER_MARK_MISSING'
   | 'SIGNER_MARK_DAMAGED'
@@ -82,7 +82,7 @@ export function assess(log: LogState, state: MarkState, paths: { log: string; ma
   if (next) return SOUND
   if (log.kind === 'empty') {
     if (mark.sequence === 0) return SOUND
-    return { kind: 'behind', doubt: { code: 'SIGNER_MISSING', message: `the signer's log ${paths.log} is missing` } }
+    return { kind: 'behind', doubt: { code: 'SIGNER_BEHIND', message: `the signer's log ${paths.log} is missing` } }
   }
   if (log.kind === 'counted' && log.head.sequence === mark.sequence && log.head.digest === mark.digest) return SOUND
   if (log.kind === 'counted' && log.head.sequence === mark.sequence) {
@@ -101,18 +101,26 @@ export function assess(log: LogState, state: MarkState, paths: { log: string; ma
   return { kind: 'behind', doubt: { code: 'SIGNER_BEHIND', message } }
 }
 
+const PUT_BACK =
+  'put the newest data/signer and keys/validator.mark back, both, then: moloch signer adopt; ' +
+  'or, if it is known up to which height this key has signed: moloch signer reset --above HEIGHT'
+
 /** What somebody can do who runs the validator. */
 export function remedy(code: DoubtCode): string {
   switch (code) {
     case 'SIGNER_MISSING':
+      return `if this key has never signed anything, here or elsewhere: moloch signer adopt --new-key; else ${PUT_BACK}`
     case 'SIGNER_BEHIND':
-      return 'put the newest data/signer back, or, if it is known up to which height this key has signed: moloch signer reset --above HEIGHT'
+      return PUT_BACK
     case 'SIGNER_MARK_MISSING':
     case 'SIGNER_MARK_DAMAGED':
     case 'SIGNER_MARK_BEHIND':
     case 'SIGNER_COPIED':
       return 'if this is the newest copy of the home, and no other one runs: moloch signer adopt'
     case 'SIGNER_DUPLICATE':
-      return 'stop the other process, then start this one again'
+      return (
+        'stop the other process, then start this one again; if the others need it to go on: ' +
+        "put that one's data/signer and keys/validator.mark here, then: moloch signer adopt"
+      )
   }
 }

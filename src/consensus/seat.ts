@@ -82,7 +82,8 @@ export class Seat {
   signerAt(height: number): Signer | undefined {
     const { signer } = this.#ports
     if (signer === undefined || this.index < 0) return undefined
-    if (this.#gate.mayBegin(height)) this.#doubt = undefined
+    this.#run(this.#gate.begin(height))
+    if (this.#gate.maySign) this.#doubt = undefined
     const abstention = this.#abstentionAt(height)
     this.#tell(height, abstention)
     if (abstention === undefined) return signer
@@ -165,8 +166,7 @@ export class Seat {
       const failed = (error: unknown): void => this.drop(error)
       switch (action.type) {
         case 'raise':
-          this.#doubt = action.doubt ?? this.#doubt
-          signer?.raise(action.height).catch(failed)
+          signer?.raise(action.height).then(changed, failed)
           break
         case 'suspect':
           this.#doubt = action.doubt
@@ -230,14 +230,14 @@ export class Seat {
     if (height === 1 && clock.now() < timestamp) return { reason: 'genesis-time', until: timestamp }
     if (!maySign()) return { reason: 'window' }
     const lowest = state.kind === 'passing' ? Math.max(state.floor + 1, signer.lowest) : signer.lowest
-    const alone = validators.quorum === 1
-    if (lowest > height) return { reason: 'signed-above', lowest, doubt: this.#doubt, alone }
+    const above = { reason: 'signed-above', doubt: this.#doubt, alone: validators.quorum === 1 } as const
+    if (lowest > height) return { ...above, lowest, isKnown: this.#doubt === signer.settledDoubt }
     if (state.kind === 'listening') {
       const { heard, needed } = state.ear
       return { reason: 'listening', heard, needed, doubt: signer.doubt }
     }
     // The floor is being written down.
-    if (signer.doubt !== undefined) return { reason: 'signed-above', lowest: height + 1, doubt: this.#doubt, alone }
+    if (signer.doubt !== undefined) return { ...above, lowest: height + 1, isKnown: false }
     return undefined
   }
 

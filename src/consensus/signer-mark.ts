@@ -24,6 +24,8 @@ export interface Mark {
   readonly last?: Position | undefined
   /** That this key has signed more than the log knows, found out while it was used. */
   readonly doubt?: Doubt | undefined
+  /** Somebody vouched, where this file is, that this key has never signed anything. It says nothing once something is signed. */
+  readonly vouched?: true | undefined
 }
 
 export type MarkState =

@@ -14,7 +14,7 @@ import {
   writeFormat,
   writesBetween
 } from './signer-log.ts'
-import type { MarkStore } from './signer-mark.ts'
+import type { Mark, MarkStore } from './signer-mark.ts'
 import type { SignerStore } from './signer-store.ts'
 
 /** A slot of the mark has room for so much. */
@@ -32,7 +32,13 @@ export class DurableMemory {
   /** The log is of the format that has no head. */
   #uncounted: boolean
   /** Of the mark that was found: what the log may lack. */
-  readonly #found: { readonly sequence: number; readonly height: number }
+  readonly #found: Pick<Mark, 'sequence' | 'digest' | 'height'>
+  /**
+   * Nothing is signed up to the mark's height, which the log lacks. On disk both stay as they are until something is signed above:
+   * the log may be put back.
+   */
+  #shut: SignerMemory | undefined
+  #vouched: boolean
   /** What was wrong when it was opened, and is settled: all that was signed before lies below what may be signed. */
   readonly settled: Doubt | undefined
 
@@ -45,7 +51,8 @@ export class DurableMemory {
     this.#head = read.head
     this.#hashes = read.hashes
     this.#uncounted = read.log.kind === 'uncounted'
-    this.#found = read.mark ?? { sequence: 0, height: 0 }
+    this.#found = read.mark ?? { sequence: 0, digest: '', height: 0 }
+    this.#vouched = read.mark?.vouched ?? false
     this.#doubt = assessment.kind === 'doubt' ? assessment.doubt : undefined
     this.settled = assessment.kind === 'behind' ? assessment.doubt : undefined
   }
@@ -65,7 +72,12 @@ export class DurableMemory {
 
   /** What was signed at the last height; undefined: nothing ever. */
   get value(): SignerMemory | undefined {
-    return this.#memory
+    return this.#shut ?? this.#memory
+  }
+
+  /** Nothing was ever signed, as far as is known, and nobody was asked. */
+  get isNew(): boolean {
+    return this.value === undefined && this.#doubt === undefined && !this.#vouched
   }
 
   /** The highest height that log or mark say something of; 0: none. */
@@ -92,13 +104,18 @@ export class DurableMemory {
   async closeUpTo(height: number): Promise<void> {
     const memory = this.#memory
     const closed = Math.max(height, this.signedUpTo)
-    if (this.#doubt === undefined && memory?.closed && memory.height >= closed) return
+    const isClosed = memory?.closed && memory.height >= closed
+    if (this.#doubt === undefined && this.#shut === undefined && isClosed) return
     await this.#save({ ...emptyMemory(closed), closed: true }, {})
   }
 
-  /** To be called before the write is waited for: from now on there is a doubt. @returns whether it is the first */
+  /**
+   * To be called before the write is waited for: from now on there is a doubt. The first is kept, unless another process
+   * signs: that nobody can vouch for. @returns whether it is to be written
+   */
   suspect({ code, message }: Doubt): boolean {
-    if (this.#doubt !== undefined) return false
+    const before = this.#doubt?.code
+    if (before === code || (before !== undefined && code !== 'SIGNER_DUPLICATE')) return false
     this.#doubt = { code, message: message.slice(0, MAX_DOUBT_CHARS) }
     return true
   }
@@ -108,9 +125,14 @@ export class DurableMemory {
     return this.#keep(() => this.#writeMark())
   }
 
-  /** Somebody vouches that the memory has all that was signed. @throws MolochError SIGNER_CONFLICT if it can't; SIGNER_BROKEN */
+  /**
+   * Somebody vouches that the memory has all that was signed; if it has nothing: that nothing ever was.
+   * @throws MolochError SIGNER_CONFLICT if it can't; SIGNER_BROKEN
+   */
   async adopt(): Promise<void> {
-    const lacks = this.#found.sequence > this.#head.sequence || this.#found.height > (this.#memory?.height ?? 0)
+    const found = this.#found
+    const isBehind = found.sequence > this.#head.sequence || found.height > (this.#memory?.height ?? 0)
+    const lacks = isBehind || this.#shut !== undefined
     if (lacks || this.#doubt?.code === 'SIGNER_DUPLICATE' || this.#doubt?.code === 'SIGNER_BEHIND') {
       throw new MolochError(
         'SIGNER_CONFLICT',
@@ -118,6 +140,7 @@ export class DurableMemory {
       )
     }
     this.#doubt = undefined
+    this.#vouched = this.#memory === undefined
     await this.#keep(() => this.#writeMark())
   }
 
@@ -134,7 +157,7 @@ export class DurableMemory {
     if (sound && log.kind === 'uncounted') await this.#recount()
     if (assessment.kind === 'behind' && mark !== undefined) {
       this.#head = { ...NO_HEAD, sequence: mark.sequence, digest: mark.digest }
-      await this.closeUpTo(mark.height)
+      this.#shut = { ...emptyMemory(mark.height), closed: true }
     }
     // A crash came between the two, or there was no mark yet.
     if (sound && mark?.sequence !== this.#head.sequence) await this.#keep(() => this.#writeMark())
@@ -160,6 +183,7 @@ export class DurableMemory {
     return this.#keep(async () => {
       await this.#store.write([...format, ...writes, writeHead(head)])
       this.#memory = memory
+      this.#shut = undefined
       this.#head = head
       this.#hashes = hashes
       this.#doubt = doubt
@@ -169,14 +193,17 @@ export class DurableMemory {
   }
 
   #writeMark(): Promise<void> {
-    const memory = this.#memory
+    const memory = this.value
+    // In doubt the log may be the older one: what the mark knew is not to be lost with what is added to it.
+    const { sequence, digest } = this.#found.sequence > this.#head.sequence ? this.#found : this.#head
     return this.#mark.write({
       ...this.#mine,
-      sequence: this.#head.sequence,
-      digest: this.#head.digest,
-      height: memory?.height ?? 0,
+      sequence,
+      digest,
+      height: this.signedUpTo,
       last: memory === undefined ? undefined : lastPosition(memory),
-      doubt: this.#doubt
+      doubt: this.#doubt,
+      vouched: this.#vouched && memory === undefined ? true : undefined
     })
   }
 

@@ -103,9 +103,9 @@ export class Signer {
     return this.#memory.signedUpTo
   }
 
-  /** Nothing was ever signed here. */
+  /** Nothing was ever signed here, and nobody vouched that it was nowhere else either. */
   get isNew(): boolean {
-    return this.#memory.value === undefined && this.doubt === undefined
+    return this.#memory.isNew
   }
 
   /** Why nothing is signed before `raise`: this key may have signed what the log does not have. */
@@ -221,7 +221,7 @@ export class Signer {
   }
 
   /**
-   * Somebody vouches that the log has all that this key has signed.
+   * Somebody vouches that the log has all that this key has signed; if it has nothing: that it has never signed anything.
    * @throws MolochError SIGNER_CONFLICT if it has not; SIGNER_BROKEN
    */
   adopt(): Promise<void> {

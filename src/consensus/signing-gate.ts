@@ -6,7 +6,8 @@
  *     of it, and these were signed by validators whose tip was t. So it signed nothing above t + 2.
  *
  * While it waits every signature of its key is somebody else's. One above t + 2 is of a process that runs now; one at a lower
- * height may be, so two heights have to pass after the last. Pure: what it reads of the world it is given.
+ * height may be, so two heights have to pass after the last. Until they have passed the signer keeps its doubt and all that it
+ * has: if they never pass, somebody may still settle it. Pure: what it reads of the world it is given.
  */
 import { type Doubt, remedy } from './doubt.ts'
 import { Listening } from './listening.ts'
@@ -25,6 +26,8 @@ export type GateState =
       /** Nothing is signed up to here. */
       readonly floor: number
     }
+  /** They have passed: that nothing is signed up to `floor` is being written down. */
+  | { readonly kind: 'closing'; readonly floor: number }
   | { readonly kind: 'signing' }
   | { readonly kind: 'stopped'; readonly doubt: Doubt }
 
@@ -43,8 +46,8 @@ export interface GateFacts {
 }
 
 export type GateAction =
-  /** Have the signer sign nothing up to this height any more; that settles its doubt. */
-  | { readonly type: 'raise'; readonly height: number; readonly doubt: Doubt | undefined }
+  /** Have the signer sign nothing up to this height any more; that settles its doubt, and the height begins again after it. */
+  | { readonly type: 'raise'; readonly height: number }
   /** Have the signer sign nothing before it is raised, in another life neither. */
   | { readonly type: 'suspect'; readonly doubt: Doubt }
   /** Nothing is signed before somebody did something. */
@@ -87,17 +90,27 @@ export class SigningGate {
     const doubt = facts.doubt ?? (isNew && tip > 0 ? newcomer(tip) : undefined)
     const next = tip + 1
     if (doubt !== undefined && this.#needed === 0) return this.#stop(doubt)
-    if (doubt !== undefined) return [...this.#pass(next, next + 1, next + 1, doubt), { type: 'changed' }]
+    if (doubt !== undefined) {
+      this.#state = { kind: 'passing', from: next, last: next + 1, floor: next + 1 }
+      return [...this.#suspect(doubt), { type: 'changed' }]
+    }
     if (closedUpTo < next) this.#state = { kind: 'signing' }
     else this.#state = { kind: 'passing', from: next, last: Math.max(closedUpTo, next + 1), floor: closedUpTo }
     return [{ type: 'changed' }]
   }
 
-  /** A height began: whether it may be signed, as far as this goes. */
-  mayBegin(height: number): boolean {
+  /** A height begins: it may be past what had to pass. */
+  begin(height: number): GateAction[] {
     const state = this.#state
-    if (state.kind === 'passing' && height > state.floor && this.#facts().doubt === undefined)
-      this.#state = { kind: 'signing' }
+    const { doubt } = this.#facts()
+    if (state.kind === 'closing' && doubt === undefined) this.#state = { kind: 'signing' }
+    if (state.kind !== 'passing' || height <= state.floor) return []
+    this.#state = doubt === undefined ? { kind: 'signing' } : { kind: 'closing', floor: state.floor }
+    return doubt === undefined ? [] : [{ type: 'raise', height: state.floor }]
+  }
+
+  /** Whether anything may be signed, as far as this goes. */
+  get maySign(): boolean {
     return this.#state.kind === 'signing'
   }
 
@@ -109,17 +122,20 @@ export class SigningGate {
     const state = this.#state
     if (state.kind === 'passing') {
       if (height > state.last) return this.#duplicate(`${what} was signed while this process signed nothing`)
-      return height < state.from || height + 2 <= state.floor ? [] : this.#pass(state.from, state.last, height + 2)
+      if (height >= state.from && height + 2 > state.floor) this.#state = { ...state, floor: height + 2 }
+      return known || height <= this.#facts().closedUpTo ? [] : this.#suspect(behind(what))
     }
-    if (known || state.kind === 'stopped') return []
-    if (state.kind === 'signing') return this.#duplicate(`${what} is not in the signer's log`)
-    return [{ type: 'suspect', doubt: { code: 'SIGNER_BEHIND', message: `${what} is not in the signer's log` } }]
+    if (known || state.kind === 'stopped' || (state.kind === 'closing' && height <= state.floor)) return []
+    if (state.kind === 'signing' || state.kind === 'closing') {
+      return this.#duplicate(`${what} is not in the signer's log`)
+    }
+    return this.#suspect(behind(what))
   }
 
   /** A peer has this key too. */
   met(peer: string): GateAction[] {
     const { kind } = this.#state
-    if (kind === 'signing' || kind === 'stopped') return []
+    if (kind === 'signing' || kind === 'closing' || kind === 'stopped') return []
     return this.#duplicate(`the peer ${peer} has this validator's key too`)
   }
 
@@ -136,9 +152,9 @@ export class SigningGate {
     }
   }
 
-  #pass(from: number, last: number, floor: number, doubt?: Doubt): GateAction[] {
-    this.#state = { kind: 'passing', from, last, floor }
-    return [{ type: 'raise', height: floor, doubt }]
+  /** The first doubt is the one that is kept. */
+  #suspect(doubt: Doubt): GateAction[] {
+    return this.#facts().doubt === undefined ? [{ type: 'suspect', doubt }] : []
   }
 
   #duplicate(message: string): GateAction[] {
@@ -151,6 +167,10 @@ export class SigningGate {
     this.#state = { kind: 'stopped', doubt }
     return [{ type: 'stop', doubt }, { type: 'changed' }]
   }
+}
+
+function behind(what: string): Doubt {
+  return { code: 'SIGNER_BEHIND', message: `${what} is not in the signer's log` }
 }
 
 /** Its key may have been used elsewhere before, for the chain is under way. */

@@ -60,12 +60,22 @@ export async function inspectSigner(home: string): Promise<SignerReport> {
 
 /**
  * Takes the log for all that the key has signed: this is the newest copy of the home, and no other one runs.
+ * @param isNewKey the key has never signed anything: of a log that has nothing that has to be said, for a lost one looks the same
  * @returns the height that was signed at last; 0: none
  * @throws MolochError SIGNER_SOUND if nobody doubts it; SIGNER_CONFLICT if it is known to lack something; as inspectSigner
  */
-export function adoptSigner(home: string): Promise<number> {
+export function adoptSigner(home: string, isNewKey: boolean): Promise<number> {
   return withSigner(home, async (signer) => {
-    if (signer.doubt === undefined) throw nothingToDo(signer)
+    if (signer.doubt === undefined && !signer.isNew) throw nothingToDo(signer)
+    if (isNewKey && signer.signedUpTo > 0) {
+      throw new MolochError('SIGNER_CONFLICT', `--new-key: this key has signed at height ${signer.signedUpTo}`)
+    }
+    if (!isNewKey && signer.signedUpTo === 0) {
+      throw new MolochError(
+        'SIGNER_CONFLICT',
+        `neither log nor mark has anything that this key has signed: ${remedy('SIGNER_MISSING')}`
+      )
+    }
     await signer.adopt()
     return signer.signedUpTo
   })
@@ -84,7 +94,10 @@ export function resetSigner(home: string, above: number | undefined, force: bool
   }
   const work = async (signer: Signer): Promise<number> => {
     if (above === undefined) {
-      if (signer.settledDoubt !== undefined) return signer.closedUpTo
+      if (signer.settledDoubt !== undefined) {
+        await signer.raise(signer.closedUpTo)
+        return signer.closedUpTo
+      }
       if (signer.doubt === undefined) throw nothingToDo(signer)
       throw new MolochError(
         'BAD_OPTION',
@@ -104,8 +117,12 @@ export function resetSigner(home: string, above: number | undefined, force: bool
   return withSigner(home, work, prepare)
 }
 
-function nothingToDo({ signedUpTo }: Signer): MolochError {
-  return new MolochError('SIGNER_SOUND', `nothing is to be done: log and mark agree, up to height ${signedUpTo}`)
+function nothingToDo({ signedUpTo, settledDoubt }: Signer): MolochError {
+  const found =
+    settledDoubt === undefined
+      ? `log and mark agree, up to height ${signedUpTo}`
+      : `${settledDoubt.message}; it signs above height ${signedUpTo}`
+  return new MolochError('SIGNER_SOUND', `nothing is to be done: ${found}`)
 }
 
 function withSigner<Result>(

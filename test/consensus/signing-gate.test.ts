@@ -7,7 +7,7 @@ import { runs } from '../support/runs.ts'
 const DOUBT: Doubt = { code: 'SIGNER_COPIED', message: 'a copy' }
 const WHAT = 'a prevote'
 
-/** A gate and what it reads; a raise settles the doubt at once, unless it is held up. */
+/** A gate and what it reads; a raise settles the doubt, and the height begins again, at once, unless it is held up. */
 class Bench {
   facts: { -readonly [Name in keyof GateFacts]: GateFacts[Name] }
   readonly gate: SigningGate
@@ -34,11 +34,18 @@ class Bench {
     this.facts.isNew = false
   }
 
+  /** The next height begins: whether it may be signed. */
+  begins(): boolean {
+    const raised = this.run(this.gate.begin(this.facts.tip + 1)).some(({ type }) => type === 'raise')
+    if (raised && !this.slow) this.run(this.gate.begin(this.facts.tip + 1))
+    return this.gate.maySign
+  }
+
   /** The next heights are decided by others; whether each of them may be signed when it begins. */
   pass(heights: number): boolean[] {
     return Array.from({ length: heights }, () => {
       this.facts.tip += 1
-      return this.gate.mayBegin(this.facts.tip + 1)
+      return this.begins()
     })
   }
 
@@ -50,19 +57,19 @@ class Bench {
 describe('after a start', () => {
   it('nothing is signed before a quorum, less this one, has answered; each counts once', () => {
     const bench = new Bench(3)
-    expect(bench.gate.mayBegin(11)).toBe(false)
+    expect(bench.begins()).toBe(false)
     expect(bench.run(bench.gate.heard(1))).toEqual([])
     expect(bench.run(bench.gate.heard(1))).toEqual([])
     expect(bench.run(bench.gate.heard(-1))).toEqual([])
-    expect(bench.gate.mayBegin(11)).toBe(false)
+    expect(bench.begins()).toBe(false)
     expect(bench.run(bench.gate.heard(2))).toEqual([{ type: 'changed' }])
-    expect(bench.gate.mayBegin(11)).toBe(true)
+    expect(bench.begins()).toBe(true)
   })
 
   it('a quorum of one has nobody to hear', () => {
     const bench = new Bench(1)
     expect(bench.run(bench.gate.conclude())).toEqual([{ type: 'changed' }])
-    expect(bench.gate.mayBegin(11)).toBe(true)
+    expect(bench.begins()).toBe(true)
   })
 
   it('time alone is not enough; with one answer of anybody it is, for who has no connection to validators', () => {
@@ -94,9 +101,32 @@ describe('in doubt', () => {
   it('two heights pass without it, and then it signs', () => {
     const bench = new Bench(3, { doubt: DOUBT })
     bench.run(bench.gate.heard(1))
-    expect(bench.run(bench.gate.heard(2))).toEqual([{ type: 'raise', height: 12, doubt: DOUBT }, { type: 'changed' }])
-    expect(bench.gate.mayBegin(11)).toBe(false)
-    expect(bench.pass(3)).toEqual([false, true, true])
+    expect(bench.run(bench.gate.heard(2))).toEqual([{ type: 'changed' }])
+    expect(bench.begins()).toBe(false)
+    expect(bench.pass(1)).toEqual([false])
+    // Nothing was written: what can settle the doubt still can.
+    expect(bench.done).toEqual([{ type: 'changed' }])
+    expect(bench.facts).toMatchObject({ doubt: DOUBT, closedUpTo: 0 })
+    expect(bench.pass(2)).toEqual([true, true])
+    expect(bench.done).toEqual([{ type: 'changed' }, { type: 'raise', height: 12 }])
+  })
+
+  it('a restart on the way begins anew, with the heights that come then', () => {
+    const first = new Bench(3, { doubt: DOUBT })
+    for (const validator of [1, 2]) first.run(first.gate.heard(validator))
+    first.pass(1)
+    const second = new Bench(3, first.facts)
+    for (const validator of [1, 2]) second.run(second.gate.heard(validator))
+    expect(second.pass(3)).toEqual([false, true, true])
+  })
+
+  it('who is new on a chain that is under way says so at once, and durably', () => {
+    const bench = new Bench(3, { isNew: true })
+    bench.run(bench.gate.heard(1))
+    expect(bench.run(bench.gate.heard(2))).toEqual([
+      { type: 'suspect', doubt: { code: 'SIGNER_MISSING', message: expect.stringContaining('the chain is at 10') } },
+      { type: 'changed' }
+    ])
   })
 
   it('it does not sign before that it does so is on disk', () => {
@@ -132,7 +162,7 @@ describe('in doubt', () => {
     for (const validator of [1, 2]) bench.run(bench.gate.heard(validator))
     bench.gate.fellBehind()
     bench.facts.tip = 50
-    expect(bench.gate.mayBegin(51)).toBe(false)
+    expect(bench.begins()).toBe(false)
   })
 
   it('a log that was closed above the chain is waited for after a restart too, as watchfully', () => {
@@ -173,9 +203,29 @@ describe('its own signature comes by', () => {
     const bench = new Bench(3, { doubt: DOUBT })
     for (const validator of [1, 2]) bench.run(bench.gate.heard(validator))
     expect(bench.run(bench.gate.saw(10, true, WHAT))).toEqual([])
-    expect(bench.run(bench.gate.saw(11, true, WHAT))).toEqual([{ type: 'raise', height: 13 }])
-    expect(bench.run(bench.gate.saw(11, true, WHAT))).toEqual([])
+    for (let i = 0; i < 2; i++) expect(bench.run(bench.gate.saw(11, true, WHAT))).toEqual([])
+    expect(bench.gate.state).toMatchObject({ floor: 13 })
     expect(bench.pass(3)).toEqual([false, false, true])
+  })
+
+  it('above what the signer was told to sign above: that is a doubt, which outlives the process', () => {
+    const bench = new Bench(3, { closedUpTo: 11 })
+    for (const validator of [1, 2]) bench.run(bench.gate.heard(validator))
+    expect(bench.run(bench.gate.saw(11, true, WHAT))).toEqual([])
+    expect(bench.run(bench.gate.saw(12, false, WHAT)).map(({ type }) => type)).toEqual(['suspect'])
+    expect(bench.facts.doubt?.code).toBe('SIGNER_BEHIND')
+    expect(bench.pass(4)).toEqual([false, false, false, true])
+  })
+
+  it('while it writes down that the heights have passed: as while it signs', () => {
+    const bench = new Bench(3, { doubt: DOUBT })
+    for (const validator of [1, 2]) bench.run(bench.gate.heard(validator))
+    bench.slow = true
+    bench.pass(2)
+    expect(bench.kind).toBe('closing')
+    expect(bench.gate.saw(12, false, WHAT)).toEqual([])
+    bench.run(bench.gate.saw(13, false, WHAT))
+    expect(bench.kind).toBe('stopped')
   })
 
   it('above all that an earlier life can have signed: a process that runs', () => {
@@ -241,7 +291,7 @@ it('whatever an earlier life signed, and whatever of it comes by, in any order: 
           bench = new Bench(quorum, { tip, doubt, closedUpTo })
         }
         const next = bench.facts.tip + 1
-        const maySign = bench.gate.mayBegin(next) && next > bench.facts.closedUpTo
+        const maySign = bench.begins() && next > bench.facts.closedUpTo
         if (maySign) expect(next).toBeGreaterThan(signedUpTo)
       }
     }),
