@@ -14,6 +14,8 @@ export type Abstention =
       readonly heard: number
       readonly needed: number
       readonly doubt: Doubt | undefined
+      /** Its key has signed nothing here, and nobody has said that it has nowhere else. */
+      readonly isNew: boolean
     }
   /** This key has signed below `lowest`, or may have: the chain has to get there without it. */
   | {
@@ -63,13 +65,16 @@ export function describeAbstention(abstention: Abstention): string {
     case 'window':
       return 'signs nothing until it holds the blocks of the last two event windows'
     case 'listening': {
-      const { heard, needed, doubt } = abstention
+      const { heard, needed, doubt, isNew } = abstention
       // A quorum of one hears nobody: it looks through its own chain.
       const waits =
         needed === 0
           ? 'signs nothing before it has looked through its chain'
           : `signs nothing until it has heard from ${needed} other validators, of which ${heard} have answered`
-      return doubt === undefined ? waits : `${waits}: ${doubt.message}`
+      // Certain of all that was signed, it takes other peers' answers as well, after a while.
+      const cut = 'if this node cannot connect to them'
+      if (doubt !== undefined) return `${waits}: ${doubt.message}; ${cut}: ${remedy(doubt.code)}`
+      return isNew && needed > 0 ? `${waits}: its key is new here; ${cut}: ${remedy('SIGNER_MISSING')}` : waits
     }
     case 'signed-above': {
       const { lowest, doubt, isKnown, alone } = abstention

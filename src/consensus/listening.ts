@@ -4,7 +4,8 @@
  *
  * It has heard enough when so many other validators as make a quorum with it have answered at its height, none of them ahead:
  * all four of a network that start together hear each other, and none has to sign first. Where it has no connection to so many
- * (a validator behind full nodes), an answer of any peer will do, and the time that others have had to come.
+ * (a validator behind full nodes), an answer of any peer will do, and the time that others have had to come. But not where what its
+ * key has signed is in doubt: a peer without a key can say anything, or keep others' answers away.
  */
 export interface ListeningOptions {
   /** Other validators that have to answer: a quorum less one. */
@@ -43,8 +44,9 @@ export class Listening {
     return this.#validators.has(validator)
   }
 
-  isEnough(now: number): boolean {
+  /** @param isCertain what the key has signed is known here */
+  isEnough(now: number, isCertain: boolean): boolean {
     if (this.heard >= this.#options.needed) return true
-    return (this.#others || this.heard > 0) && now - this.#since >= this.#options.patienceMs
+    return isCertain && (this.#others || this.heard > 0) && now - this.#since >= this.#options.patienceMs
   }
 }

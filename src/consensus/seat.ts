@@ -234,7 +234,7 @@ export class Seat {
     if (lowest > height) return { ...above, lowest, isKnown: this.#doubt === signer.settledDoubt }
     if (state.kind === 'listening') {
       const { heard, needed } = state.ear
-      return { reason: 'listening', heard, needed, doubt: signer.doubt }
+      return { reason: 'listening', heard, needed, doubt: signer.doubt, isNew: signer.isNew }
     }
     // The floor is being written down.
     if (signer.doubt !== undefined) return { ...above, lowest: height + 1, isKnown: false }

@@ -12,7 +12,7 @@
 import { type Doubt, remedy } from './doubt.ts'
 import { Listening } from './listening.ts'
 
-/** Without connections to enough validators the answers of others do after this. */
+/** Without connections to enough validators the answers of others do after this, where nothing is in doubt. */
 export const PATIENCE_MS = 10_000
 
 export type GateState =
@@ -86,8 +86,9 @@ export class SigningGate {
   /** To be called after a start, and when patience is over. */
   conclude(): GateAction[] {
     const { tip, now, closedUpTo, isNew, ...facts } = this.#facts()
-    if (this.#state.kind !== 'listening' || !this.#state.ear.isEnough(now)) return []
     const doubt = facts.doubt ?? (isNew && tip > 0 ? newcomer(tip) : undefined)
+    const isCertain = doubt === undefined && !isNew
+    if (this.#state.kind !== 'listening' || !this.#state.ear.isEnough(now, isCertain)) return []
     const next = tip + 1
     if (doubt !== undefined && this.#needed === 0) return this.#stop(doubt)
     if (doubt !== undefined) {

@@ -5,9 +5,13 @@ import { describe, expect, it, vi } from 'vitest'
 import { decodeVote, VoteType } from '../../src/chain/vote.ts'
 import { toHex } from '../../src/codec/bytes.ts'
 import { splitNewBlock } from '../../src/codec/raw.ts'
+import { type Abstention, describeAbstention } from '../../src/consensus/abstention.ts'
+import { noVotes } from '../../src/consensus/catch-up.ts'
 import { headerOfBlock } from '../../src/consensus/held.ts'
+import { PATIENCE_MS } from '../../src/consensus/signing-gate.ts'
 import { Lab } from './support/lab.ts'
 import { Network, type TestNode } from './support/rig.ts'
+import { ShiftedClock } from './support/shifted-clock.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 const PATIENCE = { timeout: 30_000, interval: 10 }
@@ -32,6 +36,15 @@ class Book {
   #add(slot: string, value: string): void {
     expect(this.#slots.get(slot) ?? value, slot).toBe(value)
     this.#slots.set(slot, value)
+  }
+}
+
+/** Its owner may say that a long time has passed. */
+class HastyClock extends ShiftedClock {
+  ahead = 0
+
+  override monotonic(): number {
+    return super.monotonic() + this.ahead
   }
 }
 
@@ -172,6 +185,39 @@ describe('before it has heard anybody', () => {
     await third.start()
     await third.reaches(2)
     for (const node of network.nodes) expect(node.driver.abstention).toBeUndefined()
+  })
+
+  it.each([
+    ['put back', ALL, /is a copy; if this node cannot connect to them: .*moloch signer adopt$/],
+    ['of which only the key is left', [], /its key is new here; if this node cannot connect to them: .*adopt --new-key/]
+  ])('a home %s, and nobody but a stranger: it signs nothing, however long that lasts', async (_, parts, words) => {
+    const network = new Network()
+    const clock = new HastyClock()
+    const node = network.add(clock)
+    for (let i = 1; i < 4; i++) network.add()
+    for (const one of network.nodes) await one.start()
+    const home = homeOf(network, node)
+    await node.reaches(2)
+    await node.stop()
+    copy(home, `${home}.backup`, ALL)
+    await node.start()
+    await node.reaches(node.tip.height + 3)
+    await node.stop()
+    rmSync(home, { recursive: true })
+    copy(`${home}.backup`, home, parts)
+    node.published.length = 0
+
+    const stranger = network.add()
+    network.connects = (one, other) => ![one, other].includes(node) || [one, other].includes(stranger)
+    await stranger.start()
+    node.answer = async () => noVotes()
+    await node.start()
+    clock.ahead = 100 * PATIENCE_MS
+    const asked = node.requests.length
+    await vi.waitFor(() => expect(node.requests.length).toBeGreaterThan(asked + 2), PATIENCE)
+    expect(node.driver.abstention).toMatchObject({ reason: 'listening', heard: 0 })
+    expect(describeAbstention(node.driver.abstention as Abstention)).toMatch(words)
+    expect(signed(node)).toEqual([])
   })
 
   it('a chain that has its signatures says that the log is older', async () => {

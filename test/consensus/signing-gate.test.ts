@@ -84,6 +84,29 @@ describe('after a start', () => {
     expect(early.run(early.gate.conclude())).toEqual([{ type: 'changed' }])
   })
 
+  it.each([
+    ['in doubt', { doubt: DOUBT }, 'passing'],
+    ['new on a chain that is under way', { isNew: true }, 'passing'],
+    ['new at its beginning', { isNew: true, tip: 0 }, 'signing']
+  ] as const)('%s: neither time nor who is no validator makes up for a validator', (_, facts, then) => {
+    const bench = new Bench(3, facts)
+    bench.facts.now = 100 * PATIENCE_MS
+    for (const validator of [-1, 1, -1, 1]) expect(bench.run(bench.gate.heard(validator))).toEqual([])
+    expect(bench.run(bench.gate.conclude())).toEqual([])
+    expect(bench.kind).toBe('listening')
+    bench.run(bench.gate.heard(2))
+    expect(bench.kind).toBe(then)
+  })
+
+  it('a doubt that comes up while it listens: the same', () => {
+    const bench = new Bench(3)
+    bench.run(bench.gate.saw(9, false, WHAT))
+    bench.run(bench.gate.heard(-1))
+    bench.facts.now = PATIENCE_MS
+    expect(bench.run(bench.gate.conclude())).toEqual([])
+    expect(bench.kind).toBe('listening')
+  })
+
   it('who is far behind hears the others again when it is not', () => {
     const bench = new Bench(3)
     bench.run(bench.gate.heard(1))
