@@ -32,10 +32,11 @@ export async function makeHome(spec: {
   genesis: Genesis
   settings: Readonly<Record<string, SettingValue>>
   validatorKey: string | undefined
+  isNewKey: boolean
 }): Promise<MadeHome> {
-  const { home, genesis, settings, validatorKey } = spec
+  const { home, genesis, settings, validatorKey, isNewKey } = spec
   const validator = validatorKey === undefined ? undefined : readSeedFile(resolve(validatorKey))
-  await createHome({ home, genesis, settings, seeds: { validator } })
+  await createHome({ home, genesis, settings, seeds: { validator }, isNewKey })
   const made = openHome(home)
   return {
     home,

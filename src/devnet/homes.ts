@@ -71,7 +71,9 @@ export async function createHomes(directory: string, spec: DevnetSpec, addressin
         peer: keySeed(spec.seed, 'peer', place.name),
         ...(place.role === 'validator' ? { validator: chain } : { chain }),
         actor: keySeed(spec.seed, 'actor', place.name)
-      }
+      },
+      // A seed may come again, a genesis does not: its time is now.
+      isNewKey: true
     })
   }
   return places

@@ -23,6 +23,11 @@ export interface HomeSpec {
     readonly validator?: Uint8Array | undefined
     readonly actor?: Uint8Array | undefined
   }
+  /**
+   * The validator key has never signed anything: it was drawn for this home, or somebody says so. Of any other key that is not known;
+   * the validator is in doubt then (see consensus/doubt.ts), since a home that was lost is made anew in the same way.
+   */
+  readonly isNewKey?: boolean
 }
 
 /**
@@ -65,7 +70,10 @@ function notEmpty(home: string): MolochError {
   return new MolochError('HOME_EXISTS', `${home} is not empty; a new or empty directory is accepted`)
 }
 
-async function build(directory: string, { genesis, settings = {}, seeds = {} }: HomeSpec): Promise<void> {
+async function build(
+  directory: string,
+  { genesis, settings = {}, seeds = {}, isNewKey = false }: HomeSpec
+): Promise<void> {
   const paths = homePaths(directory)
   mkdirSync(directory, { mode: 0o755 })
   mkdirSync(paths.keys, { mode: 0o700 })
@@ -73,16 +81,17 @@ async function build(directory: string, { genesis, settings = {}, seeds = {} }: 
   await createPeerKeyFile(keyPath(directory, 'peer'), seeds.peer ?? newSeed())
   createKeyFile(keyPath(directory, 'actor'), seeds.actor ?? newSeed())
   if (seeds.validator === undefined) createKeyFile(keyPath(directory, 'chain'), seeds.chain ?? newSeed())
-  else createValidatorKey(paths, genesis, seeds.validator)
+  else createValidatorKey(paths, genesis, seeds.validator, isNewKey)
   // 0600: it may come to hold api.token.
   createFile(paths.config, renderConfigFile(new Map(Object.entries(settings))), 0o600)
   createFile(paths.genesis, `${JSON.stringify(JSON.parse(genesis.json), null, 2)}\n`, 0o644)
 }
 
-/** A validator that finds a key and no mark has lost it: who makes a home says by this that nothing was signed in it. */
-function createValidatorKey(paths: HomePaths, genesis: Genesis, seed: Uint8Array): void {
+/** A validator that finds a key and no mark has lost it, or does not know: a mark of nothing signed is a statement. */
+function createValidatorKey(paths: HomePaths, genesis: Genesis, seed: Uint8Array, isNew: boolean): void {
   const path = keyPath(paths.home, 'validator')
   createKeyFile(path, seed)
+  if (!isNew) return
   const mark = freshMark(keyPairFromSeed(seed).publicKey, genesis.hash)
   createFile(paths.mark, new TextDecoder().decode(encodeSlot(mark, { turn: 0 })), 0o600)
 }

@@ -20,7 +20,7 @@ const line = JSON.stringify({ action: 'login', resource: { kind: 'account', id: 
 beforeAll(async () => {
   const validators = [{ name: 'v', publicKey: keyPairFromSeed(SEED).publicKey }]
   const genesis = createGenesis({ chainId: 'submit', timestamp: 1, validators })
-  await createHome({ home, genesis, settings: {}, seeds: { validator: SEED } })
+  await createHome({ home, genesis, settings: {}, seeds: { validator: SEED }, isNewKey: true })
 })
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }))

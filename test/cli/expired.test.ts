@@ -26,7 +26,7 @@ test('expired events are shown, and their lines are good to be submitted again',
     validators: [{ name: 'only', publicKey: key.publicKey }],
     params: { blockIntervalMs: 50, emptyBlockIntervalMs: 200 }
   })
-  await createHome({ home, genesis, settings, seeds: { validator: new Uint8Array(32).fill(5) } })
+  await createHome({ home, genesis, settings, seeds: { validator: new Uint8Array(32).fill(5) }, isNewKey: true })
   const expired = [1, 2, 3].map((n) =>
     signEvent(genesis.hash, key, {
       timestamp: n,

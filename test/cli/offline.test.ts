@@ -72,6 +72,20 @@ describe('init', () => {
     expect(openHome(home).validatorKey?.publicKey).toEqual(keyPairFromSeed(SEED).publicKey)
   })
 
+  test.each([
+    ['without a word', [], /SIGNER_MISSING.*adopt --new-key/s, /what this key has signed is not known here/],
+    ['with --new-key', ['--new-key'], /sound/, /^made the home[^\n]*$/]
+  ])('takes a validator key %s', async (_, options, shows, told) => {
+    const { dir, genesis, key } = await withGenesis()
+    const home = join(dir, 'home')
+    const made = await moloch(['init', '--genesis', genesis, '--home', home, '--validator-key', key, ...options])
+    expect(made.err.trim()).toMatch(told)
+    const shown = await moloch(['signer', 'show', '--home', home])
+    expect(shown.out).toMatch(shows)
+    const adopted = await moloch(['signer', 'adopt', '--new-key', '--home', home])
+    expect(adopted).toMatchObject({ code: 0, out: 'taken for a key that has never signed anything' })
+  })
+
   test('makes the homes of a local chain', async () => {
     const dir = tempDir()
     const made = await moloch(['init', '--devnet', '3', '--home', join(dir, 'net'), '--json'])

@@ -31,7 +31,7 @@ beforeAll(async () => {
     params: { blockIntervalMs: 50, emptyBlockIntervalMs: 200 }
   })
   const settings = { 'p2p.listen': ['/ip4/127.0.0.1/tcp/0'], 'api.port': 0 }
-  await createHome({ home, genesis, settings, seeds: { validator: SEED } })
+  await createHome({ home, genesis, settings, seeds: { validator: SEED }, isNewKey: true })
   node = await startNode(defaultConfig(home, settings), silentLog)
   env = { MOLOCH_URL: node.apiUrl, MOLOCH_HOME: home }
 })

@@ -74,7 +74,7 @@ async function signsAgain(): Promise<void> {
 
 beforeAll(async () => {
   for (const [index, seed] of SEEDS.entries()) {
-    await createHome({ home: homeOf(index), genesis, seeds: { validator: seed } })
+    await createHome({ home: homeOf(index), genesis, seeds: { validator: seed }, isNewKey: true })
     await start(index)
   }
   observer = await Observer.create({ genesis, bootstrap: [...addresses.values()], log: silentLog, userAgent: 'test' })

@@ -58,7 +58,7 @@ const template = { dir: '', height: 0 }
 beforeAll(async () => {
   template.dir = mkdtempSync(join(tmpdir(), 'moloch-restore-'))
   const [home, backup] = [join(template.dir, 'home'), join(template.dir, 'backup')]
-  await createHome({ home, genesis, settings, seeds: { validator: SEED } })
+  await createHome({ home, genesis, settings, seeds: { validator: SEED }, isNewKey: true })
   await growHome(home, 3)
   copyHome(home, backup)
   template.height = await growHome(home, 3)
@@ -187,6 +187,15 @@ describe('what it says to do', () => {
     expect(await resetSigner(home, height + 5, false)).toBe(height + 5)
     expect(await resetSigner(home, height, true)).toBe(height)
     await growHome(home, 2)
+  })
+
+  test('a home that is made anew for a key that was used: it signs nothing', async () => {
+    const { home, signatures } = await lived()
+    rmSync(home, { recursive: true })
+    await createHome({ home, genesis, settings, seeds: { validator: SEED } })
+    expect(await inspectSigner(home)).toMatchObject({ state: 'doubt', code: 'SIGNER_MISSING' })
+    expect(await outcomeOf(home)).toMatchObject(stops('SIGNER_MISSING', /moloch signer adopt --new-key/))
+    await signatures.takeHome(home, genesis, key)
   })
 
   test('a home of which only the key is left has to be told a height', async () => {

@@ -15,6 +15,10 @@ import { collectAssignments, hexKey, wholeNumber } from '../parsers.ts'
 /** A home each: more do not fit one machine. */
 const MAX_DEVNET = 64
 
+const UNKNOWN =
+  'in a network it lets two heights pass before it signs; a new chain, or one that needs it, does not go on without ' +
+  'moloch signer adopt --new-key, if the key has never signed anything (or init with --new-key)'
+
 interface InitOptions {
   readonly home?: string
   readonly genesis?: string
@@ -24,6 +28,7 @@ interface InitOptions {
   readonly bootstrap?: readonly string[]
   readonly set?: readonly (readonly [string, string])[]
   readonly validatorKey?: string
+  readonly newKey?: boolean
   readonly json?: boolean
 }
 
@@ -39,6 +44,7 @@ export function initCommand(cli: Cli): Command {
     .option('--bootstrap <multiaddr>', 'a peer to keep a connection to; repeat for each', collect)
     .option('--set <key=value>', 'any setting, for config.toml; repeat for each', collectAssignments)
     .option('--validator-key <file>', 'key file of a validator of the genesis: the home becomes its')
+    .option('--new-key', 'the validator key has never signed anything, here or elsewhere; without it that is not known')
     .option(...HOME_OPTION)
     .option(...JSON_OPTION)
     .action(async (options: InitOptions) => {
@@ -54,14 +60,19 @@ export function initCommand(cli: Cli): Command {
       }
       const settings = settingsOf(options)
       const genesis = await genesisOf(options)
-      const made = await makeHome({ home, genesis, settings, validatorKey: options.validatorKey })
+      const { validatorKey, newKey: isNewKey = false } = options
+      const made = await makeHome({ home, genesis, settings, validatorKey, isNewKey })
       if (options.json) printJson(cli, made)
       else cli.out(home)
       cli.err(`made the home: ${made.role} on ${made.chain_id}, genesis ${made.genesis_hash}, peer ${made.peer_id}`)
+      if (validatorKey !== undefined && !isNewKey) cli.err(`what this key has signed is not known here: ${UNKNOWN}`)
     })
 }
 
 function assertOptions(options: InitOptions): void {
+  if (options.newKey && options.validatorKey === undefined) {
+    throw usageError('--new-key is said of a key: it needs --validator-key FILE')
+  }
   const { genesis, from, devnet, genesisHash } = options
   if ([genesis, from, devnet].filter((source) => source !== undefined).length !== 1) {
     throw usageError('one of --genesis FILE, --from URL and --devnet N is needed')

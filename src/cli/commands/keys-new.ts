@@ -32,7 +32,7 @@ export function keysNewCommand(cli: Cli): Command {
 function inHome(cli: Cli, name: KeyName, homeOption: string | undefined): string {
   if (name === 'validator') {
     throw usageError(
-      'a validator key comes before its genesis: give --out FILE, then `moloch init --validator-key FILE`'
+      'a validator key comes before its genesis: give --out FILE, then `moloch init --validator-key FILE --new-key`'
     )
   }
   const home = resolveHome(homeOption, cli.env)

@@ -66,7 +66,7 @@ export class SmallNetwork {
     }
     if (known === undefined) {
       const validator = this.#seeds[Number(name.slice(1)) - 1]
-      await createHome({ home, genesis: this.genesis, settings, seeds: { validator } })
+      await createHome({ home, genesis: this.genesis, settings, seeds: { validator }, isNewKey: true })
     }
     const node = await startNode(defaultConfig(home, settings), silentLog)
     this.#nodes.set(name, node)
