@@ -90,6 +90,12 @@ export function adoptSigner(home: string, isNewKey: boolean): Promise<number> {
  */
 export function resetSigner(home: string, above: number | undefined, force: boolean): Promise<number> {
   const prepare = async (paths: Home['paths']): Promise<void> => {
+    if (force && above === undefined) {
+      throw new MolochError(
+        'BAD_OPTION',
+        '--force: --above HEIGHT is needed with it, as log and mark are put aside. Nothing was changed'
+      )
+    }
     if (force) for (const path of [paths.signer, paths.mark]) await putAside(path)
   }
   const work = async (signer: Signer): Promise<number> => {

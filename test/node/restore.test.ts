@@ -198,6 +198,14 @@ describe('what it says to do', () => {
     await signatures.takeHome(home, genesis, key)
   })
 
+  test('force without a height changes nothing', async () => {
+    const { home } = await lived()
+    const before = await inspectSigner(home)
+    expect(before.state).toBe('sound')
+    await expect(resetSigner(home, undefined, true)).rejects.toMatchObject({ code: 'BAD_OPTION' })
+    expect(await inspectSigner(home)).toEqual(before)
+  })
+
   test('a home of which only the key is left has to be told a height', async () => {
     const { home, backup } = await lived()
     befall(home, backup, 'empty', 'all')
