@@ -24,6 +24,8 @@ export interface FeederOptions {
   readonly mostOpen?: number
   /** Told once for each kind of refusal. */
   readonly onRefused?: (refusal: Refusal) => void
+  /** Where it counts, with other feeds of the same kind. */
+  readonly latencies?: Latencies
 }
 
 export interface FeedStats {
@@ -61,7 +63,7 @@ interface Signed {
  * what is timed.
  */
 export class Feeder {
-  readonly latencies = new Latencies()
+  readonly latencies: Latencies
   /** What the source of the events threw, after which nothing is fed. */
   failure: unknown
   readonly #options: FeederOptions
@@ -83,6 +85,7 @@ export class Feeder {
 
   constructor(options: FeederOptions) {
     this.#options = options
+    this.latencies = options.latencies ?? new Latencies()
     // Every open request listens.
     setMaxListeners(0, this.#abort.signal)
     this.#tokens = new Tokens(options.rate, performance.now())

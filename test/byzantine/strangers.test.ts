@@ -1,24 +1,34 @@
 /**
- * Peers without any key of the chain's against four real validators under load. All of them at once: what they do to
- * memory, and to what honest nodes think of each other; every event of the load becomes final beside them. The p99 of both
- * is printed; it is not held to a ratio yet.
+ * Peers without any key of the chain's against four real validators under load, all of them at once. Finality beside them
+ * is measured by turns with the same load alone, in one run: in one turn at least its p99 is at most twice (RATIO) what it was
+ * just before without them (what else the machine is busy with hits one phase or another, a node that bears strangers badly
+ * is slow in each), every event becomes final, no validator takes 400 MiB, and none thinks less of another.
+ * The strangers have a process of their own with a low priority, and prepare their bytes beforehand: what they do
+ * themselves costs a core here that it would not cost anywhere else.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parseGenesis } from '../../src/chain/genesis.ts'
 import { fromHex } from '../../src/codec/bytes.ts'
 import type { Devnet } from '../../src/devnet/devnet.ts'
 import { synthetic } from '../../src/devnet/event-sources.ts'
 import { Feeder, type FeedStats } from '../../src/devnet/feeder.ts'
+import { Latencies } from '../../src/devnet/latency.ts'
 import { eventually, heightOf, logLines, network } from '../e2e/support.ts'
 import { until } from '../network/support/hosts.ts'
-import type { Victim } from './support/stranger.ts'
-import * as attacks from './support/stranger-attacks.ts'
+import { Strangers } from './support/strangers.ts'
 
 const RATE = 60
-/** Of one phase: enough for a p99 that nine events decide. */
-const EVENTS = 900
+/** Of one phase. */
+const EVENTS = 600
+/** Of a phase without the strangers and one beside them. */
+const TURNS = 2
+/** p99 of finality beside the strangers to that without them. */
+const RATIO = 2
+/** Of a hundred events, in one phase: five times what fills the part of a pool that strangers have. */
+const FLOODS = 125
+/** Kinds of them (support/strangers-main.ts). */
+const ATTACKS = 8
 const PATIENCE_MS = 120_000
 const VALIDATORS = ['validator-1', 'validator-2', 'validator-3', 'validator-4']
 
@@ -26,6 +36,7 @@ const VALIDATORS = ['validator-1', 'validator-2', 'validator-3', 'validator-4']
 async function feedAll(
   devnet: Devnet,
   seed: number,
+  latencies: Latencies,
   meanwhile: () => Promise<void> = async () => {}
 ): Promise<FeedStats> {
   const { genesis_hash } = await devnet.status('validator-1')
@@ -41,6 +52,7 @@ async function feedAll(
     rate: RATE,
     genesisHash: fromHex(genesis_hash, 32) as Uint8Array,
     seed,
+    latencies,
     targets: VALIDATORS.map((name) => devnet.node(name).api)
   })
   feeder.start()
@@ -98,31 +110,28 @@ function honestVerdicts(devnet: Devnet): string[] {
   )
 }
 
-async function attacked(devnet: Devnet): Promise<{ scene: Omit<attacks.Scene, 'strike' | 'over'> }> {
-  const genesis = parseGenesis(await readFile(join(devnet.node('validator-1').home, 'genesis.json'), 'utf8'))
-  const victims: Victim[] = VALIDATORS.map((name) => devnet.node(name))
-  return { scene: { genesis, victims } }
+/** What strangers sent and no block has taken yet would go on into the next phase. */
+async function drained(devnet: Devnet): Promise<void> {
+  const waiting = async () => {
+    const all = await Promise.all(VALIDATORS.map((name) => devnet.status(name)))
+    return all.reduce((sum, { mempool }) => sum + mempool.events, 0)
+  }
+  await until('the strangers’ events to be in blocks', async () => (await waiting()) === 0, PATIENCE_MS)
 }
 
-/** Starts attacks; `stop` calls them off and waits for them. */
-function assault(scene: Omit<attacks.Scene, 'strike' | 'over'>, list: Readonly<Record<string, attacks.Attack>>) {
-  const over = new AbortController()
-  const deeds: Record<string, number> = {}
-  const failures: unknown[] = []
-  const all = Object.entries(list).map(([name, attack]) => {
-    deeds[name] = 0
-    const strike = (): void => {
-      deeds[name] = (deeds[name] ?? 0) + 1
-    }
-    return attack({ ...scene, over: over.signal, strike }).catch((error: unknown) => failures.push(error))
-  })
-  const stop = async (): Promise<Record<string, number>> => {
-    over.abort()
-    await Promise.all(all)
-    expect(failures).toEqual([])
-    return deeds
-  }
-  return { deeds, stop }
+async function armed(devnet: Devnet, floods: number, times: number): Promise<Strangers> {
+  const strangers = await Strangers.come()
+  const genesis = await readFile(join(devnet.node('validator-1').home, 'genesis.json'), 'utf8')
+  const victims = VALIDATORS.map((name) => devnet.node(name))
+  await strangers.arm(genesis, victims, { floods, times })
+  return strangers
+}
+
+/** An honest node comes, and has the chain. */
+async function letIn(devnet: Devnet, name: string): Promise<void> {
+  await devnet.start([name])
+  const height = await heightOf(devnet, 'validator-1')
+  await eventually('the late node to catch up', async () => (await heightOf(devnet, name)) >= height, PATIENCE_MS)
 }
 
 /** As a node on the open Internet has it, in small. */
@@ -141,48 +150,31 @@ describe('four validators and any number of strangers', () => {
     const devnet = await network({ nodes: 0, late: true })
     await fewPlaces(devnet)
     await devnet.start()
-    const alone = await feedAll(devnet, 1)
-
-    const { scene } = await attacked(devnet)
-    const prunes = attacks.thirdParties()
-    const { attack: thirdParties } = prunes
-    const { twistedVotes, windowEdge, emptyBeforeHello, emptyAfterHello, ofNoUse, idleSessions, validFlood } = attacks
-    const { deeds, stop } = assault(scene, {
-      twistedVotes,
-      windowEdge,
-      emptyBeforeHello,
-      emptyAfterHello,
-      thirdParties,
-      ofNoUse,
-      idleSessions,
-      validFlood
-    })
+    const strangers = await armed(devnet, FLOODS, TURNS)
+    const p99s: { readonly alone: number; readonly beside: number }[] = []
     let lowest = Number.POSITIVE_INFINITY
-    const beside = await feedAll(devnet, 2, async () => {
+    const watch = async (): Promise<void> => {
       for (const { score } of await opinions(devnet)) lowest = Math.min(lowest, score)
-    })
-    await until('every attack to have struck', () => Object.values(deeds).every((count) => count > 0), PATIENCE_MS)
-    await devnet.start(['late'])
-    const height = await heightOf(devnet, 'validator-1')
-    await eventually('the late node to catch up', async () => (await heightOf(devnet, 'late')) >= height, PATIENCE_MS)
-    console.info('deeds', JSON.stringify(await stop()))
-
+    }
+    for (let turn = 0; turn < TURNS; turn++) {
+      const [alone, beside] = [new Latencies(), new Latencies()]
+      if (turn > 0) await drained(devnet)
+      await feedAll(devnet, 2 * turn, alone)
+      await strangers.strike()
+      expect((await feedAll(devnet, 2 * turn + 1, beside, watch)).refused).toBe(0)
+      p99s.push({ alone: alone.percentile(0.99) as number, beside: beside.percentile(0.99) as number })
+      await until('every attack to have struck', () => Object.keys(strangers.deeds).length === ATTACKS, PATIENCE_MS)
+      if (turn === TURNS - 1) await letIn(devnet, 'late')
+      console.info('deeds', JSON.stringify(strangers.deeds))
+      await strangers.stop()
+    }
     const peaks = await Promise.all(VALIDATORS.map((name) => peakMemory(devnet, name)))
-    console.info(
-      'p99 alone',
-      alone.p99,
-      'beside',
-      beside.p99,
-      'peak MiB',
-      peaks.map(Math.round).join(' '),
-      'lowest',
-      lowest
-    )
+    console.info('p99', JSON.stringify(p99s), 'peak MiB', peaks.map(Math.round).join(' '), 'lowest score', lowest)
+    expect(Math.min(...p99s.map(({ alone, beside }) => beside / alone))).toBeLessThanOrEqual(RATIO)
     expect(honestVerdicts(devnet)).toEqual([])
     expect((await opinions(devnet)).filter(({ points }) => points > 0)).toEqual([])
     expect(lowest).toBeGreaterThan(0)
-    expect(prunes.connects()).toBe(0)
-    expect(beside.refused).toBe(0)
+    expect([strangers.connects, strangers.failures]).toEqual([0, []])
     for (const peak of peaks) expect(peak).toBeLessThan(400)
     for (const name of VALIDATORS) {
       expect(await devnet.node(name).api.get('/v1/evidence')).toMatchObject({ evidence: [] })
@@ -192,8 +184,8 @@ describe('four validators and any number of strangers', () => {
   it('decide height after height while one of them is paused and every nil vote is said again as another', async () => {
     const devnet = await network({ nodes: 0, late: false })
     await devnet.start()
-    const { scene } = await attacked(devnet)
-    const { deeds, stop } = assault(scene, { twistedVotes: attacks.twistedVotes })
+    const strangers = await armed(devnet, 0, 1)
+    await strangers.strike(['twistedVotes'])
     const paused = devnet.node('validator-4').pid as number
     process.kill(paused, 'SIGSTOP')
     const from = await heightOf(devnet, 'validator-1')
@@ -209,8 +201,9 @@ describe('four validators and any number of strangers', () => {
       async () => (await heightOf(devnet, 'validator-4')) >= from + 8,
       PATIENCE_MS
     )
-    expect(deeds.twistedVotes).toBeGreaterThan(0)
-    await stop()
+    expect(strangers.deeds.twistedVotes).toBeGreaterThan(0)
+    await strangers.stop()
+    expect(strangers.failures).toEqual([])
     for (const name of VALIDATORS) {
       expect(await devnet.node(name).api.get('/v1/evidence')).toMatchObject({ evidence: [] })
     }

@@ -1,4 +1,8 @@
-/** What strangers do, each in a loop until it is called off. A deed is one strike at one victim. */
+/**
+ * What strangers do, each in a loop until it is called off. A deed is one strike at one victim. They are on their victims'
+ * machine, where what they do themselves would be measured as if it were a cost of the victims: so most of their events are
+ * signed before (`armed`), and they strike at the pace of a link of some megabits and no faster.
+ */
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -20,6 +24,7 @@ import { emptyRpcs, rawRpc, Stranger, type Victim } from './stranger.ts'
 export interface Scene {
   readonly genesis: Genesis
   readonly victims: readonly Victim[]
+  readonly arms: Arms
   /** Aborted when it is over. */
   readonly over: AbortSignal
   readonly strike: () => void
@@ -67,7 +72,29 @@ function hear(network: Network, told: (payload: Uint8Array) => Promise<void>): (
 
 let made = 0
 
-function eventOf({ genesis }: Scene, key: KeyPair, timestamp: number): Uint8Array {
+/** Signed beforehand. */
+export interface Arms {
+  /** Messages of a hundred good events, each once. */
+  readonly floods: Iterator<Uint8Array>
+  /** Good events, each once. */
+  readonly events: Iterator<Uint8Array>
+  /** Good events that no block can have any more. */
+  readonly old: readonly Uint8Array[]
+}
+
+/** @param floods how many messages; when they are through, so is the flood */
+export function armed(genesis: Genesis, floods: number): Arms {
+  const [own, key] = [newKey(), newKey()]
+  const some = (count: number, by = key, timestamp = Date.now()): Uint8Array[] =>
+    Array.from({ length: count }, (_, i) => eventOf({ genesis }, by, timestamp - i))
+  return {
+    floods: Array.from({ length: floods }, (_, i) => message(some(100, i % 2 === 0 ? own : key))).values(),
+    events: some(10 * floods).values(),
+    old: some(400, key, Date.now() - 2 * genesis.params.eventWindowMs)
+  }
+}
+
+function eventOf({ genesis }: Pick<Scene, 'genesis'>, key: KeyPair, timestamp: number): Uint8Array {
   const fields = {
     timestamp,
     action: 'stranger',
@@ -110,7 +137,7 @@ export const windowEdge: Attack = async (scene) => {
   let turn = 0
   await persist(scene, async ({ network }) => {
     const edge = edges[turn++ % edges.length] as number
-    const good = Array.from({ length: 20 }, () => eventOf(scene, key, Date.now()))
+    const good = Array.from({ length: 20 }, () => scene.arms.events.next().value as Uint8Array).filter(Boolean)
     const bad = SignedEvent.decode(eventOf(scene, key, Date.now() + edge))
     const false_ = SignedEvent.encode({ ...bad, signature: new Uint8Array(64).fill(turn & 255) })
     if ((await network.publish('events', message([false_, ...good]))) > 0) scene.strike()
@@ -182,9 +209,7 @@ export function thirdParties(): { readonly attack: Attack; readonly connects: ()
 
 /** A 5: what is good and of no use: events outside of the window, and votes of heights that are over. */
 export const ofNoUse: Attack = async (scene) => {
-  const key = newKey()
-  const window = scene.genesis.params.eventWindowMs
-  const old = Array.from({ length: 400 }, (_, i) => eventOf(scene, key, Date.now() - 2 * window - i))
+  const { old } = scene.arms
   const votes: Uint8Array[] = []
   let turn = 0
   await persist(scene, async ({ network }) => {
@@ -228,12 +253,11 @@ export const idleSessions: Attack = async (scene) => {
 
 /** A 7: valid events, more than a pool holds, from two identities. */
 export const validFlood: Attack = async (scene) => {
-  const flood = async (victims: readonly Victim[]): Promise<void> => {
-    const key = newKey()
-    await persist({ ...scene, victims }, async ({ network }) => {
-      const events = Array.from({ length: 100 }, () => eventOf(scene, key, Date.now()))
-      if ((await network.publish('events', message(events))) > 0) scene.strike()
+  const flood = (victims: readonly Victim[]): Promise<void> =>
+    persist({ ...scene, victims }, async ({ network }) => {
+      const { value, done } = scene.arms.floods.next()
+      if (done !== true && (await network.publish('events', value)) > 0) scene.strike()
+      await pause(scene)
     })
-  }
   await Promise.all([flood(scene.victims.slice(0, 2)), flood(scene.victims.slice(2))])
 }
