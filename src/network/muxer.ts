@@ -1,8 +1,8 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
 import type { Connection, MessageStream, Stream } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
-import { CompactList } from './streams/compact-list.ts'
 import { boundNegotiation } from './negotiation.ts'
+import { CompactList } from './streams/compact-list.ts'
 import { type Rate, TokenBucket } from './token-bucket.ts'
 
 /** How one stream's buffers are bounded. */
