@@ -42,7 +42,6 @@ export class Libp2pNetwork extends Emitter<Events> implements Network {
     this.#parts = buildParts(options, {
       connect: (address, known) => this.#connect(address, known),
       disconnect: (peer, reason, message) => void this.disconnect(peer, reason, message),
-      connections: () => this.#host?.getConnections() ?? [],
       identify: (connection) => this.#identify(connection)
     })
     this.peerId = this.#parts.peerId

@@ -44,7 +44,6 @@ const STRANGERS_LINES_A_MINUTE = 20
 export interface Hooks {
   readonly connect: (address: string, known: string | undefined) => Promise<string>
   readonly disconnect: (peerId: string, reason: GoodbyeName, message: string) => void
-  readonly connections: () => Iterable<Connection>
   /** Asks a peer who it is. */
   readonly identify: (connection: Connection) => void
 }
@@ -119,7 +118,6 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
     trace: trace && { self, sink: trace, scoresMs: settings.traceScoresMs, batchMs: settings.traceBatchMs, log },
     log: quiet()
   })
-  const connected = (): Iterable<Connection['remoteAddr']> => [...hooks.connections()].map((one) => one.remoteAddr)
   const bootstrap = new Set(options.bootstrap.map((address) => peerIdIn(parseAddress(address))))
   const rankOf = ({ id, direction }: Peer): Rank => {
     if (isValidator(id)) return Rank.VALIDATOR
@@ -144,9 +142,7 @@ export function buildParts(options: NetworkOptions, hooks: Hooks): Parts {
   const sockets = new Sockets(settings.maxPendingInbound, perHost, (from) => ownKey.calledFrom(from.toString()))
   const gater = gaterOf({
     self: peerId.toString(),
-    maxPerIp: settings.maxPerIp,
     sockets,
-    connected,
     isHeld: (peer) => known.holdOn(peer) !== undefined,
     isChosen: (address) => dialGate.allows(address)
   })

@@ -136,12 +136,16 @@ export class PeerSessions
 
   /** Of peers that came to us and have not passed Hello, or were refused there and are still read; those that we dial are bounded by our own list. */
   #strangerWhoLeaves(newcomer: Peer): Peer | undefined {
-    const holder = (peer: Peer) => ({ peer, networks: peer.networks, rank: Rank.OTHER, use: 0, since: peer.heardAt })
+    // The newest is of most use: an honest Hello takes moments, who says nothing stays for as long as he may.
+    const holder = (peer: Peer) => {
+      const since = peer.heardAt
+      return { peer, networks: peer.networks, rank: Rank.OTHER, use: since, since }
+    }
     const strangers = [...this.#peers.values()].filter(
       (peer) => peer !== newcomer && peer.direction === 'inbound' && peer.connections.size > 0 && !isOpen(peer.session)
     )
     const max = this.#options.settings.maxHandshaking
-    return whoLeaves(holder(newcomer), strangers.map(holder), { max, perHost: max })?.peer
+    return whoLeaves(holder(newcomer), strangers.map(holder), { max, perHost: Math.ceil(max / 2) })?.peer
   }
 
   /** Moves a session; one that can't go there is closed, for then we are confused about the peer. */

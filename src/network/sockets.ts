@@ -38,8 +38,10 @@ export class Sockets {
   /** @returns false if there is no place for it */
   enter(connection: MultiaddrConnection): boolean {
     const networks = networksOf(connection.remoteAddr)
+    // The newest is of most use: an honest handshake takes moments, who says nothing stays for as long as he may.
+    const since = performance.now()
     const number = this.#entered + 1
-    const socket = { connection, networks, rank: Rank.OTHER, use: 0, since: performance.now(), number }
+    const socket = { connection, networks, rank: Rank.OTHER, use: since, since, number }
     const leaves = whoLeaves(socket, [...this.#held.values()], { max: this.#max, perHost: this.#perHost })
     if (leaves === socket) return false
     if (leaves !== undefined) {

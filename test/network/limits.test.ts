@@ -130,27 +130,12 @@ describe('verdicts', () => {
 describe('who may connect', () => {
   const RULES = {
     self: 'me',
-    maxPerIp: 2,
     sockets: new Sockets(9, 9),
-    connected: () => [],
     isHeld: () => false,
     isChosen: () => true
   }
   const from = (address: string) =>
     ({ remoteAddr: multiaddr(address), addEventListener: () => {}, send: () => true }) as unknown as MultiaddrConnection
-
-  it('not too many from one address', async () => {
-    // Beside two sessions eight that may turn out to be of those who always find a place.
-    const crowd = Array.from({ length: 10 }, (_, i) => `/ip4/10.0.0.1/tcp/${i + 1}`)
-    const connected = [...crowd, '/ip6/::1/tcp/3'].map((one) => multiaddr(one))
-    const rules = gaterOf({ ...RULES, connected: () => connected })
-    const denied = (address: string) => rules.denyInboundConnection?.(from(address))
-    expect([
-      await denied('/ip4/10.0.0.1/tcp/9'),
-      await denied('/ip4/10.0.0.2/tcp/9'),
-      await denied('/ip6/::1/tcp/9')
-    ]).toEqual([true, false, false])
-  })
 
   it('no peer that is held out', async () => {
     const id = peerIdFromString('12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf')

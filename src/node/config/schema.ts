@@ -85,7 +85,7 @@ export const configSchema = Type.Object(
         inbound_per_second: integer(
           10,
           [1, 10_000],
-          'new inbound connections a second and host; reconnect storms, Noise CPU'
+          'new inbound connections a second and host, shared by all behind one NAT or proxy; reconnect storms, Noise CPU'
         ),
         status_interval_ms: integer(30_000, [100, 600_000], 'time between Status exchanges with each peer'),
         hello_timeout_ms: integer(10_000, [100, 120_000], 'time for a peer to pass Hello; silent peers hold a place')
