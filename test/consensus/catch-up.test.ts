@@ -162,6 +162,14 @@ describe('the block asked for', () => {
     expect(wanted).toEqual([B, A, B, ''])
   })
 
+  it('and so are the prevotes', () => {
+    const asker = bookAt(2, precommit(0, 1, A), precommit(1, 2, B))
+    const rounds = [0, 1, 2].map(
+      (turn) => votesRequest(asker, HEIGHT, asker.lack(2, -1), SIZE, { block: 0, polka: turn }).validRound
+    )
+    expect(rounds).toEqual([1, 0, 1])
+  })
+
   it('comes if it is held', () => {
     const asker = bookOf()
     asker.addProposal(proposal(0, A))

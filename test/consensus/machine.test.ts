@@ -581,6 +581,14 @@ describe('equivocation', () => {
   })
 })
 
+it('of one that signs many things the vote for what was proposed counts', () => {
+  const bench = new Bench()
+  bench.propose(proposal(0, A), block(A))
+  bench.votes(prevote(0, 1, B), prevote(0, 1, hashOf('C')), prevote(0, 1, hashOf('D')), prevote(0, 1, A))
+  bench.votes(prevote(0, 0, A), prevote(0, 2, A))
+  expect(bench.machine.locked).toEqual({ hash: A, round: 0 })
+})
+
 describe('restart', () => {
   const restored = (state: Partial<Restored>): Restored => ({
     round: 0,

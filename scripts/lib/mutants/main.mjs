@@ -126,10 +126,10 @@ async function runBaseline(trial, mutants) {
 }
 
 async function tryOne(trial, { id, point, file, what, test, named }, progress) {
-  const { red, ran, said, ms } = await trial.run(test, { named, bail: true })
+  const { red, hung, ran, said, ms } = await trial.run(test, { named, bail: true })
   // An error outside of any test makes a run red as well; if no test was run, it does not compile, say.
-  const verdict = red.length > 0 || (ran > 0 && said.length > 0) ? 'killed' : ran > 0 ? 'survived' : 'broken'
-  const by = red[0] ?? said[0]?.split('\n')[0]
+  const verdict = hung || red.length > 0 || (ran > 0 && said.length > 0) ? 'killed' : ran > 0 ? 'survived' : 'broken'
+  const by = red[0] ?? (hung ? 'it does not end' : undefined) ?? said[0]?.split('\n')[0]
   console.error(
     `${progress} ${verdict.toUpperCase().padEnd(8)} ${point} ${id} (${seconds(ms)})${by === undefined ? '' : `: ${by}`}`
   )

@@ -8,7 +8,7 @@ import { createVitest } from 'vitest/node'
 const TEST_MS = 120_000
 const HOOK_MS = 30_000
 /** A loop without end is stopped by nothing but the end of its process. */
-const FILE_MS = 480_000
+const FILE_MS = 240_000
 
 export class Trial {
   #scratch
@@ -31,7 +31,7 @@ export class Trial {
   /**
    * @param {string} file
    * @param {{ named?: string | undefined, bail?: boolean }} how
-   * @returns {Promise<{ red: string[], ran: number, said: string[], ms: number }>} `red`: full names; `said`: other errors
+   * @returns {Promise<{ red: string[], hung: boolean, ran: number, said: string[], ms: number }>} `red`: full names; `said`: other errors
    */
   async run(file, { named, bail = false } = {}) {
     const vitest = await this.#runner(projectOf(file))
@@ -48,7 +48,11 @@ export class Trial {
     vitest.state.idMap.clear()
     const began = performance.now()
     const specifications = await vitest.globTestSpecifications([file])
-    const timer = setTimeout(endChildren, FILE_MS)
+    let hung = false
+    const timer = setTimeout(() => {
+      hung = true
+      endChildren()
+    }, FILE_MS)
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications)
     clearTimeout(timer)
     const tests = testModules.flatMap((module) => [...module.children.allTests()])
@@ -57,6 +61,7 @@ export class Trial {
     const red = names('failed')
     return {
       red,
+      hung,
       ran: red.length + names('passed').length,
       said: errors.map((error) => String(error?.stack ?? error?.message ?? error)),
       ms: Math.round(performance.now() - began)
