@@ -1,8 +1,12 @@
 import type { PeerId, Stream } from '@libp2p/interface'
 import { countFields, type Shape } from '../codec/field-count.ts'
 import { hasCode, messageOf } from '../error.ts'
+import type { Log } from '../log.ts'
+import { quietLog } from '../quiet-log.ts'
 import type { FrameCount, GossipBudget } from './gossip-budget.ts'
+import { HalfFrames } from './half-frames.ts'
 import { FrameDecoder } from './streams/frame-decoder.ts'
+import { FrameWatch } from './streams/frame-watch.ts'
 import { StreamSource } from './streams/source.ts'
 
 /** What an RPC may be longer than the largest message: its topic, and control messages that ride with it. */
@@ -13,6 +17,11 @@ export const MAX_RPC_FIELDS = 8192
 const MAX_TOLD = 1024
 /** Streams of one peer that are read: an older one may have bytes that came before it opened the newer. */
 const MAX_STREAMS = 3
+
+/** What a piece of one costs beside its bytes. */
+const PIECE_COST = 1024
+/** Of the longest RPCs as many halves are held, of all validators and of all others. */
+const MAX_HALVES = 16
 
 const IDS = { 1: 'bytes' } as const
 const CONTROL: Shape = {
@@ -58,9 +67,13 @@ export interface ReadRouter {
 export interface InboundOptions {
   readonly maxMessageBytes: number
   readonly passed: (peerId: string) => boolean
+  readonly isValidator: (peerId: string) => boolean
   readonly budget: GossipBudget
+  /** How long the rest of an RPC may take. */
+  readonly frameMs: number
   /** The peer has sent an RPC that no honest peer sends. */
   readonly onBadRpc: (peerId: string, message: string) => void
+  readonly log: Log
 }
 
 /**
@@ -72,10 +85,17 @@ export class GossipInbound {
   readonly #options: InboundOptions
   readonly maxRpcBytes: number
   readonly #open = new Map<string, Set<Inbound>>()
+  readonly #validatorsHalves: HalfFrames
+  readonly #othersHalves: HalfFrames
+  readonly #log: Log
 
   constructor(options: InboundOptions) {
     this.#options = options
     this.maxRpcBytes = options.maxMessageBytes + RPC_ROOM_BYTES
+    this.#validatorsHalves = new HalfFrames(MAX_HALVES * this.maxRpcBytes)
+    this.#othersHalves = new HalfFrames(MAX_HALVES * this.maxRpcBytes)
+    // Others can cause it as often as they like.
+    this.#log = quietLog(options.log, { monotonic: () => performance.now() })
   }
 
   /** For gossipsub's options, beside what is counted here. */
@@ -126,7 +146,7 @@ export class GossipInbound {
     const input = new StreamSource(stream)
     const inbound: Inbound = {
       rawStream: stream,
-      source: this.#rpcs(id, input, () => router.streamsInbound.get(id) === inbound),
+      source: this.#rpcs(id, stream, input, () => router.streamsInbound.get(id) === inbound),
       close: async () => {
         input.fail(new Error('the gossip stream is not read any more'))
         await stream.close().catch((error: Error) => stream.abort(error))
@@ -147,33 +167,61 @@ export class GossipInbound {
   }
 
   /** @throws if the newest stream of the peer breaks off: gossipsub then forgets the peer until it opens another */
-  async *#rpcs(peer: string, input: StreamSource, isNewest: () => boolean): AsyncGenerator<Uint8Array> {
-    const { budget, passed } = this.#options
+  async *#rpcs(peer: string, stream: Stream, input: StreamSource, isNewest: () => boolean): AsyncGenerator<Uint8Array> {
+    const { budget, passed, frameMs } = this.#options
     const decoder = new FrameDecoder(this.maxRpcBytes)
+    const drop = (why: string): void => {
+      this.#log.warn({ peer }, `a gossip stream was ended: ${why}`)
+      stream.abort(new Error(why))
+    }
+    const watch = new FrameWatch(frameMs, () => drop(`no whole RPC came for ${frameMs} ms after it began`))
     try {
       for await (const chunk of input) {
+        watch.stop()
+        const hadBegun = decoder.begun
         decoder.push(chunk)
+        let unpaid = chunk.byteLength
         for (let bytes = decoder.next(); bytes !== undefined; bytes = decoder.next()) {
+          watch.whole()
           const count = this.#count(peer, bytes)
-          const turn = budget.pay(peer, bytes.byteLength, count ?? NOTHING)
+          const turn = budget.pay(peer, unpaid, count ?? NOTHING)
+          unpaid = 0
           if (turn !== undefined) await turn
           // Its session may have ended meanwhile.
           if (!passed(peer)) return
           if (count !== undefined && count.fields > 0) yield bytes
         }
+        // A part is paid for as it comes, or half an RPC would be free. What has begun does not wait for what it owes: it would
+        // wait at each piece.
+        if (unpaid > 0 && hadBegun) budget.charge(peer, unpaid + PIECE_COST)
+        else if (unpaid > 0) await budget.pay(peer, unpaid, NOTHING)
+        this.#hold(peer, stream, decoder.heldBytes, drop)
+        if (decoder.begun) watch.wait(decoder.heldBytes)
       }
       decoder.end()
     } catch (error) {
-      if (hasCode(error, 'FRAME_TOO_LARGE') || hasCode(error, 'BAD_FRAME'))
+      if (hasCode(error, 'FRAME_TOO_LARGE') || hasCode(error, 'BAD_FRAME')) {
         this.#options.onBadRpc(peer, `gossip: ${error.message}`)
+      }
       if (isNewest()) throw error
     } finally {
+      watch.stop()
       input.stop()
+      this.#hold(peer, stream, 0, drop)
     }
   }
 
   forget(peerId: string): void {
     this.#options.budget.forget(peerId)
+  }
+
+  #hold(peer: string, stream: Stream, bytes: number, drop: (why: string) => void): void {
+    const [own, other] = this.#options.isValidator(peer)
+      ? [this.#validatorsHalves, this.#othersHalves]
+      : [this.#othersHalves, this.#validatorsHalves]
+    other.delete(stream)
+    if (bytes === 0) own.delete(stream)
+    else own.set(stream, bytes, () => drop('parts of RPCs that are not whole fill their place, and this is the oldest'))
   }
 
   /** @returns undefined for an RPC that is not to be decoded */

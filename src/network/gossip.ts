@@ -102,6 +102,7 @@ export class Gossip {
     this.#gate = new GossipGate(options.passedOn)
     this.#inbound = new GossipInbound({
       ...options,
+      frameMs: options.settings.frameMs,
       budget: new GossipBudget({ ...options, now: () => performance.now() })
     })
     this.#outbound = new GossipOutbound({ ...options, graceMs: options.settings.graceMs })

@@ -1,9 +1,10 @@
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { pipe } from 'it-pipe'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { concatBytes } from '../../src/codec/bytes.ts'
 import { hasCode } from '../../src/error.ts'
+import { GossipBudget } from '../../src/network/gossip-budget.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
 import { sink } from '../../src/network/streams/sink.ts'
 import { host, until } from './support/hosts.ts'
@@ -194,5 +195,43 @@ describe('a gossip flood', () => {
     expect(router.handleIWant(b.network.peerId, [{ messageIDs: wanted }])).toHaveLength(1024)
     router.pushGossip(b.network.peerId, { topicID: id('vote'), messageIDs: wanted })
     expect(router.gossip.get(b.network.peerId)?.[0]?.messageIDs).toHaveLength(1024)
+  })
+})
+
+describe('half an RPC', () => {
+  it('that does not come on ends its stream and nothing else: no points, and gossip goes on', async () => {
+    const target = await node({ settings: { frameMs: 300 } })
+    target.network.subscribe('vote', ACCEPT_ALL)
+    const [slow, honest] = [await node(), await node()]
+    honest.network.subscribe('vote', ACCEPT_ALL)
+    await connect(slow, target)
+    await connect(honest, target)
+    const streams = [await gossipStream(connectionOf(slow)), await gossipStream(connectionOf(slow))]
+    const [half, idle] = streams as [Stream, Stream]
+    // A whole one and then half of another, on the stream that is not the newest.
+    half.send(concatBytes(framed(rpc.subscribe('a')), varint(1000), new Uint8Array(500)))
+    idle.send(framed(rpc.subscribe('a')))
+    await until('the end', () => half.status !== 'open')
+    expect(idle.status).toBe('open')
+    expect(target.log.of('warn', 'a gossip stream was ended: no whole RPC came')).toHaveLength(1)
+    expect(view(target, slow)).toMatchObject({ points: 0 })
+    await heardFrom(honest, target, 'afterwards')
+  })
+
+  it('is paid for as it comes', async () => {
+    const spies = [vi.spyOn(GossipBudget.prototype, 'pay'), vi.spyOn(GossipBudget.prototype, 'charge')]
+    onTestFinished(() => {
+      for (const spy of spies) spy.mockRestore()
+    })
+    const [attacker, target] = [await node(), await node()]
+    await connect(attacker, target)
+    const paid = (): number =>
+      spies
+        .flatMap(({ mock }) => mock.calls)
+        .reduce((sum, [peer, bytes]) => sum + (peer === attacker.network.peerId ? bytes : 0), 0)
+    const before = paid()
+    const stream = await gossipStream(connectionOf(attacker))
+    stream.send(framed(rpc.message('none', new Uint8Array(300_000))).subarray(0, 200_000))
+    await until('paid', () => paid() - before >= 200_000)
   })
 })
