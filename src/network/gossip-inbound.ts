@@ -13,7 +13,7 @@ import { StreamSource } from './streams/source.ts'
 const RPC_ROOM_BYTES = 1 << 20
 /** All fields of an RPC on all levels, ids and messages among them. Ours have at most 5 × 1024 ids and 1024 messages. */
 export const MAX_RPC_FIELDS = 8192
-/** Of a topic's ids in one IHAVE, and messages in the answer to one IWANT. */
+/** Ids in the IHAVEs of one RPC, and messages in the answer to one IWANT. */
 const MAX_TOLD = 1024
 /** Streams of one peer that are read: an older one may have bytes that came before it opened the newer. */
 const MAX_STREAMS = 3
@@ -46,6 +46,11 @@ interface Message {
   readonly data?: Uint8Array
 }
 
+/** An IHAVE of one topic. */
+interface Told {
+  readonly messageIDs: Uint8Array[]
+}
+
 interface Inbound {
   readonly rawStream: Stream
   readonly source: AsyncIterable<Uint8Array>
@@ -61,7 +66,11 @@ export interface ReadRouter {
   pipePeerReadStream(peerId: PeerId, source: AsyncIterable<Uint8Array>): Promise<void>
   handlePrune(peerId: string, prune: { peers: unknown[] }[]): Promise<void>
   handleIWant(peerId: string, iwant: unknown[]): Message[]
-  pushGossip(peerId: string, ihave: { messageIDs: Uint8Array[] }): void
+  emitGossip(peersByTopic: Map<string, Set<string>>): void
+  pushGossip(peerId: string, ihave: Told): void
+  /** What a peer is told of with the next RPC. */
+  readonly gossip: ReadonlyMap<string, readonly Told[]>
+  readonly mcache: { get(id: Uint8Array): Message | undefined }
 }
 
 export interface InboundOptions {
@@ -126,8 +135,37 @@ export class GossipInbound {
       for (const { data } of answer) budget.charge(peerId, data?.byteLength ?? 0)
       return answer
     }
+    const emit = router.emitGossip.bind(router)
+    let turn = 0
+    // What one topic has to tell may be all that is answered: each is first in its turn.
+    router.emitGossip = (peers) => {
+      const topics = [...peers]
+      turn = (turn + 1) % Math.max(1, topics.length)
+      emit(new Map([...topics.slice(turn), ...topics.slice(0, turn)]))
+    }
     const told = router.pushGossip.bind(router)
-    router.pushGossip = (peerId, ihave) => told(peerId, { ...ihave, messageIDs: ihave.messageIDs.slice(0, MAX_TOLD) })
+    router.pushGossip = (peerId, ihave) => {
+      const messageIDs = this.#answerable(router, router.gossip.get(peerId) ?? [], ihave.messageIDs)
+      if (messageIDs.length > 0) told(peerId, { ...ihave, messageIDs })
+    }
+  }
+
+  /**
+   * Of these ids as many as are answered at once if the peer asks for all that it is told of in one RPC, whatever the topic:
+   * an honest one holds it against us when a message that it has asked for does not come.
+   */
+  #answerable(router: ReadRouter, told: readonly Told[], ids: readonly Uint8Array[]): Uint8Array[] {
+    const sizeOf = (id: Uint8Array): number => router.mcache.get(id)?.data?.byteLength ?? 0
+    const before = told.flatMap(({ messageIDs }) => messageIDs)
+    let room = before.reduce((left, id) => left - sizeOf(id), this.#options.maxMessageBytes)
+    let places = MAX_TOLD - before.length
+    return ids.filter((id) => {
+      const bytes = sizeOf(id)
+      if (bytes > room || places === 0) return false
+      room -= bytes
+      places -= 1
+      return true
+    })
   }
 
   /** As many messages as one RPC may have. */

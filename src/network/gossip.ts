@@ -46,6 +46,7 @@ const INTERNALS = [
   'validateReceivedMessage',
   'handleIHave',
   'handleIWant',
+  'emitGossip',
   'pushGossip',
   'reportMessageValidationResult',
   'getScore',

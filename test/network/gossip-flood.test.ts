@@ -7,6 +7,7 @@ import { hasCode } from '../../src/error.ts'
 import { GossipBudget } from '../../src/network/gossip-budget.ts'
 import type { Libp2pNetwork } from '../../src/network/node.ts'
 import { sink } from '../../src/network/streams/sink.ts'
+import { TOPICS } from '../../src/network/topics.ts'
 import { host, until } from './support/hosts.ts'
 import { connect, node, type TestNode, view } from './support/nodes.ts'
 import { empties, field, framed, gossipStream, rpc, varint } from './support/rpcs.ts'
@@ -193,8 +194,34 @@ describe('a gossip flood', () => {
     expect(answer).toHaveLength(3)
     message.data = new Uint8Array(10)
     expect(router.handleIWant(b.network.peerId, [{ messageIDs: wanted }])).toHaveLength(1024)
-    router.pushGossip(b.network.peerId, { topicID: id('vote'), messageIDs: wanted })
-    expect(router.gossip.get(b.network.peerId)?.[0]?.messageIDs).toHaveLength(1024)
+    const told = () => (router.gossip.get(b.network.peerId) ?? []).flatMap(({ messageIDs }) => messageIDs)
+    router.pushGossip(b.network.peerId, { topicID: id('vote'), messageIDs: wanted.slice(0, 1000) })
+    router.pushGossip(b.network.peerId, { topicID: id('events'), messageIDs: wanted.slice(1000) })
+    expect(told()).toHaveLength(1024)
+  })
+
+  it('an honest node answers all that it has told of, if it is asked for it at once', async () => {
+    const router = inside(await node({ settings: { gossipHeartbeatMs: 3_600_000 } })) as unknown as {
+      publish(topic: string, data: Uint8Array): Promise<unknown>
+      handleIWant(peer: string, iwant: object[]): unknown[]
+      emitGossip(peers: Map<string, Set<string>>): void
+      gossip: Map<string, { topicID: string; messageIDs: Uint8Array[] }[]>
+    }
+    const size = { vote: 100, events: 200_000, header: 3000, block: 700_000, finalized: 900_000 }
+    for (const topic of TOPICS) {
+      for (let i = 0; i < 3; i += 1) await router.publish(id(topic), new Uint8Array(size[topic]).fill(i))
+    }
+    const topics = new Set<string>()
+    // Beside the blocks nothing else of that size has room: each topic has its turn.
+    for (const peer of TOPICS.map((_, i) => `peer ${i}`)) {
+      router.emitGossip(new Map(TOPICS.map((topic) => [id(topic), new Set([peer])])))
+      const told = router.gossip.get(peer) ?? []
+      const ids = told.flatMap(({ messageIDs }) => messageIDs)
+      expect(ids.length).toBeGreaterThan(1)
+      expect(router.handleIWant(peer, [{ messageIDs: ids }])).toHaveLength(ids.length)
+      for (const { topicID } of told) topics.add(topicID)
+    }
+    expect(topics.size).toBe(TOPICS.length)
   })
 })
 
