@@ -38,12 +38,13 @@ export class CompactList extends Uint8ArrayList {
   }
 
   #add(piece: Uint8Array): void {
-    if (piece.byteLength >= KEPT_BYTES && piece.byteLength * 2 >= piece.buffer.byteLength) {
-      super.appendAll([piece])
-      return
-    }
+    // Also by one that is kept: blocks left half empty between larger pieces would be most of the memory.
     const rest = piece.subarray(this.#fill(piece))
     if (rest.byteLength === 0) return
+    if (rest.byteLength >= KEPT_BYTES && rest.byteLength * 2 >= rest.buffer.byteLength) {
+      super.appendAll([rest])
+      return
+    }
     // The first, which most often is taken out at once, has no room for more.
     const bytes = this.length === 0 ? 0 : Math.min(Math.max(this.length, KEPT_BYTES), MAX_BLOCK_BYTES)
     this.#block = new Uint8Array(Math.max(rest.byteLength, bytes))

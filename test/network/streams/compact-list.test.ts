@@ -82,6 +82,12 @@ describe('a compact list', () => {
     )
   })
 
+  it('fills its blocks also where larger pieces come between the small ones', () => {
+    const list = new CompactList()
+    for (let i = 0; i < 2000; i += 1) for (const size of [1, 1024]) list.append(new Uint8Array(size))
+    expect(held(list).bytes).toBeLessThan(2 * list.byteLength)
+  })
+
   it('of a million single bytes is some blocks', () => {
     const list = new CompactList()
     const wire = new Uint8Array(64 << 10)
