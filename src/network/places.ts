@@ -5,7 +5,8 @@
  * Ids are free and addresses are not, so what counts first is how crowded a network is. From those of the lowest rank one
  * leaves: of the most crowded network, within it of the most crowded part, and there who is of the least use. A newcomer
  * whose own network is as crowded as any competes there, and as the newest it goes first among equals. So whoever fills all
- * places from a few addresses keeps out nobody but himself.
+ * places from a few addresses keeps out nobody but himself. Before Hello the newest is of most use and the oldest goes: an
+ * honest handshake takes moments.
  */
 import type { PeerGossip } from './gossip-admission.ts'
 
