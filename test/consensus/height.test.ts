@@ -90,3 +90,10 @@ it('a proposer whose block cannot be made votes nil in its round', async () => {
   expect(build).toHaveBeenCalledOnce()
   expect(node.errors).toEqual(['no block could be proposed'])
 })
+
+it('a proposal that is refused for its time is told of, and whose it is', async () => {
+  const lab = await Lab.start()
+  const { node } = lab
+  await node.gossip('block', lab.newBlock(lab.build(0, [], Date.now() + 3_600_000)))
+  await waitFor(() => expect(node.driver.outlook().clock.faults).toEqual([expect.stringContaining('v1')]), PATIENCE)
+})
