@@ -21,7 +21,8 @@ const MIN_GAP_MS = 250
 const ANSWER_TIMEOUT_MS = 5000
 /** A question may be lost, and the peer be the one that has what we lack: it is asked again beside it. */
 const ASK_BESIDE_MS = 1000
-const QUESTIONS_A_PEER = 2
+/** As many as it serves at once. A peer that was silent is asked again at most two seconds after it can answer. */
+const QUESTIONS_A_PEER = 4
 
 export interface AskerPorts {
   readonly peers: VotePeersPort
@@ -69,9 +70,9 @@ export class Asker {
     this.#plan(delayMs)
   }
 
-  /** Asks one peer now, such as one that has just come. */
+  /** Asks one peer now, such as one that has just come, unless it was asked just before. */
   askPeer(peer: string): void {
-    if (this.#openTo(peer).length === 0) this.#question(peer, this.#mayAskForBlock(peer))
+    if (this.#freeAt(peer) <= this.#ports.clock.monotonic()) this.#question(peer, this.#mayAskForBlock(peer))
   }
 
   /** Nothing is asked, and nothing that was asked is taken, until `ask` is called again. */
@@ -161,7 +162,7 @@ export class Asker {
   /** From when on it may be asked, monotonic ms. */
   #freeAt(peer: string): number {
     const open = this.#openTo(peer)
-    const most = this.#nextForBlock.includes(peer) ? 1 : QUESTIONS_A_PEER
+    const most = this.#nextForBlock.includes(peer) ? QUESTIONS_A_PEER - 1 : QUESTIONS_A_PEER
     if (open.length >= most) return Number.POSITIVE_INFINITY
     return Math.max(Number.NEGATIVE_INFINITY, ...open.map(({ at }) => at + ASK_BESIDE_MS))
   }

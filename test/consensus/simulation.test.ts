@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/codec/bytes.ts'
 import { Random } from '../support/random.ts'
 import { runs } from '../support/runs.ts'
-import { BACK_MS, msAllowed } from './support/liveness.ts'
+import { BACK_MS, msAllowed, roundsAllowed } from './support/liveness.ts'
 import type { SimNode } from './support/sim-node.ts'
 import { Simulation } from './support/simulation.ts'
 
@@ -22,8 +22,17 @@ async function simulate(
   simulation.break()
   await simulation.run(() => false, simulation.healsAt)
   const tip = Math.max(...honest.map(({ height }) => height))
+  await simulation.run(() => honest.every((node) => node.takesPart), simulation.healsAt + BACK_MS)
+  expect(
+    honest.filter((node) => !node.takesPart).map(({ index }) => index),
+    `${at}: not back in time`
+  ).toEqual([])
   const round = Math.max(...honest.map((node) => (node.height === tip ? node.round : 0)))
-  await reach(tip + 1, BACK_MS + msAllowed(simulation, round))
+  const isOpen = honest.every(({ height }) => height === tip)
+  await reach(tip + 1, msAllowed(simulation, round))
+  const decided = Math.min(...honest.map((node) => node.roundOf(tip + 1) ?? Number.POSITIVE_INFINITY))
+  const bound = isOpen ? round + roundsAllowed(simulation) : Number.POSITIVE_INFINITY
+  expect(decided, `${at}: in round ${round} when all were back`).toBeLessThanOrEqual(bound)
   expect(simulation.failures, at).toEqual([])
   const chain = (node: SimNode) => node.disk.blocks.slice(0, tip + 1).map(({ hash }) => toHex(hash))
   for (const node of honest) expect(chain(node), `${at}: not in time, or different chains`).toEqual(chain(honest[0]!))

@@ -312,12 +312,39 @@ it('who gives no answer in time is asked again', async () => {
     return asked
   }
   expect([await ask(), await ask()]).toEqual([1, 1])
-  // A second question beside the first, since that may be lost; no third.
+  // Another beside the first, since that may be lost, and not before a second has passed.
   await clock.pass(500)
   expect([await ask(), await ask()]).toEqual([2, 2])
   await clock.pass(2000)
-  expect(await ask()).toBe(2)
-  // When the first has had its time.
-  await clock.pass(2000)
-  expect(asked).toBe(3)
+  // A reason that came while it was busy is kept.
+  expect(await ask()).toBe(4)
+  await clock.pass(5000)
+  expect(await ask()).toBe(5)
+})
+
+it('a question that was lost keeps a peer from being asked for no longer than a second, and few are open at a time', async () => {
+  const clock = new ManualClock()
+  const asked: number[] = []
+  const asker = new Asker({
+    peers: {
+      peers: () => ['a'],
+      standing: () => undefined,
+      getVotes: (_, __, { signal }) => {
+        asked.push(clock.monotonic())
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
+      },
+      penalise: () => {}
+    },
+    clock,
+    log: silentLog,
+    request: () => ({ height: 1, round: 0, blockHash: new Uint8Array(0), have: [] }),
+    take: async () => false
+  })
+  // As a validator does that listens.
+  for (let i = 0; i < 12; i++) {
+    asker.askPeer('a')
+    await clock.pass(500)
+  }
+  expect(asked).toEqual([0, 1000, 2000, 3000, 5000])
+  asker.stop()
 })

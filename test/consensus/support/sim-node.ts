@@ -3,6 +3,7 @@
  * comes. Only disk, network, clock and verify threads are the simulation's.
  */
 import { checkFinalized, checkProposed } from '../../../src/chain/check-block.ts'
+import { decodeCommit } from '../../../src/chain/commit.ts'
 import type { TopicRules } from '../../../src/chain/gossip-rules.ts'
 import { Mempool } from '../../../src/chain/mempool.ts'
 import { toHex } from '../../../src/codec/bytes.ts'
@@ -57,6 +58,17 @@ export class SimNode implements Participant {
   /** Of the height that is being decided. */
   get round(): number {
     return this.#life?.driver.position?.round ?? 0
+  }
+
+  /** Whether it runs and signs. */
+  get takesPart(): boolean {
+    return this.#life !== undefined && this.#life.driver.abstention === undefined
+  }
+
+  /** In which it decided, or was told that others had; undefined: it has not. */
+  roundOf(height: number): number | undefined {
+    const block = this.disk.blocks[height - 1]
+    return block && decodeCommit(block.commitBytes).round
   }
 
   async start(): Promise<void> {
