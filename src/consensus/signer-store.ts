@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
 import { MolochError, messageOf } from '../error.ts'
-import { systemHelp } from '../store/errors.ts'
+import { systemHelp, tellsOfDamage } from '../store/errors.ts'
 
 export type SignerWrite =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -50,8 +50,7 @@ function openError(path: string, error: unknown): MolochError {
     })
   }
   const reason = messageOf(cause ?? error)
-  const help = systemHelp(reason)
-  return help === undefined ? corrupt(path, reason) : unreadable(path, reason, help)
+  return tellsOfDamage(cause ?? error) ? corrupt(path, reason) : unreadable(path, reason, systemHelp(reason))
 }
 
 /** The machine's fault: the log may be sound, and whoever put it aside would forget what was signed. */

@@ -4,7 +4,7 @@ import { ClassicLevel } from 'classic-level'
 import { toHex } from '../codec/bytes.ts'
 import { messageOf } from '../error.ts'
 import { WriteBatch } from './batch.ts'
-import { corrupt, openError, readError, storeError } from './errors.ts'
+import { corrupt, openError, readError, storeError, tellsOfDamage } from './errors.ts'
 import { type Contents, MetaStore } from './meta-store.ts'
 import { migrate } from './migrate.ts'
 import { Overlay } from './overlay.ts'
@@ -219,7 +219,7 @@ export class Database {
 
   /**
    * Writes the batch, all or nothing, after the writes before it; on disk when this resolves.
-   * @throws MolochError STORE_FAILED; every later write then fails as well
+   * @throws MolochError STORE_FAILED, or STORE_CORRUPT; every later write then fails as well
    */
   write(batch: WriteBatch): Promise<void> {
     const write = this.#lastWrite.then(() => this.#write(batch))
@@ -249,6 +249,8 @@ export class Database {
   }
 
   #writeError(cause: unknown): Error {
+    // It merges tables in the background, and a write hears of one that it could not read.
+    if (tellsOfDamage(cause)) return corrupt(this.path, messageOf(cause), cause)
     const message = `a write to the database in ${this.path} failed: ${messageOf(cause)}; see to the disk and start again`
     return storeError('STORE_FAILED', message, { path: this.path }, cause)
   }

@@ -55,9 +55,21 @@ const SYSTEM: readonly (readonly [words: RegExp, help: string])[] = [
   [/input\/output error/i, 'the disk does not give what it holds: see to it']
 ]
 
-/** What would do where LevelDB failed for the machine's sake; undefined: it may be what is on the disk. */
-export function systemHelp(what: string): string | undefined {
-  return SYSTEM.find(([words]) => words.test(what))?.[1]
+/** What would do where LevelDB failed for the machine's sake. */
+export function systemHelp(what: string): string {
+  return SYSTEM.find(([words]) => words.test(what))?.[1] ?? 'see to the machine and its disk'
+}
+
+/** A table, or the list of them, that is not there, is no file, or ends too soon. */
+const LOST = /(\.ldb|\.sst|MANIFEST-\d+|CURRENT): (invalid argument|no such (file or directory|device)|is a directory)/i
+
+/**
+ * Whether what LevelDB could not do tells of damage. Whatever else the system refuses, in words that nobody can list (a share
+ * that is gone, a quota), says nothing of what is on the disk.
+ */
+export function tellsOfDamage(error: unknown): boolean {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && LOST.test(messageOf(error)))
 }
 
 /**
@@ -68,12 +80,16 @@ export function readError(path: string, error: unknown): unknown {
   const code = (error as { code?: unknown } | undefined)?.code
   if (code !== 'LEVEL_CORRUPTION' && code !== 'LEVEL_IO_ERROR') return error
   const what = messageOf(error)
-  const help = code === 'LEVEL_IO_ERROR' ? systemHelp(what) : undefined
-  if (help === undefined) return corrupt(path, what, error)
+  if (tellsOfDamage(error)) return corrupt(path, what, error)
   const orElse = /input\/output error/i.test(what)
     ? ', and restore the database from a copy, or remove the folder and sync again'
     : ''
-  return storeError('STORE_FAILED', `can't read the database in ${path} (${what}): ${help}${orElse}`, { path }, error)
+  return storeError(
+    'STORE_FAILED',
+    `can't read the database in ${path} (${what}): ${systemHelp(what)}${orElse}`,
+    { path },
+    error
+  )
 }
 
 /** Whether what was thrown says that the database in this folder is damaged. */
@@ -93,6 +109,6 @@ export function openError(path: string, error: unknown): MolochError<StoreErrorC
       cause
     )
   }
-  if (code === 'LEVEL_CORRUPTION') return corrupt(path, messageOf(cause), cause)
+  if (tellsOfDamage(cause)) return corrupt(path, messageOf(cause), cause)
   return storeError('STORE_FAILED', `can't open the database in ${path}: ${messageOf(cause)}`, { path }, cause)
 }

@@ -47,13 +47,17 @@ describe('a node whose places are all taken', () => {
         for (const socket of silent) socket.destroy()
       }
     })
-    const crowd = (count: number): void => {
-      for (let i = 0; i < count; i += 1) {
-        const socket = connectSocket({ port, host: '127.0.0.1', localAddress: `127.0.0.${2 + (i % 2)}` })
-        silent.push(socket.on('error', () => {}))
-        socket.resume()
-      }
+    const from = (localAddress: string): Socket => {
+      const socket = connectSocket({ port, host: '127.0.0.1', localAddress }).on('error', () => {})
+      silent.push(socket.resume())
+      return socket
     }
+    const crowd = (count: number): void => {
+      for (let i = 0; i < count; i += 1) from(`127.0.0.${2 + (i % 2)}`)
+    }
+    // Silent as well, but alone at its address. A time-out would be its end before any other's.
+    const alone = from('127.0.0.9')
+    await until('it is there', () => !alone.connecting)
     crowd(20)
     await until('as many as there are places', () => silent.length - closed() <= 6)
     const honest = await node({ settings: { dialMs: 60_000 } })
@@ -64,6 +68,7 @@ describe('a node whose places are all taken', () => {
     await until('as many as there are places', () => silent.length - closed() <= 6)
     expect(holds(target, honest)).toBe(true)
     expect(closed()).toBeGreaterThanOrEqual(34)
+    expect(alone.closed).toBe(false)
   })
 
   it('before hello, has one for who comes from elsewhere', async () => {

@@ -123,11 +123,32 @@ test.each([
   ['Too many open files', 'raise the limit of open files (ulimit -n)'],
   ['Cannot allocate memory', 'the machine is short of memory'],
   ['Permission denied', 'see to the rights of the folder'],
-  ['Input/output error', 'the disk does not give what it holds']
+  ['Input/output error', 'the disk does not give what it holds'],
+  ['No space left on device', 'make room on the disk'],
+  ['Stale file handle', 'see to the machine and its disk']
 ])('what the system would not do says nothing of what is on the disk: %s', (words, help) => {
   const message = `IO error: /chain/000005.ldb: ${words}`
   const error = readError('/chain', Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' }))
   expect(error).toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining(`(${message}): ${help}`) })
+})
+
+test('a write that hears of a table that could not be merged says that it is damaged; a list of tables that is gone is damage', async () => {
+  const path = tempDir()
+  await withTables(path)
+  const words = `IO error: ${path}/000005.ldb: No such file or directory`
+  const beforeWrite = (): void => {
+    throw Object.assign(new Error(words), { code: 'LEVEL_IO_ERROR' })
+  }
+  const database = await Database.open(path, { genesisHash, create: false, beforeWrite })
+  const batch = database.batch()
+  batch.put(heightKey(TABLE.BLOCK, 1), new Uint8Array(1))
+  expect(await codeOf(database.write(batch))).toMatchObject({
+    code: 'STORE_CORRUPT',
+    message: expect.stringContaining('restore it from a copy')
+  })
+  await database.close()
+  for (const name of readdirSync(path)) if (name.startsWith('MANIFEST')) rmSync(join(path, name))
+  expect((await codeOf(open(path))).code).toBe('STORE_CORRUPT')
 })
 
 test('an error that is none of LevelDB’s stays what it is', () => {
