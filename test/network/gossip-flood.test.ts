@@ -254,7 +254,7 @@ describe('half an RPC', () => {
     await connect(attacker, target)
     const paid = (): number =>
       spies
-        .flatMap(({ mock }) => mock.calls)
+        .flatMap(({ mock }) => mock.calls as unknown as [peer: string, bytes: number][])
         .reduce((sum, [peer, bytes]) => sum + (peer === attacker.network.peerId ? bytes : 0), 0)
     const before = paid()
     const stream = await gossipStream(connectionOf(attacker))
