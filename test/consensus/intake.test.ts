@@ -92,6 +92,9 @@ describe('votes', () => {
     const next = (validator: number) => encodeVote(lab.vote(VoteType.PRECOMMIT, validator, undefined, 0, 2))
     expect(await gossip(lab, next(0))).toBe('accept')
     expect(await gossip(lab, next(0))).toBe('ignore')
+    // Of its first rounds alone.
+    const far = lab.vote(VoteType.PRECOMMIT, 0, undefined, 2, 2)
+    expect(await gossip(lab, encodeVote(far))).toBe('ignore')
     await lab.node.gossip('finalized', lab.finalized(lab.build()))
     expect(await gossip(lab, next(0))).toBe('ignore')
     const votes = await lab.node.driver.readVotes({ height: 2, round: 0, blockHash: new Uint8Array(0), have: [] })
