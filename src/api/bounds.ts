@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream'
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { Genesis } from '../chain/genesis.ts'
 import type { Log } from '../log.ts'
@@ -5,6 +6,7 @@ import { addressGroup, peerOf } from './access.ts'
 import type { App } from './app.ts'
 import { Budget, type Taken } from './budget.ts'
 import type { Gate } from './gate.ts'
+import { Gathered } from './gathered.ts'
 import { ANSWER_BYTES, BODY_BYTES, MAX_PAGE_BYTES, SLOW_ANSWER_MS, SMALL_ANSWER_BYTES } from './limits.ts'
 import { apiError, FAILED, problemOf } from './problem.ts'
 
@@ -80,13 +82,17 @@ export function boundRoutes(app: App, { answers, bodies }: Budgets, gate: Gate, 
     take(answers, request, reply, answerBytes)
   })
 
-  app.addHook('preParsing', async (request, reply) => {
+  app.addHook('preParsing', async (request, reply, payload) => {
     const { headers, routeOptions } = request
     const length = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined
-    if (!METHODS_WITH_BODY.has(request.method) || length === 0) return
+    if (!METHODS_WITH_BODY.has(request.method) || length === 0) return payload
     const limit = routeOptions.bodyLimit
     // What is too large is refused before it is read.
     if (length === undefined || length <= limit) take(bodies, request, reply, length ?? limit)
+    const gathered = new Gathered()
+    // An error of the one is one of the other, which is who is listened to.
+    pipeline(payload, gathered, () => {})
+    return gathered
   })
 
   app.addHook('onSend', async (request, reply, payload) => {
