@@ -118,6 +118,8 @@ describe('what is known to be signed', () => {
     expect([verified.checked, verified.spared]).toEqual([4, 3])
     checkProposed(genesis, blockBytes, { verified })
     expect([verified.checked, verified.spared]).toEqual([4, 7])
+    for (const event of events) expect(verified.isSigned(event)).toBe(true)
+    expect([verified.checked, verified.spared]).toEqual([4, 11])
   })
 
   test('is not excused from the bounds that its signer did not look at', () => {

@@ -55,6 +55,14 @@ describe('places', () => {
     )
   })
 
+  it('of one host are so many and no more, however many are free', () => {
+    const held: Peer[] = []
+    const stayed = Array.from({ length: 6 }, () => come(held, peer('10.1.1.1')))
+    expect(stayed).toEqual([true, true, true, true, false, false])
+    expect(come(held, peer('10.1.1.1', Rank.CHOSEN))).toBe(true)
+    expect([come(held, peer('10.1.1.1', Rank.OTHER, 1)), held.length]).toEqual([true, 5])
+  })
+
   it('a higher rank never makes room for a lower one, and finds room while one is there', () => {
     fc.assert(
       fc.property(arrivals, arrivals, (before, after) => {
