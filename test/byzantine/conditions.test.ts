@@ -11,6 +11,7 @@ import { Client } from './support/client.ts'
 import { Guest, SlowPorts } from './support/coming-and-going.ts'
 import { flipped } from './support/forge.ts'
 import { HostilePeer, type Role } from './support/hostile.ts'
+import { SHORT_TIMES, STEP_MS } from './support/short-times.ts'
 
 async function expectHonestChain(client: Client): Promise<void> {
   expect(client.isBounded, JSON.stringify(client.most)).toBe(true)
@@ -48,7 +49,7 @@ describe('beside nobody but hostile peers a node waits, says why, and goes on by
     const hostile = await hostilePeers(roles)
     const client = await Client.start(
       hostile.map(({ address }) => address),
-      { tuning: { network: { firstByteMs: 500, frameMs: 500 }, sync: { stallAfterMs: 1500 } } }
+      { tuning: { network: SHORT_TIMES, sync: { stallAfterMs: 3 * STEP_MS } } }
     )
     await client.until('every deed', () => hostile.every(({ deeds }) => deeds > 0))
     await client.until('the reason', () => client.state.stalled?.code === code)

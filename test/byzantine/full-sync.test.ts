@@ -6,6 +6,7 @@ import * as wire from './support/bad-wire.ts'
 import { TIP } from './support/chain.ts'
 import * as floods from './support/floods.ts'
 import { OUTSIDER } from './support/forge.ts'
+import { SHORT_TIMES, STEP_MS } from './support/short-times.ts'
 import { fullSyncBeside, goodEnding, type Row, type RowOptions, row } from './support/table.ts'
 
 /** The node says its Status no more often than it must: a few lies are not yet many. */
@@ -49,13 +50,18 @@ const HEIGHTS: readonly Row[] = [
 ]
 
 /** The honest peers come when it has been given up: that is to be seen, and they are not to be in a hurry. */
-const ALONE: RowOptions = { honestHeight: 0, tuning: { network: { firstByteMs: 500, frameMs: 500, answerMs: 1000 } } }
+const ALONE: RowOptions = { honestHeight: 0, tuning: { network: SHORT_TIMES } }
 
 const TIME: readonly Row[] = [
   row('accepts requests and never answers', ['penalise PEER_TIMEOUT'], () => wire.silent('given up'), ALONE),
-  row('is late with the first byte', ['penalise PEER_TIMEOUT'], () => wire.slowFirstByte('given up', 1000), ALONE),
+  row(
+    'is late with the first byte',
+    ['penalise PEER_TIMEOUT'],
+    () => wire.slowFirstByte('given up', 2 * STEP_MS),
+    ALONE
+  ),
   row('sends a frame that trickles', ['penalise PEER_TIMEOUT'], () => wire.trickle('given up'), ALONE),
-  row('sends slow frames', ['penalise PEER_TIMEOUT'], () => wire.slowFrames('given up', 250), ALONE),
+  row('sends slow frames', ['penalise PEER_TIMEOUT'], () => wire.slowFrames('given up', STEP_MS / 2), ALONE),
   row('stalls in the middle', ['penalise PEER_TIMEOUT'], () => wire.stallInTheMiddle('given up'), ALONE),
   // Here nobody would be late yet: that others are asked as well is what saves the sync.
   row('is silent for long', [], () => wire.silent('asked')),

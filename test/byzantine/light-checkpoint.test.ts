@@ -7,6 +7,7 @@ import * as wire from './support/bad-wire.ts'
 import { honestChain, TIP } from './support/chain.ts'
 import { Client } from './support/client.ts'
 import { HostilePeer, type Role } from './support/hostile.ts'
+import { SHORT_TIMES } from './support/short-times.ts'
 import { goodEnding, lightSyncBeside, type Row, type RowOptions, row } from './support/table.ts'
 
 /** Height of the checkpoint. */
@@ -18,7 +19,7 @@ function checkpoint(height: number, hash = honestChain().blocks[height - 1]?.has
 
 const BEGIN: RowOptions = {
   settings: { checkpoint: checkpoint(AT) },
-  tuning: { network: { firstByteMs: 500, frameMs: 500 } }
+  tuning: { network: SHORT_TIMES }
 }
 const SKIP: RowOptions = { settings: { 'light.skip': true } }
 const asAsked = ({ start }: { readonly start: number }): number => start

@@ -18,6 +18,7 @@ import * as wire from './support/bad-wire.ts'
 import { honestChain, TIP } from './support/chain.ts'
 import { Forge, OUTSIDER, type Signing } from './support/forge.ts'
 import type { Role } from './support/hostile.ts'
+import { SHORT_TIMES, STEP_MS } from './support/short-times.ts'
 import { goodEnding, lightSyncBeside, type Row, type RowOptions, row } from './support/table.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -92,13 +93,18 @@ function signing(how: Omit<Signing, 'key'>): Role {
   return badHeader((height) => otherHeader(height, { commit: forge.signedBy(height, how) }))
 }
 
-const QUICK: RowOptions = { tuning: { network: { firstByteMs: 500, frameMs: 500, answerMs: 1000 } } }
+const QUICK: RowOptions = { tuning: { network: SHORT_TIMES } }
 
 const TIME: readonly Row[] = [
   row('accepts requests and never answers', ['penalise PEER_TIMEOUT'], () => wire.silent('given up'), QUICK),
-  row('is late with the first byte', ['penalise PEER_TIMEOUT'], () => wire.slowFirstByte('given up', 1000), QUICK),
+  row(
+    'is late with the first byte',
+    ['penalise PEER_TIMEOUT'],
+    () => wire.slowFirstByte('given up', 2 * STEP_MS),
+    QUICK
+  ),
   row('sends a frame that trickles', ['penalise PEER_TIMEOUT'], () => wire.trickle('given up'), QUICK),
-  row('sends slow frames', ['penalise PEER_TIMEOUT'], () => wire.slowFrames('given up', 250), QUICK),
+  row('sends slow frames', ['penalise PEER_TIMEOUT'], () => wire.slowFrames('given up', STEP_MS / 2), QUICK),
   row('stalls in the middle', ['penalise PEER_TIMEOUT'], () => wire.stallInTheMiddle('given up'), QUICK),
   // Here nobody would be late yet: that others are asked as well is what saves the sync.
   row('is silent for long', [], () => wire.silent('asked')),

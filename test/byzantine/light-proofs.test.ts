@@ -24,6 +24,7 @@ import { flipped } from './support/forge.ts'
 import type { Role } from './support/hostile.ts'
 import { served } from './support/proving.ts'
 import { Scene } from './support/scene.ts'
+import { SHORT_TIMES } from './support/short-times.ts'
 import { dealingsIn, justDealings, type Row, row, TRUE_TIP } from './support/table.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -94,7 +95,7 @@ const EVENTS: readonly Row[] = [
   row('megabytes', ['disconnect FRAME_TOO_LARGE'], () => rawProof(() => new Uint8Array(1 << 20))),
   row('a frame of a terabyte', ['disconnect FRAME_TOO_LARGE'], proofBomb),
   row('no answer', ['penalise PEER_TIMEOUT'], silentProof, {
-    tuning: { network: { firstByteMs: 1000, frameMs: 1000 } }
+    tuning: { network: SHORT_TIMES }
   }),
   // A refusal proves nothing, neither of the event nor of the peer: others are asked.
   row('that there is no such event', [], () => refusing('UNKNOWN_EVENT')),
@@ -167,7 +168,7 @@ const LISTS: readonly Row[] = [
   ),
   row('another kind', ['disconnect BAD_FRAME'], () => proving(() => ({ header: served().headerProof(HEIGHT, TIP) }))),
   row('no answer', ['penalise PEER_TIMEOUT'], silentProof, {
-    tuning: { network: { firstByteMs: 1000, frameMs: 1000 } }
+    tuning: { network: SHORT_TIMES }
   }),
   row('that its snapshot is not kept', [], () => refusing('ANCHOR_TOO_OLD')),
   row('that it has no snapshot', [], () => refusing('UNAVAILABLE'))

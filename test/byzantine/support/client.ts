@@ -17,21 +17,24 @@ import { SyncManager } from '../../../src/sync/manager.ts'
 import type { SyncState } from '../../../src/sync/types.ts'
 import { stopLater, until } from '../../network/support/hosts.ts'
 import { LogBook } from '../../network/support/nodes.ts'
+import { slowness } from '../../support/patience.ts'
 import { honestChain } from './chain.ts'
 
 /** The node's network: quick to connect and to tell, slow to give up, so that no honest peer is late on a busy machine. */
-const NETWORK: Partial<NetworkSettings> = {
-  openMs: 5000,
-  firstByteMs: 5000,
-  frameMs: 5000,
-  requestMs: 1000,
-  stallMs: 5000,
-  graceMs: 300,
-  statusPushMs: 100,
-  subscriptionMs: 200,
-  gossipHeartbeatMs: 200,
-  redialFirstMs: 100,
-  redialLastMs: 400
+function network(slow: number): Partial<NetworkSettings> {
+  return {
+    openMs: 5000 * slow,
+    firstByteMs: 5000 * slow,
+    frameMs: 5000 * slow,
+    requestMs: 1000,
+    stallMs: 5000 * slow,
+    graceMs: 300,
+    statusPushMs: 100,
+    subscriptionMs: 200,
+    gossipHeartbeatMs: 200,
+    redialFirstMs: 100,
+    redialLastMs: 400
+  }
 }
 
 /** Honest peers wait for the hostile one: nothing is gained by waiting for peers here too. */
@@ -77,12 +80,13 @@ export class Client {
 
   static async start(bootstrap: readonly string[], options: ClientOptions = {}): Promise<Client> {
     const { tuning = {}, settings, home = await newHome() } = options
+    const slow = slowness()
     const config = defaultConfig(home, {
       'api.port': 0,
       'p2p.listen': ['/ip4/127.0.0.1/tcp/0'],
       'p2p.bootstrap': [...bootstrap],
       'p2p.status_interval_ms': 10_000,
-      'p2p.hello_timeout_ms': 2000,
+      'p2p.hello_timeout_ms': Math.ceil(2000 * slow),
       'sync.verify_workers': 1,
       'sync.max_buffer_bytes': BUFFER_BYTES,
       ...settings
@@ -93,8 +97,8 @@ export class Client {
     try {
       const node = await startNode(config, log, {
         ...tuning,
-        network: { ...NETWORK, ...tuning.network },
-        sync: { gatherMs: GATHER_MS, stallAfterMs: 2000, ...tuning.sync }
+        network: { ...network(slow), ...tuning.network },
+        sync: { gatherMs: GATHER_MS, stallAfterMs: 2000 * slow, ...tuning.sync }
       })
       stopLater(node)
       return new Client(node, seen.mock.contexts[0] as SyncManager, log, home)
