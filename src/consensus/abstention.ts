@@ -72,7 +72,7 @@ export function describeAbstention(abstention: Abstention): string {
           ? 'signs nothing before it has looked through its chain'
           : `signs nothing until it has heard from ${needed} other validators, of which ${heard} have answered`
       // Certain of all that was signed, it takes other peers' answers as well, after a while.
-      const cut = 'if this node cannot connect to them'
+      const cut = 'add more of them as peers (moloch peers add, p2p.bootstrap); if this node cannot connect to them'
       if (doubt !== undefined) return `${waits}: ${doubt.message}; ${cut}: ${remedy(doubt.code)}`
       return isNew && needed > 0 ? `${waits}: its key is new here; ${cut}: ${remedy('SIGNER_MISSING')}` : waits
     }

@@ -28,7 +28,7 @@ export function openFilesLimit(limits: string): number | undefined {
 export async function assertOpenFiles(): Promise<void> {
   const have = await limit()
   if (have === undefined || have >= FEWEST_FILES) return
-  const message = `the limit of open files is ${have}, and at least ${FEWEST_FILES} are needed: ${remedy(FEWEST_FILES)}`
+  const message = `the limit of open files is ${have}, and at least ${FEWEST_FILES} are needed to start at all, more for peers and callers: ${remedy(FEWEST_FILES)}`
   throw new MolochError('TOO_FEW_FILES', message, { have, need: FEWEST_FILES })
 }
 
@@ -37,7 +37,9 @@ export async function checkOpenFiles(config: Pick<Config, 'p2p'>, log: Log): Pro
   const have = await limit()
   const need = filesNeeded(config)
   if (have === undefined || have >= need) return
-  const message = `the limit of open files is ${have}, and this configuration may need ${need} (p2p.max_peers = ${config.p2p.max_peers}): peers and callers of the API will be lost when it is reached; ${remedy(need)}, or a smaller p2p.max_peers`
+  // Most of what is needed is for the API, which is bounded by no setting.
+  const fewerPeers = need - config.p2p.max_peers < have ? ', or a smaller p2p.max_peers' : ''
+  const message = `the limit of open files is ${have}, and this configuration may need ${need} (p2p.max_peers = ${config.p2p.max_peers}): peers and callers of the API will be lost when it is reached; ${remedy(need)}${fewerPeers}`
   log.warn({ code: 'TOO_FEW_FILES', have, need }, message)
 }
 

@@ -113,8 +113,8 @@ export function resetSigner(home: string, above: number | undefined, force: bool
     if (above < signer.signedUpTo) {
       throw new MolochError(
         'SIGNER_CONFLICT',
-        `--above ${above}: this key has signed at height ${signer.signedUpTo}; that or more is accepted. Signing there again is a fault ` +
-          'that others can prove: --force does it all the same'
+        `--above ${above}: this key has signed up to height ${signer.signedUpTo}, or was told to sign only above it; that or more is ` +
+          'accepted. What it has signed there and signs again is a fault that others can prove: --force does it all the same'
       )
     }
     await signer.raise(above)

@@ -54,7 +54,7 @@ test.skipIf(process.platform !== 'linux')(
     const { said, ended } = startWith(100, home)
     expect(await ended).toBe(1)
     expect(said.stderr.trimEnd()).toMatch(
-      /^moloch: the limit of open files is 100, and at least 256 are needed: `ulimit -n 256`[^\n]*$/
+      /^moloch: the limit of open files is 100, and at least 256 are needed to start at all, more for peers and callers: `ulimit -n 256`[^\n]*$/
     )
     expect(existsSync(join(home, 'data', 'chain'))).toBe(false)
   }
