@@ -5,7 +5,7 @@
  */
 import type { CheckedBlock } from '../chain/check-block.ts'
 import type { FinalContext } from '../chain/gossip-checks.ts'
-import { fromHex, toHex } from '../codec/bytes.ts'
+import { toHex } from '../codec/bytes.ts'
 import type { GetVotes, RawVotes } from '../codec/generated/sync.ts'
 import { Emitter } from '../emitter.ts'
 import { MolochError, messageOf } from '../error.ts'
@@ -13,68 +13,20 @@ import type { Log } from '../log.ts'
 import { quietLog } from '../quiet-log.ts'
 import type { Abstention } from './abstention.ts'
 import { Asker } from './asker.ts'
-import { BlockBudget } from './block-budget.ts'
-import { Early } from './early.ts'
+import type { DriverEvents, DriverOptions } from './driver-options.ts'
 import { type Evidence, keepEvidence } from './evidence.ts'
 import { Finalizer } from './finalizer.ts'
-import { HeaderIntake, type HeadersPort } from './header-intake.ts'
-import { Height } from './height.ts'
+import { HeaderIntake, headersPort } from './header-intake.ts'
+import type { Height } from './height.ts'
+import { Heights, type PendingBlock } from './heights.ts'
 import { Intake } from './intake.ts'
 import { Outlook } from './outlook.ts'
 import { standAfterMs } from './pace.ts'
-import {
-  type Clock,
-  type ConsensusTopic,
-  type GossipPort,
-  type LedgerPort,
-  type MempoolPort,
-  type ProvenPeer,
-  systemClock,
-  type VerifierPort,
-  type VotePeersPort
-} from './ports.ts'
-import { resolveFork } from './rollback.ts'
+import { type Clock, type ConsensusTopic, systemClock } from './ports.ts'
 import { Seat } from './seat.ts'
-import type { Signer } from './signer.ts'
 import { type OutlookView, StallMonitor } from './stall-monitor.ts'
 import { finalContext, followTopics } from './topics.ts'
 import { VotesExchange } from './votes-exchange.ts'
-
-export interface DriverOptions {
-  readonly ledger: LedgerPort
-  readonly verifier: VerifierPort
-  readonly mempool: MempoolPort
-  readonly gossip: GossipPort
-  readonly peers: VotePeersPort
-  readonly log: Log
-  /** Without one the node observes. */
-  readonly signer?: Signer | undefined
-  /** Asked before each height: false while the node lacks blocks of the last two windows (protocol §3). */
-  readonly maySign?: () => boolean
-  readonly clock?: Clock
-  /** Whose clocks are compared with ours, and who counts as connected. */
-  readonly proven?: () => readonly ProvenPeer[]
-}
-
-/** The block above the finalized tip, as the API shows it. */
-export interface PendingBlock {
-  readonly height: number
-  readonly hash: Uint8Array
-  readonly round: number
-  /** Precommits of the best single round. */
-  readonly signatures: number
-  readonly needed: number
-}
-
-interface DriverEvents {
-  /** Gossip showed a certified block at this height, more than one above the tip: range sync is what helps. */
-  behind: [{ readonly height: number; readonly peer: string }]
-  evidence: [Evidence]
-  /** This node decides nothing more: a conflicting certificate, or a ledger that takes no block. */
-  halted: [Error]
-  /** Nothing is signed until somebody did something; the node goes on as an observer. */
-  'signer-stopped': [MolochError]
-}
 
 export class Driver extends Emitter<DriverEvents> {
   readonly #options: DriverOptions
@@ -90,25 +42,20 @@ export class Driver extends Emitter<DriverEvents> {
   readonly #outlook: Outlook
   readonly #monitor: StallMonitor
   readonly #seat: Seat
-  readonly #early = new Early()
-  readonly #budget: BlockBudget
+  readonly #heights: Heights
   #unsubscribe: (() => void)[] = []
-  #height: Height | undefined
   #running = false
   /** How often; what an earlier time began asynchronously is void. */
   #resumed = 0
   #halted: Error | undefined
-  /** Monotonic ms of deciding the tip. */
-  #began = 0
 
   constructor(options: DriverOptions) {
     super()
     this.#options = options
-    const { ledger, verifier, peers, log } = options
+    const { ledger, verifier, mempool, peers, log } = options
     const clock = options.clock ?? systemClock
     this.#clock = clock
     this.#quiet = quietLog(log, clock)
-    this.#budget = new BlockBudget(ledger.genesis.params)
     this.#seat = new Seat({
       ledger,
       clock,
@@ -132,11 +79,26 @@ export class Driver extends Emitter<DriverEvents> {
       self: () => this.#seat.index,
       failed: (error) => this.#halt(error)
     })
+    this.#heights = new Heights({
+      ledger,
+      verifier,
+      mempool,
+      clock,
+      log,
+      quiet: this.#quiet,
+      signerAt: (height) => this.#seat.signerAt(height),
+      publish: (topic, payload) => this.#publish(topic, payload),
+      timed: (proposal) => this.#outlook.proposals.heard(proposal, clock.monotonic()),
+      ask: (delayMs) => this.#asker.ask(delayMs),
+      accuse: (evidence) => this.#accuse(evidence),
+      decided: (decision) => this.#finalizer.decided(decision),
+      signerBroken: (error) => this.#seat.drop(error)
+    })
     this.#checking = finalContext(ledger, verifier, (hash) => this.#current()?.blocks.checked(toHex(hash)))
     this.#intake = new Intake({
       ledger,
       clock,
-      early: this.#early,
+      early: this.#heights.early,
       current: () => this.#current(),
       ask: (delayMs) => this.#asker.ask(delayMs),
       behind: (height, peer) => this.emit('behind', { height, peer }),
@@ -145,14 +107,14 @@ export class Driver extends Emitter<DriverEvents> {
       finalize: (block) => this.#finalizer.apply(block)
     })
     this.#headers = new HeaderIntake({
-      chain: headersOf(ledger),
+      chain: headersPort(ledger),
       behind: (height, peer) => this.emit('behind', { height, peer })
     })
     this.#exchange = new VotesExchange({
       ledger,
       intake: this.#intake,
       checking: this.#checking,
-      height: () => this.#height,
+      height: () => this.#heights.latest,
       penalise: (peer, code) => peers.penalise(peer, code)
     })
     this.#asker = new Asker({
@@ -167,8 +129,8 @@ export class Driver extends Emitter<DriverEvents> {
       clock,
       proven: options.proven ?? (() => []),
       seat: this.#seat,
-      height: () => this.#height,
-      isPaused: () => !this.#running || this.#height === undefined,
+      height: () => this.#heights.latest,
+      isPaused: () => !this.#running || this.#heights.latest === undefined,
       halted: () => this.#halted
     })
     this.#monitor = new StallMonitor({
@@ -214,7 +176,7 @@ export class Driver extends Emitter<DriverEvents> {
 
   #pause(): void {
     this.#running = false
-    this.#height?.stop()
+    this.#heights.stop()
     this.#asker.stop()
   }
 
@@ -226,10 +188,7 @@ export class Driver extends Emitter<DriverEvents> {
     const begin = (): void => {
       if (!this.#running || resumed !== this.#resumed) return
       // A block that became final in the meantime may have begun one.
-      if (this.#height?.isOver !== false) {
-        this.#began = this.#clock.monotonic()
-        this.#begin()
-      }
+      if (this.#heights.latest?.isOver !== false) this.#heights.begin()
       this.#seat.begun()
       this.#asker.ask()
     }
@@ -275,23 +234,18 @@ export class Driver extends Emitter<DriverEvents> {
 
   /** Where consensus stands; undefined before `start`. */
   get position(): { height: number; round: number; step: string } | undefined {
-    const machine = this.#height?.machine
+    const machine = this.#heights.latest?.machine
     return machine === undefined ? undefined : { height: machine.height, round: machine.round, step: machine.step }
   }
 
   /** The block proposed above the finalized tip, if one that is valid has been seen. */
   pending(): PendingBlock | undefined {
-    const { ledger } = this.#options
-    const view = this.#height?.machine.book.pending()
-    if (view === undefined || this.#height?.height !== ledger.tip.height + 1) return undefined
-    const hash = fromHex(view.hash, 32) as Uint8Array
-    const needed = ledger.genesis.validators.quorum
-    return { height: this.#height.height, hash, round: view.round, signatures: view.signatures, needed }
+    return this.#heights.pending()
   }
 
   /** To be called when events came into the mempool: round 0 may be waiting for the first. */
   mempoolChanged(): void {
-    this.#height?.mempoolChanged()
+    this.#heights.latest?.mempoolChanged()
   }
 
   /** To be called when a peer has passed Hello: it may hold what we lack. */
@@ -310,21 +264,12 @@ export class Driver extends Emitter<DriverEvents> {
    * return to it, and the next height begins. The ledger's own events call it; calling it again changes nothing.
    */
   finalizedElsewhere(block: CheckedBlock): void {
-    const { ledger, mempool, log } = this.#options
+    const { mempool, log } = this.#options
     if (block.commit !== undefined) this.#seat.sawCommit(block.commit)
     mempool.remove(block.eventIds)
-    const height = this.#height
-    if (height === undefined || block.height < height.height) return
-    if (block.height === height.height) {
-      this.#budget.learn(block, height.elapsedMs)
-      resolveFork(height, block, { ...this.#options, clock: this.#clock })
-    }
-    if (ledger.tip.height < height.height) return
-    height.stop()
-    if (!this.#running || block.height < ledger.tip.height) return
+    if (!this.#heights.finalized(block) || !this.#running) return
     log.debug({ height: block.height, hash: toHex(block.hash), events: block.header.eventCount }, 'finalized')
-    this.#began = this.#clock.monotonic()
-    this.#begin()
+    this.#heights.begin()
   }
 
   async #take(peer: string, request: GetVotes, answer: RawVotes): Promise<boolean> {
@@ -334,40 +279,8 @@ export class Driver extends Emitter<DriverEvents> {
   }
 
   #current(): Height | undefined {
-    return this.#running && this.#height?.isOver === false ? this.#height : undefined
-  }
-
-  #begin(): void {
-    const { ledger, mempool, verifier } = this.#options
-    const number = ledger.tip.height + 1
-    const early = this.#early.take(number)
-    this.#early.expect(number + 1)
-    const height = new Height(
-      {
-        ledger,
-        verifier,
-        mempool,
-        clock: this.#clock,
-        log: this.#quiet,
-        publish: (topic, payload) => this.#publish(topic, payload),
-        allowance: (round) => this.#budget.at(round),
-        timed: (proposal) => this.#outlook.proposals.heard(proposal, this.#clock.monotonic()),
-        ask: (delayMs) => this.#asker.ask(delayMs),
-        accuse: (evidence) => this.#accuse(evidence),
-        decided: (decision) => this.#finalizer.decided(decision),
-        signerBroken: (error) => this.#seat.drop(error)
-      },
-      number,
-      this.#began,
-      this.#seat.signerAt(number)
-    )
-    this.#height = height
-    height.start()
-    for (const { proposal, header, blockBytes } of early.proposals) {
-      void height.addBlock(proposal.hash, header, blockBytes)
-      height.addProposal(proposal)
-    }
-    for (const vote of early.votes) height.addVote(vote)
+    const { latest } = this.#heights
+    return this.#running && latest?.isOver === false ? latest : undefined
   }
 
   #halt(error: Error): void {
@@ -388,19 +301,5 @@ export class Driver extends Emitter<DriverEvents> {
     this.#options.gossip.publish(topic, payload).catch((error: unknown) => {
       this.#options.log.debug({ topic, reason: messageOf(error) }, 'not published; peers will ask for it')
     })
-  }
-}
-
-function headersOf(ledger: LedgerPort): HeadersPort {
-  return {
-    genesis: ledger.genesis,
-    get tip() {
-      return ledger.tip
-    },
-    get conflict() {
-      return ledger.conflict
-    },
-    hashAt: async (height) => (await ledger.blockAt(height))?.hash,
-    compareHeader: (header) => ledger.compareHeader(header)
   }
 }

@@ -10,6 +10,7 @@ import { checkHeaderMessage } from '../chain/gossip-checks.ts'
 import type { Taken, TopicRules } from '../chain/gossip-rules.ts'
 import { equalBytes } from '../codec/bytes.ts'
 import { hasCode } from '../error.ts'
+import type { LedgerPort } from './ports.ts'
 import { Told } from './told.ts'
 
 /** A ledger, or a light node's chain of headers. */
@@ -85,5 +86,20 @@ export class HeaderIntake {
     const { chain } = this.#ports
     if (height === chain.tip.height) return chain.tip.hash
     return height < chain.tip.height ? chain.hashAt(height) : undefined
+  }
+}
+
+/** What a full node's own chain says of headers. */
+export function headersPort(ledger: LedgerPort): HeadersPort {
+  return {
+    genesis: ledger.genesis,
+    get tip() {
+      return ledger.tip
+    },
+    get conflict() {
+      return ledger.conflict
+    },
+    hashAt: async (height) => (await ledger.blockAt(height))?.hash,
+    compareHeader: (header) => ledger.compareHeader(header)
   }
 }
