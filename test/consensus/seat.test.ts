@@ -189,7 +189,11 @@ describe('before it has heard anybody', () => {
 
   it.each([
     ['put back', ALL, /is a copy: .*; if this node cannot connect to them: .*moloch signer adopt$/],
-    ['of which only the key is left', [], /its key is new here; .*if this node cannot connect to them: .*adopt --new-key/]
+    [
+      'of which only the key is left',
+      [],
+      /its key is new here; .*if this node cannot connect to them: .*adopt --new-key/
+    ]
   ])('a home %s, and nobody but a stranger: it signs nothing, however long that lasts', async (_, parts, words) => {
     const network = new Network()
     const clock = new HastyClock()

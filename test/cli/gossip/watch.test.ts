@@ -131,11 +131,13 @@ describe('watch', () => {
     const watch = async (...args: string[]) => {
       const ran = await moloch(['gossip', 'watch', '--json', '--count', '4', ...args], { env: url('v1') })
       expect(ran.code).toBe(0)
-      return ran.out
-        .split('\n')
-        .map((line) => JSON.parse(line) as Line)
-        // Whatever is asked for: that it joined, and on a busy machine what it has missed.
-        .filter(({ type }) => type !== 'joined' && type !== 'gap')
+      return (
+        ran.out
+          .split('\n')
+          .map((line) => JSON.parse(line) as Line)
+          // Whatever is asked for: that it joined, and on a busy machine what it has missed.
+          .filter(({ type }) => type !== 'joined' && type !== 'gap')
+      )
     }
     const [topics, types, peer] = await Promise.all([
       watch('--topic', 'block,finalized'),
