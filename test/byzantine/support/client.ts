@@ -80,13 +80,13 @@ export class Client {
 
   static async start(bootstrap: readonly string[], options: ClientOptions = {}): Promise<Client> {
     const { tuning = {}, settings, home = await newHome() } = options
-    const slow = slowness()
+    const slow = Math.ceil(slowness())
     const config = defaultConfig(home, {
       'api.port': 0,
       'p2p.listen': ['/ip4/127.0.0.1/tcp/0'],
       'p2p.bootstrap': [...bootstrap],
       'p2p.status_interval_ms': 10_000,
-      'p2p.hello_timeout_ms': Math.ceil(2000 * slow),
+      'p2p.hello_timeout_ms': 2000 * slow,
       'sync.verify_workers': 1,
       'sync.max_buffer_bytes': BUFFER_BYTES,
       ...settings
